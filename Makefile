@@ -1,0 +1,48 @@
+# Two commands do everything on a machine that has Python >= 3.11 and make: `make demo` and `make test`.
+# Both may be run again and again; an environment that stands is not made again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check soak docs fix clean
+
+demo: $(VENV)/base.stamp
+	$(BIN)/earmark demo
+
+test: $(VENV)/dev.stamp check
+	$(BIN)/python -m pytest
+
+# Formatting, lint, types.
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# The long proofs: kills on real speech, a million utterances. Minutes to an hour.
+soak: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m soak
+
+# The generated parts of the documentation.
+docs: $(VENV)/dev.stamp
+	$(BIN)/python scripts/make_cli_reference.py
+
+fix: $(VENV)/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/python.stamp:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("earmark needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/base.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@ $(VENV)/base.stamp

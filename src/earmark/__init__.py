@@ -1,0 +1,77 @@
+"""Evaluate speech recognition at any scale, with numbers that can be trusted.
+
+::
+
+    import earmark
+
+    summary = earmark.evaluate("pocketsphinx", "manifest.jsonl", out="runs/first", normalizer="whisper-en")
+    print(summary.wer, summary.wer_interval)
+
+The names below are imported when they are first used, so that ``import earmark`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from earmark.errors import EarmarkError
+    from earmark.recognizers import load_recognizer
+    from earmark.recognizers.base import Recognizer
+    from earmark.records import AudioRef, Hypothesis, Utterance, Waveform
+    from earmark.reports.summary import RunSummary
+    from earmark.sources import open_source
+    from earmark.sources.base import Source
+    from earmark.spec import RecognizerSpec
+    from earmark.verbs.evaluate import evaluate
+    from earmark.verbs.merge import merge
+    from earmark.verbs.score import score
+
+_HOMES = {
+    "AudioRef": "earmark.records",
+    "EarmarkError": "earmark.errors",
+    "Hypothesis": "earmark.records",
+    "Recognizer": "earmark.recognizers.base",
+    "RecognizerSpec": "earmark.spec",
+    "RunSummary": "earmark.reports.summary",
+    "Source": "earmark.sources.base",
+    "Utterance": "earmark.records",
+    "Waveform": "earmark.records",
+    "evaluate": "earmark.verbs.evaluate",
+    "load_recognizer": "earmark.recognizers",
+    "merge": "earmark.verbs.merge",
+    "open_source": "earmark.sources",
+    "score": "earmark.verbs.score",
+}
+
+__all__ = [  # sorted as a person would, and a test compares it with the table above
+    "AudioRef",
+    "EarmarkError",
+    "Hypothesis",
+    "Recognizer",
+    "RecognizerSpec",
+    "RunSummary",
+    "Source",
+    "Utterance",
+    "Waveform",
+    "evaluate",
+    "load_recognizer",
+    "merge",
+    "open_source",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module's attributes are of any type
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("earmark")
+    raise AttributeError(f"module 'earmark' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

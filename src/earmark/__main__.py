@@ -1,0 +1,21 @@
+"""``earmark`` and ``python -m earmark``. Answers ``--version`` without importing anything else."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    if sys.argv[1:] == ["--version"]:
+        from importlib.metadata import version
+
+        sys.stdout.write(version("earmark") + "\n")
+        return
+    from earmark.cli.main import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

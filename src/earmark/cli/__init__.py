@@ -1,0 +1,1 @@
+"""The command line: words to arguments, values to text. It holds no logic of its own."""

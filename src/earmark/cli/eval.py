@@ -1,0 +1,134 @@
+"""``earmark eval``: flags to arguments."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from earmark.cli.flags import at_most, number_of_workers, options_from
+from earmark.cli.progress import observer_for
+from earmark.cli.results import print_summary
+
+_INPUT = Group("Input", sort_key=1)
+_MODEL = Group("Model and batches", sort_key=2)
+_WORKERS = Group("Workers", sort_key=3)
+_SCORING = Group("Scoring", sort_key=4)
+_OUTPUT = Group("Output", sort_key=5)
+_ERRORS = Group("Errors", sort_key=6)
+
+
+def eval_command(
+    model: Annotated[str, Parameter(group=_MODEL)],
+    /,
+    *,
+    data: Annotated[str, Parameter(name=["--data", "-d"], group=_INPUT)],
+    audio_root: Annotated[str | None, Parameter(group=_INPUT)] = None,
+    text_column: Annotated[str | None, Parameter(group=_INPUT)] = None,
+    channel: Annotated[int | None, Parameter(group=_INPUT)] = None,
+    language: Annotated[str | None, Parameter(group=_INPUT)] = None,
+    limit: Annotated[str | None, Parameter(group=_INPUT)] = None,
+    seed: Annotated[int | None, Parameter(group=_INPUT)] = None,
+    set_: Annotated[list[str] | None, Parameter(name="--set", group=_MODEL, negative="")] = None,
+    batch_size: Annotated[int | None, Parameter(group=_MODEL)] = None,
+    max_batch_seconds: Annotated[float, Parameter(group=_MODEL)] = 240.0,
+    workers: Annotated[str, Parameter(group=_WORKERS)] = "auto",
+    engine: Annotated[Literal["auto", "inline", "processes"], Parameter(group=_WORKERS)] = "auto",
+    normalizer: Annotated[str, Parameter(group=_SCORING)] = "basic",
+    out: Annotated[str | None, Parameter(name=["--out", "-o"], group=_OUTPUT)] = None,
+    fresh: Annotated[bool, Parameter(group=_OUTPUT, negative="")] = False,
+    auto_merge: Annotated[bool, Parameter(group=_OUTPUT, negative="")] = False,
+    cleanup: Annotated[bool, Parameter(group=_OUTPUT, negative="")] = False,
+    format: Annotated[Literal["table", "json"], Parameter(group=_OUTPUT)] = "table",  # noqa: A002  # the flag's name
+    progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=_OUTPUT)] = "auto",
+    missing_audio: Annotated[Literal["error", "fail", "skip"], Parameter(group=_ERRORS)] = "error",
+    max_errors: Annotated[str, Parameter(group=_ERRORS)] = "0",
+    retry_failed: Annotated[bool, Parameter(group=_ERRORS, negative="")] = False,
+) -> int:
+    """Transcribe data with a model, score it, and keep everything.
+
+    The same line again goes on where an earlier attempt stopped, with any number of workers.
+
+        earmark eval pocketsphinx -d manifest.jsonl
+        earmark eval pocketsphinx -d librispeech:/data/LibriSpeech/test-clean --normalizer whisper-en
+        earmark eval pocketsphinx -d clips/ --set grammar=commands.gram --workers 2
+        earmark eval pocketsphinx -d manifest.jsonl --limit 5% --seed 0 --out runs/glance
+
+    Parameters
+    ----------
+    model
+        Its name: earmark ls models.
+    data
+        A manifest (.jsonl .csv .tsv .parquet), a folder of audio, or librispeech:FOLDER.
+    audio_root
+        Where relative audio paths start (the manifest's folder).
+    text_column
+        The column with the reference text; none: there is none.
+    channel
+        Take this channel, from 0 (the mean of all).
+    language
+        Of the utterances that do not say.
+    limit
+        The first N utterances, or N% of them; a random sample with --seed.
+    seed
+        Of the random sample.
+    set_
+        A decoding option of the model, KEY=VALUE; may be repeated.
+    batch_size
+        At most so many utterances in a batch.
+    max_batch_seconds
+        At most so much padded audio in a batch.
+    workers
+        Processes; auto: one a core.
+    engine
+        Where they run; auto: inline for one worker.
+    normalizer
+        What is done to both texts before they are compared: earmark ls normalizers.
+    out
+        The run's folder (one under runs/, named after what can change the answer).
+    fresh
+        Throw away what the folder holds and begin again.
+    auto_merge
+        Merge the mistakes files when done.
+    cleanup
+        With --auto-merge: remove the merged ones.
+    format
+        Of the result on stdout.
+    progress
+        On stderr; auto: a bar on a terminal, else a line every 30 s.
+    missing_audio
+        Refuse to begin, let the utterance fail, or leave it out.
+    max_errors
+        Exit with 3 if more utterances fail: N, or N% of them.
+    retry_failed
+        Do failed utterances again.
+    """
+    from earmark.verbs.evaluate import evaluate
+
+    with observer_for(progress) as observer:
+        summary = evaluate(
+            model,
+            data,
+            out=out,
+            normalizer=normalizer,
+            options=options_from(set_ or []),
+            engine=engine,
+            workers=number_of_workers(workers, engine),
+            audio_root=audio_root,
+            text_column=text_column,
+            channel=channel,
+            language=language,
+            limit=limit,
+            seed=seed,
+            missing_audio=missing_audio,
+            max_batch_s=max_batch_seconds,
+            batch_size=batch_size,
+            retry_failed=retry_failed,
+            fresh=fresh,
+            auto_merge=auto_merge,
+            cleanup=cleanup,
+            observer=observer,
+        )
+    print_summary(summary, format)
+    at_most(max_errors, summary)
+    return 0

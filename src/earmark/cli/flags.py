@@ -1,0 +1,63 @@
+"""Flags whose text means something: the same in every command."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from earmark.errors import TooManyFailuresError, UsageError
+from earmark.spec import OptionValue
+
+if TYPE_CHECKING:
+    from earmark.reports.summary import RunSummary
+
+_WORDS: dict[str, OptionValue] = {"true": True, "false": False, "none": None}
+
+
+def options_from(settings: Sequence[str]) -> dict[str, OptionValue]:
+    """``KEY=VALUE`` settings, the values read as number, true, false, none or text. Raises UsageError."""
+    options: dict[str, OptionValue] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--set {setting} is not KEY=VALUE", hint="--set fwdflat=false")
+        options[key] = _value(value)
+    return options
+
+
+def number_of_workers(text: str, engine: str) -> int:
+    """``--workers``: a number from 1, or ``auto``: one a processor that this process may use."""
+    if text == "auto":
+        if engine == "inline":
+            return 1
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--workers {text} is neither auto nor a number from 1")
+    return int(text)
+
+
+def check_allowance(allowed: str) -> None:
+    """Raise UsageError unless ``--max-errors`` is N or N%."""
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", allowed):
+        raise UsageError(f"--max-errors {allowed} is neither a number nor a percentage", hint="--max-errors 1%")
+
+
+def at_most(allowed: str, summary: RunSummary) -> None:
+    """Raise TooManyFailuresError if more utterances failed than ``--max-errors`` allows."""
+    share = allowed.removesuffix("%")
+    limit = float(share) * summary.num_utterances / 100 if allowed.endswith("%") else float(share)
+    if summary.num_failed > limit:
+        raise TooManyFailuresError(summary.num_failed, summary.num_utterances, allowed, f"{summary.run}/errors.jsonl")
+
+
+def _value(text: str) -> OptionValue:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,27 @@
+"""``earmark ls``: what can be named on the command line."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+def ls_command(kind: Literal["models", "normalizers", "engines", "sources", "all"] = "all", /) -> int:
+    """List the models, normalizers, engines and sources by name.
+
+    Parameters
+    ----------
+    kind
+        One of them, or all.
+    """
+    from earmark.engines import ENGINES
+    from earmark.recognizers import RECOGNIZERS
+    from earmark.sources import SOURCES
+    from earmark.text import NORMALIZERS
+
+    registries = {"models": RECOGNIZERS, "normalizers": NORMALIZERS, "engines": ENGINES, "sources": SOURCES}
+    for name, registry in registries.items():
+        if kind in (name, "all"):
+            print(name)  # noqa: T201  # the result
+            for entry in registry.entries().values():
+                print(f"  {entry.name:<14} {entry.summary}")  # noqa: T201  # the result
+    return 0

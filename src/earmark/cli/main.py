@@ -1,0 +1,85 @@
+"""The program: its commands, and the one place where an error becomes a message and an exit code.
+
+Commands are named by module and imported when they are called, so that ``--help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+from cyclopts.config import Env
+
+from earmark.cli.screen import print_error
+from earmark.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, EarmarkError
+
+_EXAMPLES = """Evaluate speech recognition, with numbers that can be trusted.
+
+    earmark demo                                             a tour, offline, in half a minute
+    earmark eval pocketsphinx --data manifest.jsonl          transcribe, score, keep everything
+    earmark eval pocketsphinx --data manifest.jsonl          the same line again goes on after a kill
+    earmark score runs/NAME --normalizer whisper-en          score again, transcribing nothing
+"""
+
+app = App(
+    name="earmark",
+    help=_EXAMPLES,
+    help_format="plaintext",
+    version_flags=["--version"],
+    help_flags=["--help"],
+    config=Env("EARMARK_", command=False),
+)
+app.command(
+    "earmark.cli.eval:eval_command",
+    name="eval",
+    help="Transcribe, score and summarize; go on where an earlier attempt stopped.",
+)
+app.command(
+    "earmark.cli.score:score_command",
+    name="score",
+    help="Score a run again, with another normalizer; transcribes nothing.",
+)
+app.command("earmark.cli.merge:merge_command", name="merge", help="Merge the mistakes files of a run into one.")
+app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips: offline, half a minute.")
+app.command("earmark.cli.ls:ls_command", name="ls", help="List the models, normalizers, engines and sources by name.")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    is_verbose = "-vv" in arguments
+    try:
+        result = app(
+            [word for word in arguments if word != "-vv"],
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except EarmarkError as error:
+        return _fail(error, error.exit_code, is_verbose=is_verbose)
+    except CycloptsError as error:
+        print_error(" ".join(str(error).split()), hint="earmark --help, or earmark COMMAND --help")
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough; nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001  # the outermost frame: a defect of ours must not look like the user's
+        unexpected = EarmarkError(
+            f"unexpected {type(error).__name__}: {error}", hint="a defect of earmark: -vv shows where"
+        )
+        unexpected.__cause__ = error
+        return _fail(unexpected, EXIT_FAILED, is_verbose=is_verbose)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(error: EarmarkError, code: int, *, is_verbose: bool) -> int:
+    if is_verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    print_error(error.what, cause=error.cause, hint=error.hint)
+    return code

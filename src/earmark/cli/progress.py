@@ -1,0 +1,131 @@
+"""Progress on stderr: a bar on a terminal, and a line now and then elsewhere (logs are read, too)."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+
+from earmark.cli.screen import has_colour, say
+from earmark.verbs.events import Event, Observer, RunBegan, RunProgressed, StopAsked, nobody
+
+_LINE_EVERY_S = 30.0
+_MINUTES_FROM_S = 90
+
+
+@contextlib.contextmanager
+def observer_for(kind: str) -> Iterator[Observer]:
+    """The observer that ``--progress`` names, for the length of the block."""
+    if kind == "none":
+        yield nobody
+    elif kind == "bar" or (kind == "auto" and sys.stderr.isatty()):
+        from rich.console import Console
+
+        bar = _Bar(Console(stderr=True, no_color=not has_colour(sys.stderr)))
+        with contextlib.closing(bar):
+            yield bar
+    else:
+        yield _Lines()
+
+
+def _head(event: RunBegan) -> list[str]:
+    """What is about to happen, in a few lines."""
+    hours, minutes = divmod(round(event.audio_s / 60), 60)
+    length = f"{hours} h {minutes:02d} min" if hours else f"{event.audio_s / 60:.1f} min"
+    lines = [
+        f"run    {event.out}",
+        f"data   {event.data}: {event.num_utterances:,} utterances, {length}",
+        f"model  {event.model} {event.model_version}",
+        f"work   {event.num_workers} worker{'s' if event.num_workers > 1 else ''}, {event.engine}",
+    ]
+    if event.num_segments_done:
+        left = event.num_segments - event.num_segments_done
+        lines.append(f"reuse  {event.num_segments_done:,} of {event.num_segments:,} are done already; {left:,} to go")
+    lines += [f"warning: {name} is damaged and will be done again" for name in event.damaged_parts]
+    return lines
+
+
+def _facts(event: RunProgressed) -> str:
+    """WER so far, speed, failures and the time that is left."""
+    facts = []
+    if event.wer is not None:
+        facts.append(f"WER so far {event.wer:.2%}".replace("%", " %"))
+    if event.elapsed_s > 0:
+        facts.append(f"{event.audio_s / event.elapsed_s:.1f} x real time (wall)")
+    if event.num_failed:
+        facts.append(f"{event.num_failed:,} failed")
+    if event.audio_s > 0 and event.remaining_audio_s > 0:
+        left_s = event.remaining_audio_s * event.elapsed_s / event.audio_s
+        facts.append(f"about {left_s / 60:.0f} min left" if left_s >= _MINUTES_FROM_S else f"about {left_s:.0f} s left")
+    return "  ".join(facts)
+
+
+def _stop_lines() -> list[str]:
+    return [
+        "stopping: the batch in hand is finished and kept; Ctrl-C again stops at once, and loses only that batch",
+        f"resume with: {shlex.join(['earmark', *sys.argv[1:]])}",
+    ]
+
+
+class _Lines:
+    """A line at the beginning, and then one every half minute, with a percentage."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunBegan):
+            for line in _head(event):
+                say(line)
+        elif isinstance(event, StopAsked):
+            for line in _stop_lines():
+                say(line)
+        elif time.monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = time.monotonic()
+            share = event.num_segments_done / max(1, event.num_segments)
+            say(f"{share:4.0%}  {event.num_segments_done:,}/{event.num_segments:,}  {_facts(event)}")
+
+
+class _Bar:
+    """A bar that is drawn in place."""
+
+    def __init__(self, console: object) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
+        assert isinstance(console, Console)  # noqa: S101  # rich is imported late, so its types cannot stand above
+        self._console = console
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[facts]}"),
+        )
+        self._progress = Progress(*columns, console=console, transient=True)
+        self._task = self._progress.add_task("", total=None, facts="")
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunBegan):
+            for line in _head(event):
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._progress.update(self._task, total=event.num_segments, completed=event.num_segments_done)
+            self._progress.start()
+        elif isinstance(event, RunProgressed):
+            self._progress.update(self._task, completed=event.num_segments_done, facts=_facts(event))
+        else:
+            for line in _stop_lines():
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        self._progress.stop()

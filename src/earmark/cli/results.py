@@ -1,0 +1,112 @@
+"""A run's summary as text on stdout: a table to read, the line that scripts look for, and what to type next."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from earmark.cli.screen import has_colour, say
+
+if TYPE_CHECKING:
+    from earmark.reports.summary import RunSummary
+
+
+def print_summary(summary: RunSummary, form: str) -> None:
+    """The summary on stdout, and notes on stderr."""
+    if form == "json":
+        sys.stdout.write(summary.to_json())
+        return
+    _print_table(summary)
+    for line in _lines(summary):
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    for note in _notes(summary):
+        say(note)
+
+
+def _print_table(summary: RunSummary) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    words = summary.counts.words
+    interval = summary.wer_interval
+    table = Table(title=f"{summary.model} on {summary.data}", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    cells = {
+        "utts": f"{summary.num_scored:,}",
+        "words": f"{words.reference_length:,}",
+        "WER %": _per_cent(summary.wer),
+        "95 % interval": f"[{_per_cent(interval.low)}, {_per_cent(interval.high)}]" if interval else "-",
+        "sub": f"{words.substitutions:,}",
+        "del": f"{words.deletions:,}",
+        "ins": f"{words.insertions:,}",
+        "CER %": _per_cent(summary.cer),
+        "SER %": _per_cent(summary.ser),
+    }
+    for name in cells:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_row(*cells.values())
+    Console(file=sys.stdout, no_color=not has_colour(sys.stdout), width=max(80, _width())).print(table)
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def _lines(summary: RunSummary) -> list[str]:
+    from earmark.scoring.lines import ser_line, wer_line
+
+    lines = [f"{wer_line(summary.counts.words)}  {ser_line(summary.counts)}"]
+    identity = summary.normalizer
+    unit = (
+        f"95 % interval: {summary.wer_interval.num_replicates:,} bootstraps by {summary.wer_interval.unit}"
+        if summary.wer_interval
+        else ""
+    )
+    lines.append(
+        "  ".join(
+            part for part in (f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}", unit) if part
+        )
+    )
+    speeds = [
+        f"{name} {value:,.2f}"
+        for name, value in (
+            ("inside the recognizer", summary.speed.compute),
+            ("with decoding, a worker", summary.speed.worker),
+            ("wall, start-up included", summary.speed.wall),
+        )
+        if value is not None
+    ]
+    if speeds:
+        waited = f"  (workers waited {summary.speed.waited_share:.1%} of their time for audio)".replace("%", " %")
+        lines.append(f"RTFx {', '.join(speeds)}{waited}")
+    if summary.speed.wall_s is not None:
+        lines.append(f"{summary.speed.wall_audio_s:,.0f} s of audio in {summary.speed.wall_s:,.1f} s (latest attempt)")
+    return lines
+
+
+def _notes(summary: RunSummary) -> list[str]:
+    notes = []
+    if summary.num_failed:
+        notes.append(
+            f"warning: {summary.num_failed:,} of {summary.num_utterances:,} utterances failed; with their words as "
+            f"deletions the WER is {_per_cent(summary.wer_failed_as_deletions)} %: {summary.run}/errors.jsonl"
+        )
+    notes += [
+        f"note: {number:,} utterances are left out of the score: {rule}" for rule, number in summary.skipped.items()
+    ]
+    if summary.num_empty_references:
+        notes.append(
+            f"note: {summary.num_empty_references:,} references are empty after {summary.normalizer.name!r}; "
+            "what is heard there counts as insertions"
+        )
+    if summary.num_split_rows:
+        notes.append(f"note: {summary.num_split_rows:,} utterances were transcribed in batches that had to be split")
+    notes.append(f"results {summary.run}")
+    return notes
+
+
+def _per_cent(rate: float | None) -> str:
+    return "n/a" if rate is None else f"{100 * rate:.2f}"

@@ -1,0 +1,35 @@
+"""``earmark score``: flags to arguments."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from earmark.cli.results import print_summary
+
+
+def score_command(
+    run: str,
+    /,
+    *,
+    normalizer: str = "basic",
+    format: Annotated[Literal["table", "json"], Parameter()] = "table",  # noqa: A002  # the flag's name
+) -> int:
+    """Score a run again, with another normalizer; transcribes nothing.
+
+        earmark score runs/NAME --normalizer whisper-en
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    normalizer
+        What is done to both texts before they are compared: earmark ls normalizers.
+    format
+        Of the result on stdout.
+    """
+    from earmark.verbs.score import score
+
+    print_summary(score(run, normalizer=normalizer), format)
+    return 0

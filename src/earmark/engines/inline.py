@@ -1,0 +1,30 @@
+"""The engine that works in this very process: simplest, and the truth that the others are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from earmark.errors import UsageError
+from earmark.records import Receipt, Shard, StopCheck, Work
+
+
+class InlineEngine:
+    """One worker, rank 0, here."""
+
+    def __init__(self, num_workers: int = 1) -> None:
+        if num_workers != 1:
+            raise UsageError(f"the inline engine has one worker, not {num_workers}", hint="--engine processes")
+
+    def run(self, work: Work, shards: Iterator[Shard], *, stop: StopCheck) -> Iterator[Receipt]:
+        """See earmark.records.Engine. Nothing is loaded where there is no shard."""
+        first = next(shards, None)
+        if first is None or stop():
+            return
+        with work:
+            for shard in chain([first], shards):
+                receipt = work(shard, rank=0, stop=stop)
+                if receipt is not None:
+                    yield receipt
+                if stop():
+                    return

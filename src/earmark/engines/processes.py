@@ -1,0 +1,210 @@
+"""One worker process a core or a device, pulling shards from one queue, replaced when it dies.
+
+Processes are spawned, not forked: a fork would copy locks that decoding threads hold, and no GPU survives one. The
+driver is a single thread that waits for messages and deaths at once; a worker whose driver died ends itself.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
+from typing import Any, cast
+
+from earmark.errors import EarmarkError, EngineError
+from earmark.records import Receipt, Shard, StopCheck, Work
+
+_DEATHS_PER_SHARD = 3
+_DEATHS_WITHOUT_RESULT = 12
+_POLL_S = 0.2
+_CONTEXT = multiprocessing.get_context("spawn")
+
+
+@dataclass(slots=True)
+class _Job:
+    shard: Shard
+    num_deaths: int = 0
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One place for a worker: its rank stays when the process in it is replaced."""
+
+    rank: int
+    process: SpawnProcess | None = None
+    connection: Connection | None = None
+    job: _Job | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process is not None
+
+    def send(self, job: _Job) -> None:
+        self.job = job
+        if self.connection is not None:
+            try:
+                self.connection.send(job.shard)
+            except (BrokenPipeError, ConnectionResetError):
+                return  # it died just now: its sentinel says so in the next round
+
+
+class ProcessEngine:
+    """``num_workers`` spawned processes on this machine."""
+
+    def __init__(self, num_workers: int) -> None:
+        self.num_workers = num_workers
+
+    def run(self, work: Work, shards: Iterator[Shard], *, stop: StopCheck) -> Iterator[Receipt]:
+        """See earmark.records.Engine.
+
+        A shard that kills three workers in a row is cut into smaller ones, down to the one segment that is given up as
+        failed. Raises EngineError when workers die again and again without any result, and what a worker raised.
+        """
+        pool = _Pool(work, shards, self.num_workers)
+        try:
+            yield from pool.receipts(stop)
+        finally:
+            pool.close()
+
+
+@dataclass
+class _Pool:
+    work: Work
+    shards: Iterator[Shard]
+    num_workers: int
+    again: deque[_Job] = field(default_factory=deque)
+    slots: list[_Slot] = field(default_factory=list)
+    num_deaths: int = 0
+    has_result: bool = False
+    stopping: Event = field(default_factory=_CONTEXT.Event)
+
+    def receipts(self, stop: StopCheck) -> Iterator[Receipt]:
+        self.slots = [_Slot(rank) for rank in range(self.num_workers)]
+        while True:
+            if stop():
+                self.stopping.set()
+            self._feed()
+            busy = [slot for slot in self.slots if slot.job is not None]
+            if not busy:
+                return
+            yield from self._events(busy)
+
+    def _feed(self) -> None:
+        for slot in self.slots:
+            if slot.job is None and not self.stopping.is_set():
+                job = self._next_job()
+                if job is None:
+                    return
+                if not slot.is_alive:
+                    self._start(slot)
+                slot.send(job)
+
+    def _next_job(self) -> _Job | None:
+        if self.again:
+            return self.again.popleft()
+        shard = next(self.shards, None)
+        return _Job(shard) if shard is not None else None
+
+    def _start(self, slot: _Slot) -> None:
+        ours, theirs = _CONTEXT.Pipe()
+        process = _CONTEXT.Process(
+            target=_worker, args=(self.work, slot.rank, theirs, self.stopping), name=f"earmark-{slot.rank}", daemon=True
+        )
+        process.start()
+        theirs.close()
+        slot.process, slot.connection = process, ours
+
+    def _events(self, busy: list[_Slot]) -> Iterator[Receipt]:
+        """Receipts of the workers that spoke or died within a moment."""
+        connections = {slot.connection: slot for slot in busy if slot.connection is not None}
+        # A dead worker closes its end, so its connection is ready as well; what it said before is read first.
+        for ready in wait(list(connections), timeout=_POLL_S):
+            slot = connections[cast("Connection", ready)]  # wait() gives back what it was given
+            try:
+                message = cast("Connection", ready).recv()
+            except (EOFError, ConnectionResetError):
+                yield from self._died(slot)
+                continue
+            yield from self._said(slot, message)
+
+    def _said(self, slot: _Slot, message: Any) -> Iterator[Receipt]:  # noqa: ANN401  # from the pipe
+        if isinstance(message, EarmarkError):
+            raise message
+        slot.job = None
+        if message is not None:
+            self.has_result = True
+            yield message
+
+    def _died(self, slot: _Slot) -> Iterator[Receipt]:
+        reason = self._bury(slot)
+        job, slot.job = slot.job, None
+        self.num_deaths += 1
+        if not self.has_result and self.num_deaths >= _DEATHS_WITHOUT_RESULT:
+            raise EngineError(
+                f"{self.num_deaths} workers died and none gave a result",
+                cause=f"the last one {reason}",
+                hint="--engine inline works in one process, where the reason shows",
+            )
+        if job is None or self.stopping.is_set():
+            return
+        job.num_deaths += 1
+        if job.num_deaths < _DEATHS_PER_SHARD:
+            self.again.append(job)
+        elif pieces := job.shard.pieces():
+            self.again.extend(_Job(piece) for piece in pieces)
+        else:
+            yield self.work.give_up(
+                job.shard, rank=slot.rank, reason=f"{_DEATHS_PER_SHARD} workers died of it: {reason}"
+            )
+
+    def _bury(self, slot: _Slot) -> str:
+        assert slot.process is not None, "only a worker that was started can die"  # noqa: S101  # a programmer's error
+        slot.process.join()
+        code = slot.process.exitcode or 0
+        self._forget(slot)
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+    def _forget(self, slot: _Slot) -> None:
+        if slot.connection is not None:
+            slot.connection.close()
+        slot.process = slot.connection = None
+
+    def close(self) -> None:
+        """End every worker: an idle one goes by itself, one in the middle of something is killed."""
+        for slot in self.slots:
+            if slot.process is None:
+                continue
+            if slot.job is None and slot.connection is not None:
+                slot.connection.close()
+            else:
+                slot.process.kill()
+            slot.process.join()
+
+
+def _worker(work: Work, rank: int, connection: Connection, stopping: Event) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to everybody; the driver decides
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # likewise what ends a job's whole group
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    try:
+        with work:
+            while True:
+                shard = connection.recv()
+                connection.send(work(shard, rank=rank, stop=stopping.is_set))
+    except EOFError:
+        return  # the driver has no more work
+    except EarmarkError as error:
+        connection.send(error)
+
+
+def _end_with_driver() -> None:
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        driver.join()
+        os._exit(1)

@@ -1,0 +1,130 @@
+"""The plan: one row an utterance (or a segment of a long one), with its batch. And shards, made as they are asked for.
+
+A plan is a function of the utterances and the spec. Shards group whole batches, and their size depends on the number
+of workers; the batches never do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from earmark import schema
+from earmark.audio.segment import cut_points
+from earmark.errors import AudioError
+from earmark.planning.batching import cut, longest_first, padded_cost_s
+from earmark.records import AudioRef, Batch, Segment, Shard
+from earmark.spec import RunSpec
+
+_LEAST_SHARD_S = 30.0
+_MOST_SHARD_S = (60.0, 600.0)
+_SHARDS_AT_LEAST = 1000
+_SHARDS_PER_WORKER = 4
+_LEAST_SHARDS_PER_WORKER = 32
+
+
+def segment_long(utterances: pa.Table, root: str, max_audio_s: float, max_decoded_s: float) -> pa.Table:
+    """The pieces (schema.SEGMENTS) of the utterances longer than ``max_audio_s``; a table without rows if none is.
+
+    Decodes those utterances once, block by block. One that cannot be decoded stays whole: its worker will say why.
+    """
+    rows = utterances.filter(pc.greater(utterances["duration_s"], max_audio_s))
+    pieces: dict[str, list[Any]] = {name: [] for name in schema.SEGMENTS.names}
+    for row in rows.to_pylist():
+        try:
+            cuts = cut_points(
+                os.path.join(root, row["audio"]),  # noqa: PTH118  # an absolute uri stays as it is
+                start_s=row["start_s"] or 0.0,
+                duration_s=row["duration_s"] if row["start_s"] is not None else None,
+                channel=row["channel"],
+                max_piece_s=max_audio_s,
+                max_decoded_s=max_decoded_s,
+            )
+        except AudioError:
+            continue
+        for number, (start_s, duration_s) in enumerate(cuts):
+            for name, value in zip(pieces, (row["index"], number, len(cuts), start_s, duration_s), strict=True):
+                pieces[name].append(value)
+    return pa.table(pieces, schema=schema.SEGMENTS)
+
+
+def make_plan(utterances: pa.Table, segments: pa.Table, spec: RunSpec) -> pa.Table:
+    """The table of schema.PLAN: longest first, in batches, without the utterances that a rule skips."""
+    units = _units(utterances, segments)
+    duration_s = units["duration_s"].to_numpy()
+    order = longest_first(duration_s)
+    units, duration_s = units.take(order), duration_s[order]
+    columns = {
+        **{name: units[name] for name in ("index", "segment", "num_segments", "start_s", "duration_s")},
+        "batch": cut(duration_s, spec.recognizer.batching, spec.batching),
+        "cost": padded_cost_s(duration_s, spec.batching.quadratic_per_s),
+    }
+    return pa.table(columns, schema=schema.PLAN)
+
+
+def shards(
+    utterances: pa.Table, plan: pa.Table, root: str, done: NDArray[np.bool_], *, num_workers: int
+) -> Iterator[Shard]:
+    """The batches that are not ``done``, longest first, grouped as they are asked for.
+
+    A shard holds a share of what remains (guided self-scheduling: Polychronopoulos and Kuck, 1987), so that few shards
+    are needed and no worker is left with a long one at the end. At least 30 s of audio, less where a small run would
+    leave workers idle. At most a thousandth of the run, between 60 s and 600 s, so that a kill costs little, results
+    show early, and a long run has not too many parts.
+    """
+    plan = plan.filter(pa.array(~done[plan["batch"].to_numpy()]))
+    if not len(plan):
+        return
+    ends = np.cumsum(plan["duration_s"].to_numpy())
+    # The rows at which a batch ends; a shard may only end there.
+    batch = plan["batch"].to_numpy()
+    stops = np.append(np.flatnonzero(np.diff(batch)) + 1, len(batch))
+    total_s = float(ends[-1])
+    least_s = min(_LEAST_SHARD_S, total_s / (_LEAST_SHARDS_PER_WORKER * num_workers))
+    most_s = min(max(_MOST_SHARD_S[0], total_s / _SHARDS_AT_LEAST), _MOST_SHARD_S[1])
+    row = 0
+    while row < len(plan):
+        before_s = float(ends[row - 1]) if row else 0.0
+        share_s = (total_s - before_s) / (_SHARDS_PER_WORKER * num_workers)
+        size_s = min(max(share_s, least_s), most_s)
+        # The last batch end that keeps within the size, or the first one after the row.
+        position = int(np.searchsorted(ends[stops - 1], before_s + size_s + 1e-9, side="right")) - 1
+        first = int(np.searchsorted(stops, row, side="right"))
+        stop = int(stops[max(position, first)])
+        yield _shard(utterances, plan.slice(row, stop - row), root)
+        row = stop
+
+
+def _units(utterances: pa.Table, segments: pa.Table) -> pa.Table:
+    kept = utterances.filter(pc.is_null(utterances["skip_reason"]))
+    is_cut = pc.is_in(kept["index"], value_set=pc.unique(segments["index"]))
+    whole = kept.filter(pc.invert(is_cut)).select(["index", "start_s", "duration_s"])
+    zeros = pa.array(np.zeros(len(whole), dtype=np.int32))
+    whole = pa.table(
+        {"index": whole["index"], "segment": zeros, "num_segments": pc.add(zeros, pa.scalar(1, pa.int32())),
+         "start_s": whole["start_s"], "duration_s": whole["duration_s"]}
+    )  # fmt: skip
+    # A cut utterance is put back where it was, so that equal durations keep the order of the data.
+    units = pa.concat_tables([whole, segments.select(whole.schema.names).cast(whole.schema)])
+    return units.take(pc.sort_indices(units, sort_keys=[("index", "ascending"), ("segment", "ascending")]))
+
+
+def _shard(utterances: pa.Table, rows: pa.Table, root: str) -> Shard:
+    chosen = utterances.select(["id", "audio", "channel"]).take(rows["index"])
+    batches: dict[int, list[Segment]] = {}
+    for row, utterance in zip(rows.to_pylist(), chosen.to_pylist(), strict=True):
+        audio = AudioRef(
+            uri=os.path.join(root, utterance["audio"]),  # noqa: PTH118  # an absolute uri stays as it is
+            start_s=row["start_s"],
+            duration_s=row["duration_s"],
+            channel=utterance["channel"],
+        )
+        segment = Segment(row["index"], row["segment"], row["num_segments"], utterance["id"], audio)
+        batches.setdefault(row["batch"], []).append(segment)
+    return Shard(tuple(Batch(number, tuple(segments)) for number, segments in batches.items()))

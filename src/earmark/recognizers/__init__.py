@@ -1,0 +1,42 @@
+"""The recognizers by name. Nothing is imported until one is asked for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import cast
+
+from earmark.errors import UnknownNameError
+from earmark.recognizers.base import Recognizer
+from earmark.registry import Registry
+from earmark.spec import OptionValue
+
+__all__ = ["RECOGNIZERS", "Recognizer", "load_recognizer"]
+
+RECOGNIZERS = Registry("model", group="earmark.recognizers")
+RECOGNIZERS.add(
+    "pocketsphinx",
+    "earmark.recognizers.pocketsphinx:PocketSphinx",
+    "CMU PocketSphinx, English model included, no download",
+    extra="base",
+)
+RECOGNIZERS.add("echo", "earmark.recognizers.doubles:Echo", "toy: says the texts that it is given")
+RECOGNIZERS.add("noisy", "earmark.recognizers.doubles:Noisy", "toy: says them with errors, always the same ones")
+RECOGNIZERS.add("slow", "earmark.recognizers.doubles:Slow", "toy: says them, and takes its time")
+RECOGNIZERS.add("failing", "earmark.recognizers.doubles:Failing", "toy: raises on some utterances")
+RECOGNIZERS.add("crashing", "earmark.recognizers.doubles:Crashing", "toy: kills its process on some utterances")
+RECOGNIZERS.add("hungry", "earmark.recognizers.doubles:Hungry", "toy: is out of memory on large batches")
+
+
+def load_recognizer(name: str, options: Mapping[str, OptionValue] | None = None) -> Recognizer:
+    """The recognizer ``name``, not entered yet, with decoding options.
+
+    Raises UnknownNameError (with the near names) for a name or an option that does not exist, MissingExtraError.
+    """
+    kind = RECOGNIZERS.load(name)
+    options = dict(options or {})
+    known = list(inspect.signature(kind).parameters)
+    for option in options:
+        if option not in known:
+            raise UnknownNameError(f"option of {name}", option, known)
+    return cast("Recognizer", kind(**options))

@@ -1,0 +1,40 @@
+"""The contract of a recognizer: audio in, text out. It never sees a reference, a source or a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from earmark.records import Hypothesis, Waveform
+from earmark.spec import RecognizerSpec
+
+
+class Recognizer(Protocol):
+    """Turns waveforms into hypotheses.
+
+    It is made cheaply (no model is loaded), travels by pickle to where it works, and loads when it is entered.
+    """
+
+    @property
+    def spec(self) -> RecognizerSpec:
+        """What it is: read before it is entered, and part of the run's identity."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Load the model. Raises RecognizerError."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free it."""
+        ...
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        """One hypothesis a waveform, in the same order. Returns when the device is done.
+
+        The answer for one waveform does not depend on those before it, nor on its neighbours beyond what the spec's
+        ``batching`` allows. Raises OutOfMemoryError when the batch does not fit, RecognizerError otherwise.
+        """
+        ...

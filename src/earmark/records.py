@@ -1,0 +1,188 @@
+"""The values that travel between the floors. They know no file format, no recognizer and no engine.
+
+Every one is frozen: a stage takes values in and gives new values out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+"""The one rate that recognizers see."""
+
+ExtraValue = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRef:
+    """Where an utterance's audio is: a file, and the piece of it.
+
+    ``uri`` is as the source names it; a relative one is relative to the source's ``root``. ``start_s`` is None for a
+    whole file: then ``duration_s`` is only what somebody claims of it, good for planning, and all of the file is read.
+    A number makes it a piece of ``duration_s`` seconds. ``duration_s`` is None where the source does not say (then the
+    file is asked, and a piece reaches to its end). ``channel`` counts from 0; None means the mean of all channels.
+    """
+
+    uri: str
+    start_s: float | None = None
+    duration_s: float | None = None
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One thing said: its audio, and the reference text where there is one."""
+
+    id: str
+    audio: AudioRef
+    reference: str | None = None
+    language: str | None = None
+    speaker: str | None = None
+    extra: Mapping[str, ExtraValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Waveform:
+    """Decoded audio as a recognizer gets it: float32 in [-1, 1], mono, 16 kHz, shape ``(num_samples,)``.
+
+    It carries the utterance's id for messages, and never a reference.
+    """
+
+    utterance_id: str
+    samples: NDArray[np.float32]
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio that were decoded."""
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What a recognizer understood. An empty text is an answer (silence), not a failure."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A planned piece of work: one utterance, or one piece of a long one.
+
+    ``index`` is the utterance's position in the data, ``segment`` the number of the piece in it, from 0, of
+    ``num_segments``.
+    """
+
+    index: int
+    segment: int
+    num_segments: int
+    id: str
+    audio: AudioRef
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The segments that meet in one call of the recognizer. Made from the spec alone, never from the workers.
+
+    ``is_split`` says that this is a piece of a planned batch, cut because the whole could not be done.
+    """
+
+    id: int
+    segments: tuple[Segment, ...]
+    is_split: bool = False
+
+    def halves(self) -> tuple[Batch, ...]:
+        """The batch in two pieces, or nothing when it holds one segment."""
+        middle = len(self.segments) // 2
+        if middle == 0:
+            return ()
+        pieces = (self.segments[:middle], self.segments[middle:])
+        return tuple(Batch(self.id, piece, is_split=True) for piece in pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A group of whole batches: the unit of work and of commit."""
+
+    batches: tuple[Batch, ...]
+
+    @property
+    def num_segments(self) -> int:
+        """How many rows its part will have."""
+        return sum(len(batch.segments) for batch in self.batches)
+
+    def pieces(self) -> tuple[Shard, ...]:
+        """Smaller shards with the same work: one a batch, then halves of the batch, at last nothing."""
+        if len(self.batches) > 1:
+            return tuple(Shard((batch,)) for batch in self.batches)
+        return tuple(Shard((half,)) for batch in self.batches for half in batch.halves())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a worker says of a part that it committed. It is in the part's metadata, so neither is without the other.
+
+    Seconds are wall-clock. ``compute_s`` is spent inside the recognizer, with the device synchronised; ``wait_s`` is
+    what the recognizer waited for audio; ``worker_s`` is the whole shard, decoding and waiting included. ``batches``
+    are the ones that are whole in the part; ``num_piece_rows`` counts the rows of others, which were cut.
+    """
+
+    part: str
+    spec_fingerprint: str
+    batches: tuple[int, ...]
+    num_piece_rows: int
+    num_rows: int
+    num_failed: int
+    num_splits: int
+    audio_s: float
+    compute_s: float
+    wait_s: float
+    worker_s: float
+    rank: int
+    device: str
+    host: str
+    attempt: str
+    versions: Mapping[str, str]
+
+
+StopCheck = Callable[[], bool]
+"""Answers whether the user asked to stop: the worker then finishes its batch, commits and returns."""
+
+
+class Work(Protocol):
+    """What an engine is given: entered once in each worker, called for each shard, picklable before it is entered."""
+
+    def __enter__(self) -> Self:
+        """Load what every shard needs (the recognizer)."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Release it."""
+        ...
+
+    def __call__(self, shard: Shard, *, rank: int, stop: StopCheck) -> Receipt | None:
+        """Do the shard and commit its part. None if a stop came before the first batch was done."""
+        ...
+
+    def give_up(self, shard: Shard, *, rank: int, reason: str) -> Receipt:
+        """Commit the shard's rows as failed, for ``reason``. Needs no entering."""
+        ...
+
+
+class Engine(Protocol):
+    """Decides where work runs. Knows processes, devices and hosts, and nothing about speech."""
+
+    def run(self, work: Work, shards: Iterator[Shard], *, stop: StopCheck) -> Iterator[Receipt]:
+        """Do all shards, in any order, each at least once, and yield the receipts as they come.
+
+        A worker that dies is replaced and its shard is done again. After a stop no new shard begins.
+        """
+        ...

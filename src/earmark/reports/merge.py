@@ -1,0 +1,179 @@
+"""Many small mistakes files into one Parquet file, in memory that does not grow with their number.
+
+Knows the files by their names and columns alone, so those that other programs wrote under the same names (with pandas,
+with an index column, without ranks) merge as well. Knows nothing of the run that they came from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from earmark.errors import StoreError, UsageError
+from earmark.schema import MISTAKES
+from earmark.store.folder import Folder, open_folder
+
+ROWS_PER_GROUP = 65_536
+
+MERGED = pa.schema(
+    [
+        *(column.with_nullable(True) for column in MISTAKES),  # other programs' files may have gaps
+        pa.field("source_file", pa.string(), nullable=False),  # base name
+        pa.field("batch_id", pa.string(), nullable=False),  # XXXX as the name has it, "0000"
+    ]
+)
+"""The merged file's columns: those of the mistakes files, and where each row came from."""
+
+_INPUT = re.compile(r"mistakes_batch_.*\.parquet", re.DOTALL)
+_NAMES, _TYPES = MERGED.names, MERGED.types
+_NEEDED = frozenset(MISTAKES.names) - {"gpu_rank"}
+
+
+@dataclass(frozen=True, slots=True)
+class MergeReport:
+    """What a merge did. ``damaged`` names the files that were left out, and left alone, because no rows can be read."""
+
+    num_files: int
+    num_rows: int
+    damaged: tuple[str, ...]
+    num_removed: int
+    output: str
+
+
+@dataclass(slots=True)
+class _Inputs:
+    """The input files, read one after the other in the order of their names; remembers which of them merged."""
+
+    folder: Folder
+    names: Sequence[str]
+    merged: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+    def tables(self) -> Iterator[pa.Table]:
+        for name in self.names:
+            table = _read_rows(self.folder, name)
+            if table is None:
+                self.damaged.append(name)
+            else:
+                self.merged.append(name)
+                yield table
+
+
+def merge_mistakes(inputs: Folder, output: str, *, cleanup: bool = False, run8: str | None = None) -> MergeReport:
+    """Merge every ``mistakes_batch_*.parquet`` of ``inputs`` (of the run ``run8`` alone, if given) into ``output``.
+
+    ``output`` is a local path or an ``s3://`` or ``gs://`` URL. Rows stand in the order of the file names, and within a
+    file as they were, with the columns ``MERGED``; where a file has no gpu_rank, it is the rank that its name ends
+    with, or 0. Files without these columns, and damaged ones, are skipped and named in the report. The output replaces
+    an older one in one step; ``cleanup`` then removes exactly the files that were merged.
+
+    Raises UsageError if there is no file to merge or the output is named like an input, and StoreError if a file cannot
+    be read from where it lies or the output cannot be written: then an older output and every input still stand.
+    """
+    parent, slash, name = output.rpartition("/")
+    return merge_into(inputs, open_folder(parent or slash or "."), name, cleanup=cleanup, run8=run8)
+
+
+def merge_into(
+    inputs: Folder, target: Folder, output: str, *, cleanup: bool = False, run8: str | None = None
+) -> MergeReport:
+    """Do what ``merge_mistakes`` does, with the output named ``output`` in the folder ``target``."""
+    _refuse_name_of_input(output)
+    read = _Inputs(inputs, _input_names(inputs, run8))
+    with target.replacing(output) as stream:
+        num_rows = _write_merged(read, stream)
+    removed = read.merged if cleanup else []
+    for name in removed:
+        inputs.remove(name)
+    return MergeReport(len(read.merged), num_rows, tuple(read.damaged), len(removed), f"{target.url}/{output}")
+
+
+def _refuse_name_of_input(output: str) -> None:
+    if _INPUT.fullmatch(output):
+        raise UsageError(
+            f"{output} is the name of a mistakes file, not of a merged one",
+            cause="the next merge of its folder would take it for an input",
+            hint="merged_mistakes.parquet is a good name",
+        )
+
+
+def _input_names(inputs: Folder, run8: str | None) -> list[str]:
+    pattern = _INPUT
+    if run8 is not None:
+        pattern = re.compile(rf"mistakes_batch_\d+_\d+_\d+_{re.escape(run8)}(_rank\d+)?\.parquet")
+    names = [name for name in inputs.names() if pattern.fullmatch(name)]
+    if not names:
+        of_run = f" of the run {run8}" if run8 is not None else ""
+        raise UsageError(
+            f"no mistakes files{of_run} in {inputs.url}",
+            cause="they are named mistakes_batch_*.parquet; after a merge with --cleanup they are gone",
+        )
+    return names
+
+
+def _write_merged(read: _Inputs, stream: BinaryIO) -> int:
+    num_rows = 0
+    with pq.ParquetWriter(
+        stream, MERGED, compression="zstd", use_dictionary=["source_file"], write_page_checksum=True
+    ) as writer:
+        for group in _groups(read.tables()):
+            writer.write_table(group, row_group_size=ROWS_PER_GROUP)
+            num_rows += group.num_rows
+    if not read.merged:  # leaving the caller's block with an error keeps an older output
+        raise UsageError(
+            f"none of the {len(read.damaged):,} mistakes files in {read.folder.url} can be read",
+            cause=f"damaged, or with other columns, first: {read.damaged[0]}",
+        )
+    return num_rows
+
+
+def _groups(tables: Iterator[pa.Table], rows_per_group: int = ROWS_PER_GROUP) -> Iterator[pa.Table]:
+    """Join tables into ones of ``rows_per_group`` rows, the last one fewer."""
+    waiting: list[pa.Table] = []
+    num_waiting = 0
+    for table in tables:
+        waiting.append(table)
+        num_waiting += table.num_rows
+        while num_waiting >= rows_per_group:
+            joined = pa.concat_tables(waiting)
+            yield joined.slice(0, rows_per_group)
+            waiting = [joined.slice(rows_per_group)]
+            num_waiting -= rows_per_group
+    if num_waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _read_rows(folder: Folder, name: str) -> pa.Table | None:
+    """One file's rows with the columns ``MERGED``. None if it is damaged anywhere or has other columns."""
+    try:
+        data = folder.read(name)
+    except OSError as error:  # the disk's or the network's fault, which says nothing about the file
+        raise StoreError(f"cannot read {name} in {folder.url}", cause=error.strerror or str(error)) from error
+    try:
+        with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
+            columns = set(file.schema_arrow.names)
+            # A merged file has all the columns too; merging it with its own inputs would double its rows.
+            if not columns >= _NEEDED or "source_file" in columns:
+                return None
+            rows = file.read(columns=[column for column in MISTAKES.names if column in columns], use_threads=False)
+        return _with_origin(rows, name)
+    except (pa.ArrowException, OSError):  # pyarrow says OSError for damaged pages; the reading from disk is done
+        return None
+
+
+def _with_origin(rows: pa.Table, name: str) -> pa.Table:
+    columns = dict(zip(rows.column_names, rows.columns, strict=True))
+    if "gpu_rank" not in columns:
+        rank = re.search(r"_rank(\d+)\.parquet$", name)
+        columns["gpu_rank"] = pa.repeat(pa.scalar(int(rank[1]) if rank else 0, pa.int32()), len(rows))
+    columns["source_file"] = pa.repeat(name, len(rows))
+    columns["batch_id"] = pa.repeat(name.removesuffix(".parquet").split("_")[2], len(rows))
+    ordered = [columns[column] for column in _NAMES]
+    if [column.type for column in ordered] != _TYPES:  # never so for our own files, and casting takes its time
+        ordered = [column.cast(kind) for column, kind in zip(ordered, _TYPES, strict=True)]
+    return pa.Table.from_arrays(ordered, schema=MERGED)

@@ -1,0 +1,101 @@
+"""The columns of every table that a run keeps, and their units. It knows no file: where tables lie is the store's."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+UTTERANCES = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),  # position in the data, from 0
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("audio", pa.string(), nullable=False),  # as the source names it
+        pa.field("start_s", pa.float64()),  # null: the whole file
+        pa.field("duration_s", pa.float64(), nullable=False),  # as claimed; 0 where nobody knows before decoding
+        pa.field("channel", pa.int32()),
+        pa.field("reference", pa.string()),
+        pa.field("language", pa.string()),
+        pa.field("speaker", pa.string()),
+        pa.field("extra", pa.string()),  # a JSON object of the source's other columns
+        pa.field("skip_reason", pa.string()),  # the rule by which it is not transcribed
+    ]
+)
+
+PLAN = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("segment", pa.int32(), nullable=False),  # piece of a long utterance, from 0
+        pa.field("num_segments", pa.int32(), nullable=False),
+        pa.field("start_s", pa.float64()),  # in the audio file; null: the whole file
+        pa.field("duration_s", pa.float64(), nullable=False),
+        pa.field("batch", pa.int64(), nullable=False),
+        pa.field("cost", pa.float64(), nullable=False),  # padded seconds, with the quadratic term
+    ]
+)
+
+SEGMENTS = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("segment", pa.int32(), nullable=False),
+        pa.field("num_segments", pa.int32(), nullable=False),
+        pa.field("start_s", pa.float64(), nullable=False),
+        pa.field("duration_s", pa.float64(), nullable=False),
+    ]
+)
+
+PARTS = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("segment", pa.int32(), nullable=False),
+        pa.field("num_segments", pa.int32(), nullable=False),  # of the utterance, so that a join knows when it is whole
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("hypothesis", pa.string()),  # null exactly where the row failed
+        pa.field("error_kind", pa.string()),
+        pa.field("error", pa.string()),
+        pa.field("audio_s", pa.float64(), nullable=False),  # what decoded
+        pa.field("decode_s", pa.float64(), nullable=False),
+        pa.field("compute_s", pa.float64(), nullable=False),  # the batch's, shared out by audio
+        pa.field("batch", pa.int64(), nullable=False),
+        pa.field("is_split", pa.bool_(), nullable=False),
+        pa.field("rank", pa.int32(), nullable=False),
+        pa.field("device", pa.string(), nullable=False),
+    ]
+)
+
+SCORED, FAILED, SKIPPED = "scored", "failed", "skipped"
+
+SCORES = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),  # scored, failed or skipped
+        pa.field("reason", pa.string()),  # why it failed or was skipped
+        pa.field("reference", pa.string()),
+        pa.field("hypothesis", pa.string()),
+        pa.field("reference_normalized", pa.string()),
+        pa.field("hypothesis_normalized", pa.string()),
+        pa.field("hits", pa.int32()),
+        pa.field("substitutions", pa.int32()),
+        pa.field("deletions", pa.int32()),
+        pa.field("insertions", pa.int32()),
+        pa.field("character_errors", pa.int32()),
+        pa.field("reference_characters", pa.int32()),
+        pa.field("hypothesis_characters", pa.int32()),
+        pa.field("alignment", pa.string()),  # run-length coded: "5=1S3=1I"
+        pa.field("duration_s", pa.float64(), nullable=False),
+        pa.field("speaker", pa.string()),
+        pa.field("language", pa.string()),
+        pa.field("extra", pa.string()),
+    ]
+)
+
+MISTAKES = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("reference", pa.string(), nullable=False),
+        pa.field("prediction", pa.string(), nullable=False),
+        pa.field("diff", pa.string(), nullable=False),
+        pa.field("sample_wer", pa.float64()),
+        pa.field("sample_cer", pa.float64()),
+        pa.field("gpu_rank", pa.int32(), nullable=False),
+    ]
+)

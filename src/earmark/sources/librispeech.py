@@ -1,0 +1,100 @@
+"""Utterances of a LibriSpeech subset: ``SPEAKER/CHAPTER/SPEAKER-CHAPTER-NUMBER.flac`` with a transcript a chapter.
+
+The layout is that of Panayotov, Chen, Povey and Khudanpur, LibriSpeech, ICASSP 2015 (openslr.org/12).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path, PurePath
+
+from earmark.errors import FolderError, ManifestError, UsageError
+from earmark.records import AudioRef, Utterance
+from earmark.sources.lines import text_lines
+from earmark.sources.options import SourceOptions, near_hint
+from earmark.sources.tree import size_bytes, walk
+
+TRANSCRIPT_SUFFIX = ".trans.txt"
+
+
+class LibriSpeechSource:
+    """The utterances of one subset such as ``LibriSpeech/test-clean``, sorted by path as text.
+
+    A transcript's line without audio is an utterance all the same, so that it is counted as missing; audio without a
+    line has no reference. The language is English unless the user says otherwise. Raises UsageError where there is no
+    such folder.
+    """
+
+    def __init__(self, path: str, options: SourceOptions) -> None:
+        options.refuse_columns(path)
+        if not Path(path).is_dir():
+            raise FolderError(path, "there is no such folder", hint=near_hint(Path(path)))
+        self._path = path
+        self._options = options
+
+    @property
+    def name(self) -> str:
+        """The path as it was given."""
+        return self._path
+
+    @property
+    def root(self) -> str:
+        """The subset's folder."""
+        return str(Path(self._path).absolute())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex SHA-256 over the options, and each utterance's path, size (-1 where it is missing) and text, in order."""
+        digest = hashlib.sha256(self._options.canonical("librispeech"))
+        for folder, names in self._chapters():
+            present = frozenset(names)
+            for utterance in self._chapter(folder, names):
+                uri = utterance.audio.uri
+                size = size_bytes(self.root, uri) if PurePath(uri).name in present else -1
+                digest.update(repr((uri, size, utterance.reference)).encode())
+        return digest.hexdigest()
+
+    def utterances(self) -> Iterator[Utterance]:
+        """Each utterance. Raises UsageError where the folder is no subset, ManifestError for a broken transcript."""
+        is_empty = True
+        for folder, names in self._chapters():
+            for utterance in self._chapter(folder, names):
+                is_empty = False
+                yield utterance
+        if is_empty:
+            raise UsageError(
+                f"no LibriSpeech subset in {self._path}", cause="it has no SPEAKER/CHAPTER/*.flac", hint=self._hint()
+            )
+
+    def _chapters(self) -> Iterator[tuple[str, list[str]]]:
+        return ((folder, names) for folder, names in walk(self.root) if len(PurePath(folder).parts) == 2)  # noqa: PLR2004
+
+    def _chapter(self, folder: str, names: list[str]) -> Iterator[Utterance]:
+        speaker, chapter = PurePath(folder).parts
+        transcript = f"{speaker}-{chapter}{TRANSCRIPT_SUFFIX}"
+        texts = _transcripts(str(Path(self.root, folder, transcript))) if transcript in names else {}
+        audio_ids = {name.removesuffix(".flac") for name in names if name.endswith(".flac")}
+        for utterance_id in sorted(audio_ids | texts.keys()):
+            audio = AudioRef(f"{folder}/{utterance_id}.flac", channel=self._options.channel)
+            reference = texts.get(utterance_id) if self._options.has_text else None
+            yield Utterance(utterance_id, audio, reference, self._options.language or "en", speaker)
+
+    def _hint(self) -> str | None:
+        subsets = sorted({folder.parts[0] for path, _ in walk(self.root) if len((folder := PurePath(path)).parts) > 2})  # noqa: PLR2004
+        return f"did you mean librispeech:{PurePath(self._path, subsets[0])}?" if subsets else None
+
+
+def _transcripts(path: str) -> dict[str, str]:
+    """Map ids to texts. A line is an id, a space and the text."""
+    texts: dict[str, str] = {}
+    for number, line in enumerate(text_lines(path), start=1):
+        utterance_id, _, text = line.strip().partition(" ")
+        if utterance_id in texts:
+            raise ManifestError(path, f"a second text for {utterance_id!r}", line=number)
+        if "/" in utterance_id:
+            raise ManifestError(path, f"{utterance_id!r} is no id", line=number)
+        if utterance_id:
+            texts[utterance_id] = text.strip()
+    return texts

@@ -1,0 +1,46 @@
+"""What the user may say about the data, whatever source reads them."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from earmark.errors import UsageError
+
+NO_TEXT = "none"
+"""As ``text_column``: there are no references, or they are not to be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """``audio_root`` says where relative paths start; the others choose or fill what a row does not say."""
+
+    audio_root: str | None = None
+    text_column: str | None = None
+    channel: int | None = None
+    language: str | None = None
+
+    def canonical(self, kind: str) -> bytes:
+        """Write down what changes the utterances, to begin a fingerprint: not where the audio is."""
+        return json.dumps([kind, self.text_column, self.channel, self.language], separators=(",", ":")).encode()
+
+    @property
+    def has_text(self) -> bool:
+        """Whether references are to be read."""
+        return self.text_column != NO_TEXT
+
+    def refuse_columns(self, data: str) -> None:
+        """Raise UsageError where an option speaks of a manifest, and ``data`` is a folder."""
+        if self.audio_root is not None:
+            raise UsageError(f"--audio-root does not fit {data}", cause="a folder of audio is its own root")
+        if self.text_column not in (None, NO_TEXT):
+            raise UsageError(f"--text-column does not fit {data}", cause="a folder of audio has no columns")
+
+
+def near_hint(path: Path) -> str | None:
+    """Ask for a name in the same folder that is close to the one that is missing, if there is one."""
+    siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, siblings, n=1)
+    return f"did you mean {path.parent / near[0]}?" if near else None

@@ -1,0 +1,86 @@
+"""A part of a source: the first utterances, or a random sample, by number or by share."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earmark.errors import UsageError
+
+if TYPE_CHECKING:
+    from earmark.records import Utterance
+    from earmark.sources.base import Source
+
+
+class Limited:
+    """At most ``limit`` utterances of ``source``, in its order. ``limit`` is a number ("100") or a share ("5%").
+
+    Without a ``seed`` they are the first ones. With one, those whose hash of seed and id is least: a sample that does
+    not depend on the order of the data, and of which a smaller sample with the same seed is a part. A share is rounded
+    up. Raises UsageError for a limit that is neither.
+    """
+
+    def __init__(self, source: Source, limit: str, seed: int | None = None) -> None:
+        self._source = source
+        self._limit = limit.strip()
+        self._seed = seed
+        self._count, self._share = _parse(self._limit)
+
+    @property
+    def name(self) -> str:
+        """The name of the whole."""
+        return self._source.name
+
+    @property
+    def root(self) -> str:
+        """The root of the whole."""
+        return self._source.root
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex SHA-256 over the fingerprint of the whole, the limit and the seed."""
+        return hashlib.sha256(repr((self._source.fingerprint, self._limit, self._seed)).encode()).hexdigest()
+
+    def utterances(self) -> Iterator[Utterance]:
+        """Yield the chosen utterances. A share or a seed reads the whole once before."""
+        if self._seed is not None:
+            yield from itertools.compress(self._source.utterances(), self._is_chosen(self._seed))
+            return
+        count = self._count
+        if self._share is not None:
+            count = self._number(sum(1 for _ in self._source.utterances()))
+        yield from itertools.islice(self._source.utterances(), count)
+
+    def _number(self, num_utterances: int) -> int:
+        return self._count if self._share is None else -int(-self._share * num_utterances // 1)
+
+    def _is_chosen(self, seed: int) -> list[bool]:
+        """Say of each utterance whether it is in the sample. 8 bytes for each are kept while they are ranked."""
+        hashes = np.fromiter((_hash(seed, utterance.id) for utterance in self._source.utterances()), np.uint64)
+        is_chosen = np.zeros(len(hashes), np.bool_)
+        is_chosen[np.argsort(hashes, kind="stable")[: self._number(len(hashes))]] = True
+        return [bool(choice) for choice in is_chosen]
+
+
+def _hash(seed: int, utterance_id: str) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{utterance_id}".encode(), digest_size=8).digest())
+
+
+def _parse(limit: str) -> tuple[int, Fraction | None]:
+    """Read the limit: a number, or a share between 0 and 1."""
+    digits = limit.removesuffix("%")
+    try:
+        number = Fraction(digits)
+    except (ValueError, ZeroDivisionError):
+        number = Fraction(0)
+    if limit.endswith("%") and 0 < number <= 100:  # noqa: PLR2004
+        return 0, number / 100
+    if digits == limit and number > 0 and number.denominator == 1 and "/" not in digits:
+        return int(number), None
+    raise UsageError(f"--limit {limit!r} is no limit", hint="--limit 100 (utterances) or --limit 5%")

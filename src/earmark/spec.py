@@ -1,0 +1,138 @@
+"""The identity of a run: all that can change an answer, and nothing else.
+
+Two runs with one fingerprint give the same hypotheses, whatever the workers, the engine, the kills and the resumes.
+Not in it: normalizer and scorer (changing them scores again), paths of the output, numbers of workers, versions of
+libraries (recorded in each part). It knows no recognizer and no source: it holds what they declare of themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+BatchingKind = Literal["any", "masked", "equal_length", "single"]
+"""How a recognizer may be batched.
+
+``any``: batches never change a text, so they are no part of the identity. ``masked``: mixed lengths, with the padding
+masked. ``equal_length``: only equal sample counts together. ``single``: one utterance at a time.
+"""
+
+OptionValue = str | int | float | bool | None
+
+DEFAULT_MAX_BATCH_S = 240.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecognizerSpec:
+    """What a recognizer declares of itself, before it is loaded.
+
+    ``content_hash`` covers the model's files. ``options`` are the resolved decoding options. ``max_audio_s`` is the
+    longest audio it takes in one piece; longer utterances are cut (None: any length).
+    """
+
+    name: str
+    version: str
+    content_hash: str = ""
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    batching: BatchingKind = "masked"
+    max_audio_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataSpec:
+    """Which utterances: the source's own fingerprint, a hash over a sample of the audio's bytes, and their number."""
+
+    name: str
+    fingerprint: str
+    audio_sample: str
+    num_utterances: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchingSpec:
+    """The rule that cuts batches: at most ``max_batch_s`` of padded audio and ``max_batch_size`` utterances.
+
+    An utterance of d seconds costs ``d * (1 + quadratic_per_s * d)`` seconds, and a batch its longest one's cost times
+    its size, since attention grows with the square of the padded length.
+    """
+
+    max_batch_s: float = DEFAULT_MAX_BATCH_S
+    max_batch_size: int | None = None
+    quadratic_per_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioSpec:
+    """How audio becomes a waveform: the rate, and the caps that a lying or hostile file runs into."""
+
+    sample_rate_hz: int = 16_000
+    max_decoded_s: float = 14_400.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSpec:
+    """All that can change the answer of a run."""
+
+    recognizer: RecognizerSpec
+    data: DataSpec
+    batching: BatchingSpec = field(default_factory=BatchingSpec)
+    audio: AudioSpec = field(default_factory=AudioSpec)
+    format_version: int = 1
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that count, flat, as ``{"recognizer.name": ...}``, without those that cannot change an answer."""
+        fields = dataclasses.asdict(self)
+        fields["data"].pop("name")  # where the data were read from is not what they are
+        if self.recognizer.batching in ("any", "single"):
+            fields.pop("batching")
+        return _flat(fields)
+
+    def fingerprint(self) -> str:
+        """Hex SHA-256 over the identity."""
+        canonical = json.dumps(self.identity(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def differences(self, other: Self) -> dict[str, tuple[Any, Any]]:
+        """The identity fields that differ, each as ``(here, there)``."""
+        here, there = self.identity(), other.identity()
+        return {
+            key: (here.get(key), there.get(key)) for key in sorted({*here, *there}) if here.get(key) != there.get(key)
+        }
+
+    def to_json(self) -> str:
+        """Readable JSON with the fingerprint; the same spec gives the same bytes."""
+        return (
+            json.dumps(
+                {**dataclasses.asdict(self), "fingerprint": self.fingerprint()},
+                indent=2,
+                sort_keys=True,
+                ensure_ascii=False,
+            )
+            + "\n"
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The spec that ``to_json`` wrote. Raises KeyError, TypeError or ValueError on anything else."""
+        fields = json.loads(text)
+        return cls(
+            recognizer=RecognizerSpec(**fields["recognizer"]),
+            data=DataSpec(**fields["data"]),
+            batching=BatchingSpec(**fields["batching"]),
+            audio=AudioSpec(**fields["audio"]),
+            format_version=fields["format_version"],
+        )
+
+
+def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in fields.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat

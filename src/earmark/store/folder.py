@@ -1,0 +1,262 @@
+"""A folder in which every file is there whole or not at all: on a local disk, or in an object store.
+
+Knows bytes and names; knows no table. On a local disk a file is written under a temporary name beside its final one,
+synced, renamed, and the folder synced. In an object store it is one PUT, which is all or nothing by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+import pyarrow as pa
+from pyarrow import fs
+
+from earmark.errors import FolderError, StoreError
+from earmark.store.disk import Disk
+
+TEMPORARY = ".tmp-"
+_STALE_AFTER_S = 3600.0
+
+
+class Folder(Protocol):
+    """Names are relative, with ``/`` between folders. Names that begin with a dot are nobody's results."""
+
+    @property
+    def url(self) -> str:
+        """What the user calls it."""
+        ...
+
+    def names(self, prefix: str = "") -> list[str]:
+        """The committed files of the subfolder ``prefix``, sorted; empty when there is no such subfolder."""
+        ...
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        ...
+
+    def open(self, name: str) -> Any:  # noqa: ANN401  # a pyarrow NativeFile, which has no type
+        """A seekable pyarrow file for reading. Raises FileNotFoundError."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """The whole file. Raises FileNotFoundError."""
+        ...
+
+    def write(self, name: str, data: bytes) -> None:
+        """Commit a file, over an older one of that name. Raises StoreError; then the older one still stands."""
+        ...
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Commit a file unless the name is taken; False if it was."""
+        ...
+
+    def replacing(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """A stream that is committed as ``name`` when the block ends well, and leaves no trace when it does not."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file; no error if it is gone."""
+        ...
+
+
+def open_folder(url: str) -> Folder:
+    """The folder at a local path, or at an ``s3://`` or ``gs://`` URL."""
+    if "://" not in url:
+        return LocalFolder(Path(url))
+    try:
+        filesystem, path = fs.FileSystem.from_uri(url)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FolderError(url, str(error), hint="a local path, s3://bucket/folder or gs://bucket/folder") from error
+    return ObjectFolder(url, filesystem, path)
+
+
+class LocalFolder:
+    """A folder on a local or shared file system."""
+
+    def __init__(self, path: Path, *, disk: Disk | None = None) -> None:
+        self.path = path
+        self._disk = disk or Disk()
+
+    @property
+    def url(self) -> str:
+        return str(self.path)
+
+    def names(self, prefix: str = "") -> list[str]:
+        base = self.path / prefix
+        if not base.is_dir():
+            return []
+        found = (path for path in base.iterdir() if path.is_file() and not path.name.startswith("."))
+        return sorted(path.relative_to(self.path).as_posix() for path in found)
+
+    def has(self, name: str) -> bool:
+        return (self.path / name).is_file()
+
+    def open(self, name: str) -> Any:  # noqa: ANN401  # see Folder
+        return pa.OSFile(str(self.path / name), "rb")
+
+    def read(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+    def write(self, name: str, data: bytes) -> None:
+        with self.replacing(name) as stream:
+            stream.write(data)
+
+    @contextlib.contextmanager
+    def replacing(self, name: str) -> Iterator[BinaryIO]:
+        target = self.path / name
+        with self._temporary(target) as temporary:
+            with self._disk_errors(name), self._disk.open_new(temporary) as file:
+                yield cast("BinaryIO", _Stream(file, self._disk))
+                self._disk.sync(file)
+            with self._disk_errors(name):
+                self._disk.replace(temporary, target)
+                self._disk.sync_folder(target.parent)
+
+    def create(self, name: str, data: bytes) -> bool:
+        target = self.path / name
+        with self._temporary(target) as temporary, self._disk_errors(name):
+            with self._disk.open_new(temporary) as file:
+                self._disk.write(file, data)
+                self._disk.sync(file)
+            try:
+                self._disk.link(temporary, target)
+            except FileExistsError:
+                return False
+            self._disk.sync_folder(target.parent)
+            return True
+
+    def remove(self, name: str) -> None:
+        with self._disk_errors(name):
+            self._disk.remove(self.path / name)
+
+    def sweep(self) -> None:
+        """Remove the temporary files of writers that died more than an hour ago."""
+        for path in self.path.rglob(f"{TEMPORARY}*"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _STALE_AFTER_S:
+                    self._disk.remove(path)
+
+    @contextlib.contextmanager
+    def _temporary(self, target: Path) -> Iterator[Path]:
+        temporary = target.parent / f"{TEMPORARY}{target.name}-{secrets.token_hex(6)}"
+        with self._disk_errors(target.name):
+            self._disk.make_folder(target.parent)
+        try:
+            yield temporary
+        finally:
+            with contextlib.suppress(OSError):  # a leftover is swept later; the first error matters more
+                self._disk.remove(temporary)
+
+    @contextlib.contextmanager
+    def _disk_errors(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise store_error(self.url, name, error) from error
+
+
+class ObjectFolder:
+    """A folder in an object store that pyarrow reaches."""
+
+    def __init__(self, url: str, filesystem: Any, path: str) -> None:  # noqa: ANN401  # pyarrow has no types
+        self._url = url
+        self._fs = filesystem
+        self._path = path.rstrip("/")
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def names(self, prefix: str = "") -> list[str]:
+        base = f"{self._path}/{prefix}".rstrip("/")
+        found = self._fs.get_file_info(fs.FileSelector(base, allow_not_found=True))
+        kept = (info for info in found if info.type == fs.FileType.File and not info.base_name.startswith("."))
+        return sorted(info.path.removeprefix(f"{self._path}/") for info in kept)
+
+    def has(self, name: str) -> bool:
+        return bool(self._fs.get_file_info(f"{self._path}/{name}").type == fs.FileType.File)
+
+    def open(self, name: str) -> Any:  # noqa: ANN401  # see Folder
+        return self._fs.open_input_file(f"{self._path}/{name}")
+
+    def read(self, name: str) -> bytes:
+        with self.open(name) as file:
+            return bytes(file.read())
+
+    def write(self, name: str, data: bytes) -> None:
+        path = f"{self._path}/{name}"
+        try:
+            self._fs.create_dir(path.rpartition("/")[0], recursive=True)
+            with self._fs.open_output_stream(path) as stream:
+                stream.write(data)
+        except OSError as error:
+            raise store_error(self.url, name, error) from error
+
+    def create(self, name: str, data: bytes) -> bool:
+        # Without conditional PUTs in pyarrow two first writers can both win. All that is created this way (the spec,
+        # the plan) is a function of the spec, so both write the same bytes.
+        if self.has(name):
+            return False
+        self.write(name, data)
+        return True
+
+    @contextlib.contextmanager
+    def replacing(self, name: str) -> Iterator[BinaryIO]:
+        # An object store commits a stream that is closed by an error, so the bytes are gathered on the local disk.
+        with tempfile.TemporaryFile() as spool:
+            yield cast("BinaryIO", spool)
+            spool.seek(0)
+            self.write(name, spool.read())
+
+    def remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.delete_file(f"{self._path}/{name}")
+
+
+class _Stream:
+    """Passes writes on to the disk, one operation each."""
+
+    def __init__(self, file: BinaryIO, disk: Disk) -> None:
+        self._file = file
+        self._disk = disk
+        self.closed = False
+
+    def write(self, data: bytes | memoryview) -> int:
+        self._disk.write(self._file, data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def store_error(url: str, name: str, error: OSError) -> StoreError:
+    """The sentence for a failed operation: a full disk says so."""
+    hint = None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "free some space and type the same command: what is committed stays"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        hint = "--out FOLDER names a folder that you may write"
+    return StoreError(f"cannot write {name} in {url}", cause=error.strerror or str(error), hint=hint)

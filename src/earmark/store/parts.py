@@ -1,0 +1,106 @@
+"""Parts: the committed results of a shard, one Parquet file each, with the receipt in its own metadata.
+
+Knows the rows of a part and their receipt; does not know what made them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from earmark import schema
+from earmark.records import Receipt, Shard
+from earmark.store.folder import Folder
+from earmark.store.layout import PARTS
+
+_RECEIPT = b"earmark.receipt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRow:
+    """One row of a part, in the order of the schema. ``hypothesis`` is None exactly where ``error`` is not."""
+
+    index: int
+    segment: int
+    num_segments: int
+    id: str
+    hypothesis: str | None
+    error_kind: str | None
+    error: str | None
+    audio_s: float
+    decode_s: float
+    compute_s: float
+    batch: int
+    is_split: bool
+    rank: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedPart:
+    """A part that cannot be read: its work counts as not done."""
+
+    name: str
+    problem: str
+
+
+def part_name(spec_fingerprint: str, shard: Shard, *, salt: str = "") -> str:
+    """Where the shard's part lies: a function of the spec and the work, so that doing it again overwrites itself.
+
+    A ``salt`` keeps a second attempt at failed work beside the first.
+    """
+    content = [
+        [batch.id, [[s.index, s.segment] for s in batch.segments] if batch.is_split else []] for batch in shard.batches
+    ]
+    digest = hashlib.blake2b(json.dumps([spec_fingerprint, content, salt]).encode(), digest_size=12)
+    return f"{PARTS}/{digest.hexdigest()}.parquet"
+
+
+def write_part(folder: Folder, rows: Sequence[PartRow], receipt: Receipt) -> None:
+    """Commit a part under ``receipt.part``: rows and receipt in one file, so that neither exists without the other."""
+    columns = {field.name: [getattr(row, field.name) for row in rows] for field in schema.PARTS}
+    table = pa.table(
+        columns, schema=schema.PARTS.with_metadata({_RECEIPT: json.dumps(dataclasses.asdict(receipt)).encode()})
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    folder.write(receipt.part, sink.getvalue().to_pybytes())
+
+
+def receipts(folder: Folder, spec_fingerprint: str) -> Iterator[Receipt | DamagedPart]:
+    """What every part says of itself, in the order of names, reading only the parts' footers.
+
+    A part of another run (somebody copied it here) counts as damaged: its rows answer another question.
+    """
+    for name in folder.names(PARTS):
+        try:
+            with folder.open(name) as file:
+                metadata = pq.read_schema(file).metadata or {}
+            receipt = _receipt(metadata[_RECEIPT])
+        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+            yield DamagedPart(name, _one_line(error))
+            continue
+        is_ours = receipt.spec_fingerprint == spec_fingerprint
+        yield dataclasses.replace(receipt, part=name) if is_ours else DamagedPart(name, "belongs to another run")
+
+
+def read_part(folder: Folder, name: str, columns: Iterable[str] | None = None) -> pa.Table:
+    """The rows of one part. Raises OSError or pyarrow.ArrowException when it is damaged."""
+    with folder.open(name) as file:
+        return pq.read_table(file, columns=list(columns) if columns is not None else None, use_threads=False)
+
+
+def _receipt(data: bytes) -> Receipt:
+    facts: dict[str, Any] = json.loads(data)
+    return Receipt(**{**facts, "batches": tuple(facts["batches"])})
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

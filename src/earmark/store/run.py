@@ -1,0 +1,105 @@
+"""A run's folder as a whole: its identity, its tables, and what is left to do.
+
+Knows how the files depend on each other: the spec is created once and refuses another; parts count only under it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from earmark.errors import FolderError, RunMismatchError
+from earmark.spec import RunSpec
+from earmark.store import layout, reader
+from earmark.store.folder import Folder, LocalFolder, open_folder
+from earmark.store.lock import locked
+
+
+class RunStore:
+    """The files of one run, in ``folder``."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+
+    @classmethod
+    def at(cls, url: str) -> RunStore:
+        """The run at a local path or an ``s3://`` or ``gs://`` URL; it need not exist yet."""
+        return cls(open_folder(url))
+
+    @property
+    def url(self) -> str:
+        """What the user calls the folder."""
+        return self.folder.url
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Be the only one who drives this run. Raises RunLockedError."""
+        return locked(self.folder)
+
+    def spec(self) -> RunSpec | None:
+        """The run's identity, or None where no run has begun. Raises FolderError if it cannot be read."""
+        try:
+            text = self.folder.read(layout.SPEC).decode()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise FolderError(self.url, f"{layout.SPEC}: {error.strerror or error}") from error
+        try:
+            return RunSpec.from_json(text)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FolderError(
+                self.url, f"its {layout.SPEC} is not ours: {error!r}", hint="--out OTHER_FOLDER"
+            ) from error
+
+    def adopt(self, spec: RunSpec) -> None:
+        """Make this the folder of ``spec``. Raises RunMismatchError, with the fields that differ, if it is not."""
+        if self.folder.create(layout.SPEC, spec.to_json().encode()):
+            return
+        found = self.spec()
+        if found is not None and (differences := found.differences(spec)):
+            raise RunMismatchError(self.url, differences)
+
+    def clear(self) -> None:
+        """Throw a run's results away. The spec goes last, so that a kill in between leaves a run that resumes."""
+        for prefix in (layout.PARTS, layout.MISTAKES, layout.ATTEMPTS):
+            for name in self.folder.names(prefix):
+                self.folder.remove(name)
+        for name in (
+            layout.SUMMARY,
+            layout.SCORES,
+            layout.ERRORS,
+            layout.PLAN,
+            layout.SEGMENTS,
+            layout.UTTERANCES,
+            layout.SPEC,
+        ):
+            self.folder.remove(name)
+
+    def sweep(self) -> None:
+        """Remove what killed writers left behind."""
+        if isinstance(self.folder, LocalFolder):
+            self.folder.sweep()
+
+    @contextlib.contextmanager
+    def table_writer(self, name: str, schema: pa.Schema) -> Iterator[Any]:
+        """A Parquet writer for the table ``name``, committed when the block ends well."""
+        with self.folder.replacing(name) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+            yield writer
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Commit a whole table."""
+        with self.table_writer(name, table.schema) as writer:
+            writer.write_table(table)
+
+    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """A whole table. Raises FileNotFoundError."""
+        with self.folder.open(name) as file:
+            return pq.read_table(file, columns=columns)
+
+    def progress(self, spec: RunSpec) -> reader.Progress:
+        """What the parts hold so far."""
+        return reader.progress(self.folder, spec.fingerprint())

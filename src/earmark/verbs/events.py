@@ -1,0 +1,50 @@
+"""What a run tells its caller while it goes on: values, for whoever draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBegan:
+    """All is checked and planned; the workers are about to start."""
+
+    out: str
+    model: str
+    model_version: str
+    data: str
+    num_utterances: int
+    audio_s: float
+    num_segments: int
+    num_segments_done: int
+    engine: str
+    num_workers: int
+    damaged_parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgressed:
+    """Another part is committed and scored. ``wer`` is over this attempt's utterances so far."""
+
+    num_segments: int
+    num_segments_done: int
+    num_failed: int
+    remaining_audio_s: float
+    audio_s: float
+    elapsed_s: float
+    wer: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopAsked:
+    """The user asked to stop; workers finish their batch."""
+
+
+Event = RunBegan | RunProgressed | StopAsked
+Observer = Callable[[Event], None]
+
+
+def nobody(event: Event) -> None:
+    """Observe nothing."""
+    del event

@@ -1,0 +1,94 @@
+"""Making a run ready to work: its identity checked, its tables read where they are and made where they are not."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from earmark.errors import RunMismatchError
+from earmark.planning.index import MissingAudio, audio_sample, index_source
+from earmark.planning.plan import make_plan, segment_long
+from earmark.recognizers import Recognizer
+from earmark.schema import SEGMENTS
+from earmark.sources.base import Source
+from earmark.spec import BatchingSpec, DataSpec, RunSpec
+from earmark.store import layout
+from earmark.store.run import RunStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedRun:
+    """A run that is ready to work. ``audio_root`` is where its relative audio paths start on this machine."""
+
+    store: RunStore
+    spec: RunSpec
+    utterances: pa.Table
+    plan: pa.Table
+    audio_root: str
+    attempt: str
+
+
+def default_out(recognizer: Recognizer, source: Source) -> str:
+    """A folder that the same command finds again: named after the model, the data and what can change the answer."""
+    data = DataSpec(name="", fingerprint=source.fingerprint, audio_sample="", num_utterances=0)
+    identity = RunSpec(recognizer=recognizer.spec, data=data).fingerprint()
+    words = (recognizer.spec.name, Path(source.name).stem or "data")
+    return str(Path("runs", "_".join([*(re.sub(r"[^\w.-]+", "-", word).strip("-.") for word in words), identity[:6]])))
+
+
+def prepare(
+    store: RunStore, recognizer: Recognizer, source: Source, batching: BatchingSpec, *, missing_audio: MissingAudio
+) -> PreparedRun:
+    """Bring the folder of ``store`` to the point where only transcribing is left.
+
+    The utterances are written before the spec, and the plan after it, so a kill at any moment leaves a folder that is
+    prepared anew or gone on with. Raises RunMismatchError for another run's folder, and what indexing raises.
+    """
+    stored = store.spec()
+    is_indexed = (
+        stored is not None and stored.data.fingerprint == source.fingerprint and store.folder.has(layout.UTTERANCES)
+    )
+    utterances = (
+        store.read_table(layout.UTTERANCES) if is_indexed else index_source(source, missing_audio=missing_audio)
+    )
+    utterances = utterances.combine_chunks()
+    spec = RunSpec(recognizer=recognizer.spec, data=_data_spec(source, utterances), batching=batching)
+    if stored is not None and (differences := stored.differences(spec)):
+        raise RunMismatchError(store.url, differences)
+    if not is_indexed:
+        store.write_table(layout.UTTERANCES, utterances.replace_schema_metadata({"audio_root": source.root}))
+    store.adopt(spec)
+    return PreparedRun(
+        store=store,
+        spec=spec,
+        utterances=utterances,
+        plan=_plan(store, utterances, source.root, spec),
+        audio_root=source.root,
+        attempt=secrets.token_hex(4),
+    )
+
+
+def _data_spec(source: Source, utterances: pa.Table) -> DataSpec:
+    return DataSpec(
+        name=source.name,
+        fingerprint=source.fingerprint,
+        audio_sample=audio_sample(utterances, source.root),
+        num_utterances=len(utterances),
+    )
+
+
+def _plan(store: RunStore, utterances: pa.Table, root: str, spec: RunSpec) -> pa.Table:
+    if store.folder.has(layout.PLAN):
+        return store.read_table(layout.PLAN)
+    segments = SEGMENTS.empty_table()
+    if spec.recognizer.max_audio_s is not None:
+        segments = segment_long(utterances, root, spec.recognizer.max_audio_s, spec.audio.max_decoded_s)
+    if len(segments):
+        store.write_table(layout.SEGMENTS, segments)
+    plan = make_plan(utterances, segments, spec)
+    store.write_table(layout.PLAN, plan)
+    return plan

@@ -1,0 +1,138 @@
+"""A plan covers every utterance once, and shards cover every batch once, whatever the workers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from earmark import schema
+from earmark.planning.plan import make_plan, segment_long, shards
+from earmark.spec import BatchingSpec
+from tests.toys import toy_spec, write_wav
+
+
+def utterances(duration_s: list[float], skipped: set[int] = frozenset()) -> pa.Table:
+    rows = [
+        {
+            "index": index,
+            "id": f"u{index}",
+            "audio": f"{index}.wav",
+            "duration_s": seconds,
+            "skip_reason": "a rule" if index in skipped else None,
+        }
+        for index, seconds in enumerate(duration_s)
+    ]
+    return pa.Table.from_pylist(rows, schema.UTTERANCES)
+
+
+def planned(table: pa.Table, max_batch_s: float = 20.0) -> pa.Table:
+    return make_plan(table, schema.SEGMENTS.empty_table(), toy_spec(batching=BatchingSpec(max_batch_s=max_batch_s)))
+
+
+def nothing_done(plan: pa.Table) -> np.ndarray:
+    return np.zeros(plan["batch"].to_numpy().max(initial=-1) + 1, dtype=bool)
+
+
+def all_shards(table: pa.Table, plan: pa.Table, num_workers: int, done: np.ndarray | None = None) -> list:
+    return list(shards(table, plan, "/root", nothing_done(plan) if done is None else done, num_workers=num_workers))
+
+
+@settings(max_examples=50)
+@given(st.lists(st.floats(0.1, 40.0), min_size=1, max_size=80), st.integers(1, 9))
+def test_shards_hold_each_batch_once_and_whole_for_any_number_of_workers(duration_s, num_workers):
+    """Shards are cut differently for other workers; the batches in them are the same."""
+    table = utterances(duration_s)
+    plan = planned(table)
+    batches = [batch for shard in all_shards(table, plan, num_workers) for batch in shard.batches]
+    alone = [batch for shard in all_shards(table, plan, 1) for batch in shard.batches]
+    assert batches == alone
+    assert sorted(segment.index for batch in batches for segment in batch.segments) == list(range(len(duration_s)))
+
+
+def test_what_is_done_is_not_handed_out_again():
+    """Only the batches that are left become shards."""
+    table = utterances([10.0] * 8)
+    plan = planned(table)
+    done = nothing_done(plan)
+    done[[0, 2]] = True
+    left = [batch.id for shard in all_shards(table, plan, 2, done) for batch in shard.batches]
+    assert left == [1, 3]
+
+
+def test_a_skipped_utterance_is_not_planned():
+    """A rule leaves it out before any work."""
+    plan = planned(utterances([3.0, 2.0, 1.0], skipped={1}))
+    assert sorted(plan["index"].to_pylist()) == [0, 2]
+
+
+def test_the_longest_come_first():
+    """So that what does not fit shows at once."""
+    plan = planned(utterances([1.0, 9.0, 4.0]))
+    assert plan["index"].to_pylist() == [1, 2, 0]
+
+
+def test_shards_shrink_towards_the_end():
+    """The first is a share of all that is left, the last ones are small, so that no worker ends late."""
+    table = utterances([10.0] * 3_000)
+    sizes = [shard.num_segments for shard in all_shards(table, planned(table), 2)]
+    assert sizes[0] == 6, "60 s: at most a thousandth of a run, but never under 60 s"
+    assert sizes[-1] <= 4
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_small_run_keeps_all_workers_busy():
+    """Nine minutes of audio for two workers are cut far finer than 30 s at the end."""
+    table = utterances([7.4] * 74)
+    sizes = [shard.num_segments for shard in all_shards(table, planned(table, 7.4), 2)]
+    assert len(sizes) > 10
+    assert sizes[-1] == 1
+
+
+def test_a_relative_path_starts_at_the_root_and_an_absolute_one_stays():
+    """A shard says where its audio is on this machine."""
+    table = pa.Table.from_pylist(
+        [
+            {"index": 0, "id": "a", "audio": "x/a.wav", "duration_s": 2.0},
+            {"index": 1, "id": "b", "audio": "/abs/b.wav", "duration_s": 1.0},
+        ],
+        schema.UTTERANCES,
+    )
+    segments = all_shards(table, planned(table), 1)[0].batches[0].segments
+    assert [segment.audio.uri for segment in segments] == ["/root/x/a.wav", "/abs/b.wav"]
+
+
+def test_a_whole_file_is_read_whole_whatever_the_data_claim_of_its_length():
+    """A rounded duration in a manifest must not cut the last milliseconds off."""
+    table = utterances([1.23])
+    segment = all_shards(table, planned(table), 1)[0].batches[0].segments[0]
+    assert segment.audio.start_s is None
+
+
+def test_long_audio_is_cut_into_pieces_that_the_recognizer_takes(tmp_path):
+    """A 50 s file for a recognizer of 20 s becomes pieces, planned each on its own."""
+    write_wav(tmp_path / "0.wav", 50.0)
+    write_wav(tmp_path / "1.wav", 5.0)
+    table = utterances([50.0, 5.0])
+    pieces = segment_long(table, str(tmp_path), 20.0, 3600.0)
+    plan = make_plan(table, pieces, toy_spec())
+    long = plan.filter(pa.compute.equal(plan["index"], 0)).sort_by("segment").to_pylist()
+    assert [row["num_segments"] for row in long] == [len(long)] * len(long)
+    assert all(row["duration_s"] <= 20.0 for row in long)
+    assert sum(row["duration_s"] for row in long) == 50.0
+    assert len(plan) == len(long) + 1
+
+
+def test_long_audio_that_does_not_decode_stays_whole(tmp_path):
+    """Its worker will say why, and the plan goes on."""
+    (tmp_path / "0.wav").write_bytes(b"no audio")
+    assert len(segment_long(utterances([50.0]), str(tmp_path), 20.0, 3600.0)) == 0
+
+
+def test_an_empty_plan_has_no_shards_and_nothing_left(tmp_path):
+    """All utterances skipped: a run of nothing is done at once."""
+    table = utterances([1.0], skipped={0})
+    plan = planned(table)
+    assert len(plan) == 0
+    assert all_shards(table, plan, 1) == []

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from earmark.errors import FolderError, ManifestError, UnknownNameError, UsageError
+from earmark.sources import SOURCES, open_source
+
+
+def test_a_missing_manifest_suggests_its_neighbour(tmp_path):
+    """A slip in the name is answered with the name that was meant."""
+    (tmp_path / "manifest.jsonl").touch()
+    with pytest.raises(ManifestError) as caught:
+        open_source(str(tmp_path / "manifst.jsonl"))
+    assert caught.value.hint == f"did you mean {tmp_path / 'manifest.jsonl'}?"
+    with pytest.raises(ManifestError, match="no such file"):
+        open_source(str(tmp_path / "absent" / "m.jsonl"))
+
+
+@pytest.mark.parametrize("prefix", ["folder", "librispeech"])
+def test_a_missing_folder_suggests_its_neighbour(tmp_path, prefix):
+    """The same holds for folders behind a prefix."""
+    (tmp_path / "test-clean").mkdir()
+    with pytest.raises(FolderError) as caught:
+        open_source(f"{prefix}:{tmp_path}/test-claen")
+    assert caught.value.hint == f"did you mean {tmp_path / 'test-clean'}?"
+
+
+def test_an_unknown_prefix_lists_the_known_ones():
+    """A prefix that no source has is an unknown name."""
+    with pytest.raises(UnknownNameError) as caught:
+        open_source("librispech:x")
+    assert caught.value.near == ["librispeech"]
+
+
+def test_a_path_that_looks_like_a_prefix_is_a_path(tmp_path, monkeypatch):
+    """A file whose name has a colon is opened, since it is there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "librispeech:m.csv").write_text("audio,text\na.wav,x\n")
+    assert next(open_source("librispeech:m.csv").utterances()).id == "a"
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    """A file whose ending says nothing is refused, with or without the prefix."""
+    (tmp_path / "notes.txt").touch()
+    for data in (f"{tmp_path}/notes.txt", f"manifest:{tmp_path}/notes.txt"):
+        with pytest.raises(UsageError, match="cannot tell"):
+            open_source(data)
+
+
+def test_options_of_manifests_are_refused_for_folders(tmp_path):
+    """A flag that would be ignored is an error."""
+    for options in ({"text_column": "said"}, {"audio_root": "/x"}):
+        with pytest.raises(UsageError, match="does not fit"):
+            open_source(str(tmp_path), **options)
+
+
+def test_every_registered_source_can_be_loaded():
+    """The registry names things that exist."""
+    assert all(callable(SOURCES.load(name)) for name in SOURCES.entries())
+
+
+def test_the_registry_is_light():
+    """Naming the sources imports neither numpy nor pyarrow."""
+    code = "import sys, earmark.sources; sys.exit(any(name in sys.modules for name in ('numpy', 'pyarrow')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

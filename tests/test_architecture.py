@@ -1,0 +1,170 @@
+"""The law of imports: data flow one way through the floors, and heavy packages stay behind their fences."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "earmark"
+
+# Floor of each room. A module imports only from strictly lower floors, or from its own room.
+FLOORS = {
+    "errors": 0, "records": 0, "registry": 0,
+    "schema": 1, "spec": 1, "text": 1, "audio": 1, "scoring": 1, "demo": 1,
+    "sources": 2, "recognizers": 2, "store": 2,
+    "planning": 3,
+    "worker": 4,
+    "engines": 5,
+    "reports": 6,
+    "verbs": 8,
+    "cli": 9,
+    "__main__": 10,
+}  # fmt: skip
+
+# Of the lower floors, what a room may see at all (absent: all of them), beside the rest of its floor that is listed.
+MAY_IMPORT = {
+    "registry": {"errors"},
+    "records": set(),
+    "errors": set(),
+    "scoring": {"errors", "records", "registry", "text"},
+    "sources": {"errors", "records", "registry", "schema", "spec", "text", "audio"},
+    "recognizers": {"errors", "records", "registry", "schema", "spec", "text", "audio"},
+    "store": {"errors", "records", "registry", "schema", "spec"},
+    "planning": {"errors", "records", "registry", "schema", "spec", "audio", "sources.base", "store"},
+    "engines": {"errors", "records", "registry", "spec"},
+    "reports": {"errors", "records", "registry", "schema", "spec", "text", "scoring", "store"},
+    "cli": {"verbs", "errors", "records", "spec"},
+}
+
+# Exceptions, each with its reason.
+ALLOWED = {
+    ("registry", "errors"),  # both on the ground floor: a registry must say what is unknown
+    ("cli.ls", "recognizers"),  # a listing of names needs the registries, and nothing that they list
+    ("cli.ls", "text"),
+    ("cli.ls", "sources"),
+    ("cli.ls", "engines"),
+    ("cli.results", "reports.summary"),  # the type of what it prints, for the type checker only
+    ("cli.flags", "reports.summary"),
+    ("cli.results", "scoring.lines"),  # the one line that all tools of the field print alike
+}
+
+FENCES = {
+    "torch": {"recognizers", "puzzles", "training", "engines.torchrun", "audio.vad"},
+    "transformers": {"recognizers", "training"},
+    "nemo": {"recognizers"},
+    "speechbrain": {"recognizers", "training"},
+    "ctranslate2": {"recognizers"},
+    "pocketsphinx": {"recognizers.pocketsphinx"},
+    "ray": {"engines.ray", "training.ray"},
+    "modal": {"engines.modal"},
+    "wandb": {"tracking.wandb"},
+    "mlflow": {"tracking.mlflow"},
+    "cyclopts": {"cli"},
+    "rich": {"cli"},
+    "soundfile": {"audio"},
+    "soxr": {"audio"},
+    "rapidfuzz": {"scoring"},
+    "filelock": {"store.lock"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, ast.AST]]:
+    """Every module that a file imports anywhere in it, late imports and those for types too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            yield node.module or "", node
+            for alias in node.names:  # ``from earmark import schema`` imports earmark.schema
+                if node.module == "earmark":
+                    yield f"earmark.{alias.name}", node
+
+
+def within(name: str, places: set[str]) -> bool:
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+ours = [path for path in modules() if name_of(path) != ""]
+
+
+@pytest.mark.parametrize("path", ours, ids=name_of)
+def test_a_module_imports_only_from_lower_floors(path):
+    """Never sideways, never upwards, and only what its row allows."""
+    name = name_of(path)
+    room = name.split(".", maxsplit=1)[0]
+    for imported, _ in imports_of(path):
+        if not imported.startswith("earmark."):
+            continue
+        target = imported.removeprefix("earmark.")
+        target_room = target.split(".", maxsplit=1)[0]
+        if target_room == room or any(name == a and within(target, {b}) for a, b in ALLOWED):
+            continue
+        assert FLOORS[target_room] < FLOORS[room] or (room, target_room) == ("scoring", "text"), f"{name} imports {target}"
+        assert room not in MAY_IMPORT or within(target, MAY_IMPORT[room]), f"{name} must not see {target}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_heavy_packages_stay_behind_their_fences(path):
+    """Each third-party package is imported in one place only."""
+    name = name_of(path)
+    for imported, _ in imports_of(path):
+        package = imported.split(".", maxsplit=1)[0]
+        assert package not in FENCES or within(name, FENCES[package]), f"{name} imports {package}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_no_star_imports(path):
+    """Every name can be found by search."""
+    for _, node in imports_of(path):
+        assert not isinstance(node, ast.ImportFrom) or all(alias.name != "*" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_module_says_what_it_knows(path):
+    """Each opens with a docstring."""
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+def test_modules_import_each_other_in_no_circle():
+    """Counting what is imported when a module is loaded."""
+    graph = {f"earmark.{name_of(path)}".rstrip("."): set() for path in modules()}
+    for path in modules():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("earmark"):
+                names = {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+                graph[f"earmark.{name_of(path)}".rstrip(".")] |= names & graph.keys()
+    done, path_now = set(), []
+
+    def visit(name: str) -> None:
+        if name in done:
+            return
+        assert name not in path_now, " -> ".join([*path_now[path_now.index(name) :], name])
+        path_now.append(name)
+        for target in graph[name] - {name}:
+            visit(target)
+        path_now.pop()
+        done.add(name)
+
+    for name in graph:
+        visit(name)
+
+
+def test_every_room_has_a_floor():
+    """A new folder is put on a floor on purpose."""
+    rooms = {name_of(path).split(".")[0] for path in ours}
+    assert rooms <= FLOORS.keys()

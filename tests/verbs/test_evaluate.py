@@ -1,0 +1,359 @@
+"""The main way through: transcribe, score, keep; and go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from earmark.errors import (
+    DuplicateIdError,
+    FolderError,
+    InterruptedRunError,
+    MissingAudioError,
+    RunLockedError,
+    RunMismatchError,
+    UnknownNameError,
+)
+from earmark.recognizers.doubles import Crashing, Echo, Failing, Hungry, Noisy, Slow
+from earmark.store import layout
+from earmark.store.run import RunStore
+from earmark.verbs.evaluate import evaluate
+from earmark.verbs.events import RunBegan, RunProgressed
+from earmark.verbs.merge import merge
+from earmark.verbs.score import score
+from tests.toys import ToySource, toy_source, write_manifest, write_wav
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> ToySource:
+    return toy_source(tmp_path_factory.mktemp("audio"), 12)
+
+
+def noisy(source: ToySource) -> Noisy:
+    return Noisy(source.texts, error_rate=0.3)
+
+
+def run(source, out, recognizer=None, **arguments):
+    return evaluate(recognizer or noisy(source), source, out=str(out), normalizer="none", max_batch_s=1.0, **arguments)
+
+
+class StopAfter:
+    """Interrupts this process, as Ctrl-C would, when so many parts are committed."""
+
+    def __init__(self, num_parts: int) -> None:
+        self.left = num_parts
+
+    def __call__(self, event):
+        if isinstance(event, RunProgressed):
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_perfect_recognizer_has_no_errors(source, tmp_path):
+    """Echo says the references: WER, CER and SER are 0, and every utterance is scored."""
+    summary = run(source, tmp_path / "run", Echo(source.texts))
+    assert (summary.wer, summary.cer, summary.ser) == (0.0, 0.0, 0.0)
+    assert (summary.num_scored, summary.num_failed, summary.num_skipped) == (12, 0, 0)
+
+
+def test_the_summary_equals_an_independent_scorer(source, tmp_path):
+    """The corpus WER and CER are jiwer's over the same hypotheses."""
+    jiwer = pytest.importorskip("jiwer")
+    summary = run(source, tmp_path / "run")
+    scores = pd.read_parquet(tmp_path / "run" / layout.SCORES)
+    references, hypotheses = scores["reference"].tolist(), scores["hypothesis"].tolist()
+    assert summary.wer == jiwer.wer(references, hypotheses)
+    assert summary.cer == jiwer.cer(references, hypotheses)
+
+
+def test_the_files_say_what_the_summary_says(source, tmp_path):
+    """summary.json has the agreed fields, and the three kinds of utterances add up."""
+    summary = run(source, tmp_path / "run", Failing(source.texts, ids="utt-003"))
+    facts = json.loads((tmp_path / "run" / layout.SUMMARY).read_text())
+    assert facts["num_utterances"] == facts["num_scored"] + facts["num_failed"] + facts["num_skipped"] == 12
+    assert facts["wer"] == summary.wer == 0.0
+    words = len(source.items[3].reference.split())
+    assert facts["wer_failed_as_deletions"] == words / (facts["num_reference_words"] + words)
+    assert set(facts["rtfx"]) == {"compute", "worker", "wall"}
+    assert facts["normalizer"]["name"] == "none"
+    assert set(facts["normalizer"]) == set(facts["scorer"]) == {"name", "version", "hash"}
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_workers_engines_and_interruptions_leave_the_same_bytes(source, tmp_path, workers, is_resumed):
+    """Inline or processes, one to three workers, fresh or stopped and resumed: the same scores.parquet."""
+    truth = run(source, tmp_path / "truth")
+    out = tmp_path / "run"
+    if is_resumed:
+        with pytest.raises(InterruptedRunError):
+            run(source, out, observer=StopAfter(2))
+    summary = run(source, out, workers=workers)
+    assert summary.scores_hash == truth.scores_hash
+    assert (out / layout.SCORES).read_bytes() == (tmp_path / "truth" / layout.SCORES).read_bytes()
+
+
+def test_a_stopped_run_keeps_what_is_done_and_goes_on(source, tmp_path):
+    """After Ctrl-C the error says how far it came; the next start does only the rest."""
+    with pytest.raises(InterruptedRunError) as stopped:
+        run(source, tmp_path / "run", observer=StopAfter(1))
+    assert 0 < stopped.value.num_done < 12
+    events = []
+    run(source, tmp_path / "run", observer=events.append)
+    began = next(event for event in events if isinstance(event, RunBegan))
+    assert began.num_segments_done == stopped.value.num_done
+
+
+def test_a_finished_run_does_nothing_again(source, tmp_path):
+    """The same call again transcribes nothing, and its old speed is not passed off as new."""
+    first = run(source, tmp_path / "run")
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / layout.PARTS).iterdir()}
+    again = run(source, tmp_path / "run")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / layout.PARTS).iterdir()} == parts
+    assert again.scores_hash == first.scores_hash
+    assert again.speed.wall_audio_s == first.speed.wall_audio_s
+    assert again.speed.wall == first.speed.wall
+
+
+def test_audio_of_an_earlier_attempt_never_counts_as_speed(source, tmp_path):
+    """The wall-clock speed of a resumed run is over what that attempt transcribed itself."""
+    with pytest.raises(InterruptedRunError):
+        run(source, tmp_path / "run", observer=StopAfter(2))
+    summary = run(source, tmp_path / "run")
+    assert 0 < summary.speed.wall_audio_s < summary.audio_s
+
+
+def test_another_normalizer_scores_again_without_transcribing(source, tmp_path):
+    """A normalizer is no part of a run's identity."""
+    run(source, tmp_path / "run")
+    spec = (tmp_path / "run" / layout.SPEC).read_bytes()
+    summary = score(str(tmp_path / "run"), normalizer="whisper-en")
+    assert summary.normalizer.name == "whisper-en"
+    assert (tmp_path / "run" / layout.SPEC).read_bytes() == spec
+
+
+def test_another_run_in_the_folder_is_refused_with_the_fields_that_differ(source, tmp_path):
+    """Another recognizer, other options or other data never mix with what is there."""
+    run(source, tmp_path / "run")
+    with pytest.raises(RunMismatchError) as refused:
+        run(source, tmp_path / "run", Noisy(source.texts, error_rate=0.5))
+    assert refused.value.fields == {"recognizer.options.error_rate": (0.3, 0.5)}
+    smaller = ToySource(source.root, source.items[:5])
+    with pytest.raises(RunMismatchError) as refused:
+        run(smaller, tmp_path / "run")
+    assert "data.num_utterances" in refused.value.fields
+
+
+def test_the_same_manifest_over_other_audio_is_another_run(tmp_path):
+    """A clean and a noisy version of a test set differ in nothing but their audio, and are told apart."""
+    clean = toy_source(tmp_path / "audio", 4)
+    run(clean, tmp_path / "run")
+    for number, item in enumerate(clean.items):
+        write_wav(tmp_path / "audio" / item.audio.uri, item.audio.duration_s, seed=100 + number)
+    with pytest.raises(RunMismatchError) as refused:
+        run(clean, tmp_path / "run")
+    assert list(refused.value.fields) == ["data.audio_sample"]
+
+
+def test_fresh_throws_the_old_run_away(source, tmp_path):
+    """With it another run may take the folder."""
+    run(source, tmp_path / "run")
+    summary = run(source, tmp_path / "run", Echo(source.texts), fresh=True)
+    assert summary.wer == 0.0
+
+
+def test_a_second_run_on_the_folder_is_refused_while_the_first_lives(source, tmp_path):
+    """Two drivers on one folder would export mistakes twice."""
+    refused = []
+
+    def try_again(event):
+        if isinstance(event, RunBegan):
+            thread = threading.Thread(target=lambda: refused.append(attempt()))
+            thread.start()
+            thread.join()
+
+    def attempt():
+        with pytest.raises(RunLockedError) as error:
+            run(source, tmp_path / "run")
+        return error.value
+
+    run(source, tmp_path / "run", observer=try_again)
+    assert "process" in refused[0].holder
+    run(source, tmp_path / "run")
+
+
+def test_a_worker_that_dies_costs_one_failed_utterance(source, tmp_path):
+    """The guilty utterance is found, listed with its reason, and all others are scored."""
+    summary = run(source, tmp_path / "run", Crashing(source.texts, ids="utt-005"), workers=2)
+    assert (summary.num_scored, summary.num_failed) == (11, 1)
+    listed = json.loads((tmp_path / "run" / layout.ERRORS).read_text())
+    assert listed == {"index": 5, "id": "utt-005", "reason": "worker_died: 3 workers died of it: was killed by SIGKILL"}
+
+
+def test_a_batch_that_does_not_fit_is_split_and_said_to_be(source, tmp_path):
+    """Out of memory costs no utterance."""
+    summary = run(source, tmp_path / "run", Hungry(source.texts, most_at_once=1))
+    assert summary.num_scored == 12
+    assert summary.num_split_rows > 0
+
+
+def test_failed_utterances_can_be_done_again(source, tmp_path):
+    """With retry_failed only they are transcribed, and a success takes the failure's place."""
+
+    class Moody(Failing):
+        """Fails while a file is there; what it is does not depend on that."""
+
+        def text(self, waveform):
+            if (tmp_path / "bad-mood").exists():
+                return super().text(waveform)
+            return Echo.text(self, waveform)
+
+    (tmp_path / "bad-mood").touch()
+    moody = Moody(source.texts, ids="utt-002,utt-007")
+    assert run(source, tmp_path / "run", moody).num_failed == 2
+    (tmp_path / "bad-mood").unlink()
+    assert run(source, tmp_path / "run", moody).num_failed == 2
+    events = []
+    again = run(source, tmp_path / "run", moody, retry_failed=True, observer=events.append)
+    assert again.num_failed == 0
+    assert again.wer == 0.0
+    began = next(event for event in events if isinstance(event, RunBegan))
+    assert began.num_segments_done >= 6
+
+
+def test_a_retry_that_fails_takes_nothing_away(source, tmp_path):
+    """A success beats a failure, whichever came first."""
+    out = tmp_path / "run"
+    failing = Failing(source.texts, ids="utt-002")
+    first = run(source, out, failing)
+    again = run(source, out, failing, retry_failed=True)
+    assert again.scores_hash == first.scores_hash
+
+
+def test_utterances_without_reference_are_transcribed_and_not_scored(source, tmp_path):
+    """They are skipped by a named rule, and a run without any reference has no rate."""
+    items = tuple(type(item)(item.id, item.audio) for item in source.items)
+    summary = run(ToySource(source.root, items), tmp_path / "run", Echo(source.texts))
+    assert summary.wer is None
+    assert summary.skipped == {"it has no reference": 12}
+    assert pd.read_parquet(tmp_path / "run" / layout.SCORES)["hypothesis"].notna().all()
+
+
+def test_long_audio_is_transcribed_in_pieces_and_scored_whole(tmp_path):
+    """An utterance longer than the recognizer takes is one row in the scores, its texts joined."""
+    source = toy_source(tmp_path / "audio", durations_s=[5.0, 0.5])
+    summary = run(source, tmp_path / "run", Echo({"utt-000": "a b", "utt-001": "c"}, max_audio_s=2.0))
+    scores = pd.read_parquet(tmp_path / "run" / layout.SCORES)
+    pieces = pq.read_table(tmp_path / "run" / layout.SEGMENTS)
+    assert len(pieces) >= 3
+    assert scores["hypothesis"].tolist() == [" ".join(["a b"] * len(pieces)), "c"]
+    assert summary.num_utterances == 2
+
+
+def test_missing_audio_is_refused_or_failed_or_skipped_as_asked(tmp_path):
+    """By default nothing begins; else the one utterance fails, or is left out by a named rule."""
+    source = toy_source(tmp_path / "audio", 4)
+    (tmp_path / "audio" / "002.wav").unlink()
+    with pytest.raises(MissingAudioError) as refused:
+        run(source, tmp_path / "run")
+    assert (refused.value.num_missing, refused.value.num_utterances) == (1, 4)
+    assert refused.value.first.endswith("002.wav")
+    assert run(source, tmp_path / "failed", Echo(source.texts), missing_audio="fail").num_failed == 1
+    skipped = run(source, tmp_path / "skipped", Echo(source.texts), missing_audio="skip")
+    assert skipped.skipped == {"its audio file is missing (--missing-audio skip)": 1}
+
+
+def test_duplicate_ids_are_refused(tmp_path):
+    """Results are matched by id."""
+    source = toy_source(tmp_path / "audio", 3)
+    twice = ToySource(source.root, (*source.items, source.items[1]))
+    with pytest.raises(DuplicateIdError, match="'utt-001'"):
+        run(twice, tmp_path / "run")
+
+
+def test_a_damaged_part_is_named_and_its_work_done_again(source, tmp_path):
+    """Nothing else is lost, and the scores are the same."""
+    truth = run(source, tmp_path / "run")
+    part = min((tmp_path / "run" / layout.PARTS).iterdir())
+    part.write_bytes(part.read_bytes()[:-20])
+    events = []
+    again = run(source, tmp_path / "run", observer=events.append)
+    began = next(event for event in events if isinstance(event, RunBegan))
+    assert began.damaged_parts == (f"{layout.PARTS}/{part.name}",)
+    assert again.scores_hash == truth.scores_hash
+
+
+def test_a_part_of_another_run_counts_for_nothing(source, tmp_path):
+    """Copying parts between folders cannot mix their answers."""
+    run(source, tmp_path / "one", Noisy(source.texts, error_rate=0.9))
+    truth = run(source, tmp_path / "two")
+    for path in (tmp_path / "one" / layout.PARTS).iterdir():
+        (tmp_path / "two" / layout.PARTS / path.name).write_bytes(path.read_bytes())
+    assert score(str(tmp_path / "two"), normalizer="none").scores_hash == truth.scores_hash
+
+
+def test_unknown_names_list_the_near_ones(source, tmp_path):
+    """A model, a normalizer, an option."""
+    with pytest.raises(UnknownNameError) as unknown:
+        evaluate("pocketsphin", source, out=str(tmp_path / "run"))
+    assert unknown.value.near == ["pocketsphinx"]
+    with pytest.raises(UnknownNameError) as unknown:
+        evaluate(Echo(source.texts), source, out=str(tmp_path / "run"), normalizer="wisper-en")
+    assert unknown.value.near == ["whisper-en"]
+    with pytest.raises(UnknownNameError):
+        evaluate("echo", source, out=str(tmp_path / "run"), options={"max_audio": 3})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said_so(source):
+    """Before anything is begun."""
+    with pytest.raises(FolderError) as refused:
+        run(source, Path("/proc/nothing/here"))
+    assert refused.value.exit_code == 2
+
+
+def test_mistakes_are_exported_while_it_runs_and_merge_into_one_file(source, tmp_path):
+    """A file for each rank, and every utterance with an error exactly once."""
+    run(source, tmp_path / "run", workers=2)
+    names = [path.name for path in (tmp_path / "run" / layout.MISTAKES).iterdir()]
+    assert all("_rank" in name for name in names)
+    merge(str(tmp_path / "run"))
+    merged = pd.read_parquet(tmp_path / "run" / layout.MERGED)
+    scores = pd.read_parquet(tmp_path / "run" / layout.SCORES)
+    wrong = scores[scores["substitutions"] + scores["deletions"] + scores["insertions"] > 0]
+    assert sorted(merged["index"]) == sorted(wrong["index"])
+
+
+def test_auto_merge_cleans_up_when_asked(source, tmp_path):
+    """The merged file stays, the small ones go, and a finished run does not make them again."""
+    run(source, tmp_path / "run", auto_merge=True, cleanup=True)
+    assert (tmp_path / "run" / layout.MERGED).exists()
+    assert not list((tmp_path / "run" / layout.MISTAKES).iterdir())
+    run(source, tmp_path / "run")
+    assert not list((tmp_path / "run" / layout.MISTAKES).iterdir())
+
+
+def test_names_and_paths_from_python_are_enough(tmp_path, monkeypatch):
+    """A recognizer's name and a manifest's path do the same as objects; the folder is found again without --out."""
+    source = toy_source(tmp_path / "audio", 3)
+    manifest = write_manifest(tmp_path / "audio" / "manifest.jsonl", source)
+    monkeypatch.chdir(tmp_path)
+    first = evaluate("echo", str(manifest), options={"texts": str(manifest)})
+    assert first.wer == 0.0
+    assert Path(first.run).parent == Path("runs")
+    assert evaluate("echo", str(manifest), options={"texts": str(manifest)}).run == first.run
+
+
+def test_a_slow_recognizer_reports_its_speed(source, tmp_path):
+    """Compute is inside the recognizer; worker adds decoding and waiting, so it is never faster."""
+    summary = run(source, tmp_path / "run", Slow(source.texts, seconds=0.01))
+    assert summary.speed.compute >= summary.speed.worker > 0
+    assert RunStore.at(str(tmp_path / "run")).spec() is not None
