@@ -7,7 +7,7 @@ tables, compiled patterns), and every repetition takes a fresh batch, so that no
 What our normalizer may remember (short runs of number words, the category of a character) is remembered as it would be
 in a real run. The two sides take turns on the same batch and each one's best repetition counts. Answers are compared
 too. Texts: generated sentences of some 115 characters with case, punctuation, figures, contractions, titles and
-fillers; and, where EARMARK_DATA (default: ../shared/data) has them, LibriSpeech's references as they are.
+fillers; and, where EARMARK_TEST_DATA (default: ../shared/data) has them, LibriSpeech's references as they are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from earmark.text import load_normalizer
 
 NUM_REPETITIONS = 7
 BATCH_SIZE = 400
-DATA = Path(os.environ.get("EARMARK_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("EARMARK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 SYLLABLES = ["ba", "con", "der", "el", "fi", "gra", "ho", "in", "ject", "ka", "lor", "mi", "pre", "qui", "sta", "tion"]
 COMMON = ["the", "of", "and", "to", "in", "a", "is", "that", "it", "was", "for", "on", "with", "his", "they", "not"]

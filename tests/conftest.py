@@ -10,9 +10,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    folder = Path(os.environ.get("EARMARK_DATA", Path(__file__).parents[2] / "shared" / "data")).resolve()
+    folder = Path(os.environ.get("EARMARK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")).resolve()
     if not folder.is_dir():
-        pytest.skip(f"no real data at {folder}: EARMARK_DATA says where they are")
+        pytest.skip(f"no real data at {folder}: EARMARK_TEST_DATA says where they are")
     return folder
 
 

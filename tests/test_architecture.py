@@ -113,7 +113,9 @@ def test_a_module_imports_only_from_lower_floors(path):
         target_room = target.split(".", maxsplit=1)[0]
         if target_room == room or any(name == a and within(target, {b}) for a, b in ALLOWED):
             continue
-        assert FLOORS[target_room] < FLOORS[room] or (room, target_room) == ("scoring", "text"), f"{name} imports {target}"
+        assert FLOORS[target_room] < FLOORS[room] or (room, target_room) == ("scoring", "text"), (
+            f"{name} imports {target}"
+        )
         assert room not in MAY_IMPORT or within(target, MAY_IMPORT[room]), f"{name} must not see {target}"
 
 

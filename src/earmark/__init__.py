@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from earmark.verbs.merge import merge
     from earmark.verbs.score import score
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "AudioRef": "earmark.records",
     "EarmarkError": "earmark.errors",
@@ -66,10 +68,6 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module's attributes are of any type
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("earmark")
     raise AttributeError(f"module 'earmark' has no attribute {name!r}")
 
 

@@ -8,9 +8,9 @@ import sys
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     if sys.argv[1:] == ["--version"]:
-        from importlib.metadata import version
+        from earmark import __version__
 
-        sys.stdout.write(version("earmark") + "\n")
+        sys.stdout.write(__version__ + "\n")
         return
     from earmark.cli.main import run
 

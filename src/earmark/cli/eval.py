@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from earmark.cli.flags import at_most, number_of_workers, options_from
+from earmark.cli.flags import at_most, check_allowance, number_of_workers, options_from
 from earmark.cli.progress import observer_for
 from earmark.cli.results import print_summary
 
@@ -47,63 +47,58 @@ def eval_command(
 ) -> int:
     """Transcribe data with a model, score it, and keep everything.
 
-    The same line again goes on where an earlier attempt stopped, with any number of workers.
-
-        earmark eval pocketsphinx -d manifest.jsonl
-        earmark eval pocketsphinx -d librispeech:/data/LibriSpeech/test-clean --normalizer whisper-en
-        earmark eval pocketsphinx -d clips/ --set grammar=commands.gram --workers 2
-        earmark eval pocketsphinx -d manifest.jsonl --limit 5% --seed 0 --out runs/glance
-
     Parameters
     ----------
     model
         Its name: earmark ls models.
     data
-        A manifest (.jsonl .csv .tsv .parquet), a folder of audio, or librispeech:FOLDER.
+        Manifest (.jsonl .csv .tsv .parquet), folder of audio, librispeech:FOLDER.
     audio_root
-        Where relative audio paths start (the manifest's folder).
+        Where relative audio paths start (manifest's folder).
     text_column
-        The column with the reference text; none: there is none.
+        Column of the reference text; none: there is none.
     channel
         Take this channel, from 0 (the mean of all).
     language
         Of the utterances that do not say.
     limit
-        The first N utterances, or N% of them; a random sample with --seed.
+        The first N utterances, or N%; with --seed at random.
     seed
         Of the random sample.
     set_
-        A decoding option of the model, KEY=VALUE; may be repeated.
+        KEY=VALUE, a decoding option; may be repeated.
     batch_size
-        At most so many utterances in a batch.
+        Utterances in a batch, at most.
     max_batch_seconds
-        At most so much padded audio in a batch.
+        Padded audio in a batch, at most.
     workers
         Processes; auto: one a core.
     engine
         Where they run; auto: inline for one worker.
     normalizer
-        What is done to both texts before they are compared: earmark ls normalizers.
+        Done to both texts first: earmark ls normalizers.
     out
-        The run's folder (one under runs/, named after what can change the answer).
+        The run's folder (one under runs/, by identity).
     fresh
-        Throw away what the folder holds and begin again.
+        Throw away what the folder holds; begin again.
     auto_merge
         Merge the mistakes files when done.
     cleanup
         With --auto-merge: remove the merged ones.
     format
-        Of the result on stdout.
+        Of the result, on stdout.
     progress
-        On stderr; auto: a bar on a terminal, else a line every 30 s.
+        On stderr; auto: a bar, or a line every 30 s.
     missing_audio
-        Refuse to begin, let the utterance fail, or leave it out.
+        Refuse to begin, fail the utterance, or leave it out.
     max_errors
-        Exit with 3 if more utterances fail: N, or N% of them.
+        Exit with 3 if more fail: N, or N%.
     retry_failed
         Do failed utterances again.
     """
     from earmark.verbs.evaluate import evaluate
+
+    check_allowance(max_errors)
 
     with observer_for(progress) as observer:
         summary = evaluate(

@@ -9,41 +9,48 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Env
 
 from earmark.cli.screen import print_error
 from earmark.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, EarmarkError
 
-_EXAMPLES = """Evaluate speech recognition, with numbers that can be trusted.
+_ROOT = """Evaluate speech recognition, with numbers that can be trusted.
 
-    earmark demo                                             a tour, offline, in half a minute
-    earmark eval pocketsphinx --data manifest.jsonl          transcribe, score, keep everything
-    earmark eval pocketsphinx --data manifest.jsonl          the same line again goes on after a kill
-    earmark score runs/NAME --normalizer whisper-en          score again, transcribing nothing
+earmark demo                                      a tour, offline
+earmark eval pocketsphinx --data manifest.jsonl   transcribe, score, keep
+earmark eval pocketsphinx --data manifest.jsonl   again: goes on after a kill
+earmark score runs/NAME --normalizer whisper-en   other rules, same texts
+
+Every flag has an environment twin: --batch-size is EARMARK_BATCH_SIZE.
+"""
+
+_EVAL = """Transcribe data with a model, score it, and keep everything.
+
+earmark eval pocketsphinx -d manifest.jsonl
+earmark eval pocketsphinx -d librispeech:LibriSpeech/test-clean --workers 8
+earmark eval pocketsphinx -d clips/ --set grammar=commands.gram
+earmark eval pocketsphinx -d test.tsv --limit 5% --seed 0 --out runs/glance
+
+The same line again goes on where an earlier attempt stopped.
 """
 
 app = App(
     name="earmark",
-    help=_EXAMPLES,
+    help=_ROOT,
     help_format="plaintext",
     version_flags=["--version"],
     help_flags=["--help"],
     config=Env("EARMARK_", command=False),
+    default_parameter=Parameter(show_env_var=False),
 )
+app.command("earmark.cli.eval:eval_command", name="eval", help=_EVAL)
 app.command(
-    "earmark.cli.eval:eval_command",
-    name="eval",
-    help="Transcribe, score and summarize; go on where an earlier attempt stopped.",
-)
-app.command(
-    "earmark.cli.score:score_command",
-    name="score",
-    help="Score a run again, with another normalizer; transcribes nothing.",
+    "earmark.cli.score:score_command", name="score", help="Score a run with another normalizer, transcribing nothing."
 )
 app.command("earmark.cli.merge:merge_command", name="merge", help="Merge the mistakes files of a run into one.")
-app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips: offline, half a minute.")
-app.command("earmark.cli.ls:ls_command", name="ls", help="List the models, normalizers, engines and sources by name.")
+app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips, offline, in half a minute.")
+app.command("earmark.cli.ls:ls_command", name="ls", help="List models, normalizers, engines and sources by name.")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -38,5 +38,5 @@ def load_recognizer(name: str, options: Mapping[str, OptionValue] | None = None)
     known = list(inspect.signature(kind).parameters)
     for option in options:
         if option not in known:
-            raise UnknownNameError(f"option of {name}", option, known)
+            raise UnknownNameError(f"{name} option", option, known)
     return cast("Recognizer", kind(**options))

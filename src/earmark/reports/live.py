@@ -39,12 +39,20 @@ class LiveScores:
         self.num_done = 0
         self.num_failed = 0
 
-    def catch_up(self, receipts: Iterable[Receipt]) -> None:
-        """Export the mistakes of earlier attempts that no file covers yet (a kill came between part and export)."""
+    def catch_up(self, receipts: Iterable[Receipt], plan: pa.Table) -> None:
+        """Export the mistakes of earlier attempts that no file covers yet (a kill came between part and export).
+
+        The plan (schema.PLAN) says which utterances a receipt is about, so that a part is only read where it must be.
+        """
+        starts = np.searchsorted(plan["batch"].to_numpy(), np.arange(len(plan) + 1))
+        index = plan["index"].to_numpy()
+        can_have_mistakes = pc.is_valid(self._utterances["reference"]).to_numpy()
         for receipt in receipts:
-            rows = self._rows(receipt)
-            if any(index not in self._export.covered for index in rows["index"].unique().to_pylist()):
-                self._score(rows, counts_as_new=False)
+            rows = [index[starts[batch] : starts[batch + 1]] for batch in receipt.batches]
+            about = np.unique(np.concatenate(rows)) if rows else index[:0]
+            about = about[can_have_mistakes[about]]
+            if receipt.num_piece_rows or len(about) - self._export.covered.count(about) > receipt.num_failed:
+                self._score(self._rows(receipt), counts_as_new=False)
 
     def take(self, receipt: Receipt) -> None:
         """Score a part that was just committed. Raises StoreError if a mistakes file cannot be written."""

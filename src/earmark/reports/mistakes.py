@@ -56,6 +56,11 @@ class Coverage:
     def __len__(self) -> int:
         return self._size
 
+    def count(self, indices: NDArray[np.int64]) -> int:
+        """How many of ``indices`` are in the set."""
+        known = np.frombuffer(self._is_covered, dtype=np.uint8)
+        return int(np.count_nonzero(known[indices[indices < len(known)]]))
+
     def add(self, index: int) -> bool:
         """Take an index in. False if it was there."""
         if index in self:

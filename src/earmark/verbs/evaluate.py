@@ -35,7 +35,7 @@ from earmark.text.base import Normalizer
 from earmark.verbs.events import Observer, RunBegan, RunProgressed, StopAsked, nobody
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.merge import merge
-from earmark.verbs.prepare import PreparedRun, default_out, prepare
+from earmark.verbs.prepare import PreparedRun, default_out, indexed, prepare
 from earmark.worker import Transcription
 
 EngineName = Literal["auto", "inline", "processes"]
@@ -96,6 +96,8 @@ def evaluate(
     workforce = _Workforce.of(engine, workers)
     store = RunStore.at(out or default_out(recognizer, data))
     stop = StopRequest(lambda: observer(StopAsked()))
+    # Before the lock, so that data which cannot be used leave no folder behind.
+    utterances = indexed(store, data, missing_audio=missing_audio)
     with ExitStack() as stack:
         stack.enter_context(store.locked())
         stack.enter_context(_logged(store))
@@ -104,7 +106,7 @@ def evaluate(
             store.clear()
         store.sweep()
         batching = BatchingSpec(max_batch_s=max_batch_s, max_batch_size=batch_size)
-        run = prepare(store, recognizer, data, batching, missing_audio=missing_audio)
+        run = prepare(store, recognizer, data, utterances, batching)
         attempt = _Attempt(run, workforce, rules, began=began, retry_failed=retry_failed, observer=observer)
         attempt.transcribe(recognizer, stop)
         summary = summarize(store, run.spec, rules)
@@ -181,7 +183,7 @@ class _Attempt:
         run = self._run
         # After a merge with cleanup the mistakes files are gone, and a finished run does not make them again.
         if not self._done.all() or not run.store.folder.has(layout.MERGED):
-            self._live.catch_up(self._before.receipts)
+            self._live.catch_up(self._before.receipts, run.plan)
         self._tell_began()
         work = Transcription(recognizer, run.spec, run.store.url, run.attempt, salt=self._salt)
         queue = shards(run.utterances, run.plan, run.audio_root, self._done, num_workers=self._workforce.num_workers)

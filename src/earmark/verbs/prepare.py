@@ -40,26 +40,30 @@ def default_out(recognizer: Recognizer, source: Source) -> str:
     return str(Path("runs", "_".join([*(re.sub(r"[^\w.-]+", "-", word).strip("-.") for word in words), identity[:6]])))
 
 
+def indexed(store: RunStore, source: Source, *, missing_audio: MissingAudio) -> pa.Table:
+    """The table of utterances: the run's own where it holds this source already, else made now. Writes nothing.
+
+    Raises what indexing raises.
+    """
+    stored = store.spec()
+    if stored is not None and stored.data.fingerprint == source.fingerprint and store.folder.has(layout.UTTERANCES):
+        return store.read_table(layout.UTTERANCES).combine_chunks()
+    return index_source(source, missing_audio=missing_audio).combine_chunks()
+
+
 def prepare(
-    store: RunStore, recognizer: Recognizer, source: Source, batching: BatchingSpec, *, missing_audio: MissingAudio
+    store: RunStore, recognizer: Recognizer, source: Source, utterances: pa.Table, batching: BatchingSpec
 ) -> PreparedRun:
     """Bring the folder of ``store`` to the point where only transcribing is left.
 
     The utterances are written before the spec, and the plan after it, so a kill at any moment leaves a folder that is
-    prepared anew or gone on with. Raises RunMismatchError for another run's folder, and what indexing raises.
+    prepared anew or gone on with. Raises RunMismatchError for another run's folder, and StoreError.
     """
-    stored = store.spec()
-    is_indexed = (
-        stored is not None and stored.data.fingerprint == source.fingerprint and store.folder.has(layout.UTTERANCES)
-    )
-    utterances = (
-        store.read_table(layout.UTTERANCES) if is_indexed else index_source(source, missing_audio=missing_audio)
-    )
-    utterances = utterances.combine_chunks()
     spec = RunSpec(recognizer=recognizer.spec, data=_data_spec(source, utterances), batching=batching)
+    stored = store.spec()
     if stored is not None and (differences := stored.differences(spec)):
         raise RunMismatchError(store.url, differences)
-    if not is_indexed:
+    if stored is None or not store.folder.has(layout.UTTERANCES):
         store.write_table(layout.UTTERANCES, utterances.replace_schema_metadata({"audio_root": source.root}))
     store.adopt(spec)
     return PreparedRun(
