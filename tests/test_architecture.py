@@ -90,7 +90,7 @@ def imports_of(path: Path) -> Iterator[tuple[str, ast.AST]]:
             assert node.level == 0, f"{path}: a relative import"
             yield node.module or "", node
             for alias in node.names:  # ``from earmark import schema`` imports earmark.schema
-                if node.module == "earmark":
+                if node.module == "earmark" and alias.name != "__version__":
                     yield f"earmark.{alias.name}", node
 
 

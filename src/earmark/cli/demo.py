@@ -19,8 +19,12 @@ def demo_command(*, out: str = "runs/demo") -> int:
 
     say("spoken commands, synthetic voices, recognized by PocketSphinx with a small grammar")
     with observer_for("auto") as observer:
-        summary = demo(out=out, observer=observer)
-    print_summary(summary, "table")
+        found = demo(out=out, observer=observer)
+    print_summary(found.summary, "table")
+    say("mistakes: [said->heard]  [-said, not heard-]  [+heard, not said+]")
+    for diff in found.diffs:
+        say(f"  {diff}")
+    say("files:")
     for name, what in (
         ("scores.parquet", "every utterance: texts, counts, alignment"),
         ("merged_mistakes.parquet", "the ones with errors, word by word"),

@@ -21,10 +21,7 @@ def observer_for(kind: str) -> Iterator[Observer]:
     if kind == "none":
         yield nobody
     elif kind == "bar" or (kind == "auto" and sys.stderr.isatty()):
-        from rich.console import Console
-
-        bar = _Bar(Console(stderr=True, no_color=not has_colour(sys.stderr)))
-        with contextlib.closing(bar):
+        with contextlib.closing(_Bar()) as bar:
             yield bar
     else:
         yield _Lines()
@@ -91,27 +88,13 @@ class _Lines:
 class _Bar:
     """A bar that is drawn in place."""
 
-    def __init__(self, console: object) -> None:
+    def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TaskProgressColumn,
-            TextColumn,
-            TimeElapsedColumn,
-        )
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        assert isinstance(console, Console)  # noqa: S101  # rich is imported late, so its types cannot stand above
-        self._console = console
-        columns = (
-            BarColumn(),
-            MofNCompleteColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[facts]}"),
-        )
-        self._progress = Progress(*columns, console=console, transient=True)
+        self._console = Console(stderr=True, no_color=not has_colour(sys.stderr))
+        columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[facts]}"))
+        self._progress = Progress(*columns, console=self._console, transient=True)
         self._task = self._progress.add_task("", total=None, facts="")
 
     def __call__(self, event: Event) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from earmark.cli.screen import has_colour, say
 
 if TYPE_CHECKING:
-    from earmark.reports.summary import RunSummary
+    from earmark.reports.summary import RunSummary, Speed
 
 
 def print_summary(summary: RunSummary, form: str) -> None:
@@ -70,20 +70,22 @@ def _lines(summary: RunSummary) -> list[str]:
             part for part in (f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}", unit) if part
         )
     )
-    speeds = [
-        f"{name} {value:,.2f}"
-        for name, value in (
-            ("inside the recognizer", summary.speed.compute),
-            ("with decoding, a worker", summary.speed.worker),
-            ("wall, start-up included", summary.speed.wall),
-        )
-        if value is not None
+    return lines + _speed_lines(summary.speed)
+
+
+def _speed_lines(speed: Speed) -> list[str]:
+    """The three scopes of RTFx, each said what it includes."""
+    if speed.compute is None or speed.worker is None or speed.waited_share is None:
+        return []
+    lines = [
+        f"RTFx {speed.compute:,.2f} compute (inside the recognizer)  {speed.worker:,.2f} worker (with decoding and "
+        f"waiting; {100 * speed.waited_share:.1f} % of it waiting for audio)"
     ]
-    if speeds:
-        waited = f"  (workers waited {summary.speed.waited_share:.1%} of their time for audio)".replace("%", " %")
-        lines.append(f"RTFx {', '.join(speeds)}{waited}")
-    if summary.speed.wall_s is not None:
-        lines.append(f"{summary.speed.wall_audio_s:,.0f} s of audio in {summary.speed.wall_s:,.1f} s (latest attempt)")
+    if speed.wall is not None and speed.wall_s is not None:
+        lines.append(
+            f"RTFx {speed.wall:,.2f} wall (the latest attempt from its start: {speed.wall_audio_s:,.0f} s of audio "
+            f"in {speed.wall_s:,.1f} s)"
+        )
     return lines
 
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 
 from earmark.reports.summary import RunSummary
+from earmark.store import layout
+from earmark.store.run import RunStore
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import Observer, nobody
 
 
-def demo(*, out: str = "runs/demo", observer: Observer = nobody) -> RunSummary:
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The demo's summary, and the word alignments of its mistakes, the worst first."""
+
+    summary: RunSummary
+    diffs: tuple[str, ...]
+
+
+def demo(*, out: str = "runs/demo", observer: Observer = nobody) -> Demo:
     """Recognize spoken commands with PocketSphinx and their grammar, always anew, into ``out``.
 
     Raises what ``evaluate`` raises.
     """
     with as_file(files("earmark") / "demo") as folder:
-        return evaluate(
+        summary = evaluate(
             "pocketsphinx",
             str(folder / "manifest.jsonl"),
             out=out,
@@ -24,3 +35,5 @@ def demo(*, out: str = "runs/demo", observer: Observer = nobody) -> RunSummary:
             auto_merge=True,
             observer=observer,
         )
+    mistakes = RunStore.at(out).read_table(layout.MERGED, ["diff", "sample_wer"])
+    return Demo(summary, tuple(mistakes.sort_by([("sample_wer", "descending")])["diff"].to_pylist()))
