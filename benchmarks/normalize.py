@@ -59,7 +59,7 @@ def sentence(rng: random.Random) -> str:
 
 def generated_batches() -> list[list[str]]:
     """Make one batch to warm up on, and one for each repetition."""
-    rng = random.Random(20_250)  # noqa: S311  # not for secrets
+    rng = random.Random(20_250)  # not for secrets
     return [[sentence(rng) for _ in range(BATCH_SIZE)] for _ in range(NUM_REPETITIONS + 1)]
 
 

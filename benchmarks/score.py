@@ -32,7 +32,7 @@ class Speech:
     """Pairs of texts with words as frequent as in language (Zipf), and errors as a good recognizer makes them."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311  # a seeded toy, no secret
+        self._random = random.Random(seed)  # a seeded toy, no secret
         self._words = [f"{'word' if k % 3 else 'w'}{k}" for k in range(NUM_WORD_TYPES)]
         self._weights = list(itertools.accumulate(1 / (k + 1) for k in range(NUM_WORD_TYPES)))
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
+from earmark.errors import UsageError
+
 BatchingKind = Literal["any", "masked", "equal_length", "single"]
 """How a recognizer may be batched.
 
@@ -57,12 +59,20 @@ class BatchingSpec:
     """The rule that cuts batches: at most ``max_batch_s`` of padded audio and ``max_batch_size`` utterances.
 
     An utterance of d seconds costs ``d * (1 + quadratic_per_s * d)`` seconds, and a batch its longest one's cost times
-    its size, since attention grows with the square of the padded length.
+    its size, since attention grows with the square of the padded length. A rule that holds nothing raises UsageError.
     """
 
     max_batch_s: float = DEFAULT_MAX_BATCH_S
     max_batch_size: int | None = None
     quadratic_per_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.max_batch_s > 0:
+            raise UsageError(f"a batch of at most {self.max_batch_s:g} s holds nothing", hint="--max-batch-seconds 240")
+        if self.max_batch_size is not None and self.max_batch_size < 1:
+            raise UsageError(
+                f"a batch of at most {self.max_batch_size} utterances holds nothing", hint="--batch-size 8"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,7 +30,7 @@ def canonical(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[int,
 
 def noisy(words: Sequence[str], vocabulary: Sequence[str], rate: float, seed: int) -> list[str]:
     """Return the words with about ``rate`` errors, of which half are substitutions."""
-    chance = random.Random(seed)  # noqa: S311  # a seeded toy, no secret
+    chance = random.Random(seed)  # a seeded toy, no secret
     said: list[str] = []
     for word in words:
         fate = chance.random()
@@ -45,5 +45,5 @@ def noisy(words: Sequence[str], vocabulary: Sequence[str], rate: float, seed: in
 
 def long_pair(num_words: int, rate: float, seed: int, num_types: int = 400) -> tuple[list[str], list[str]]:
     vocabulary = [f"word{k}" for k in range(num_types)]
-    reference = random.Random(seed).choices(vocabulary, k=num_words)  # noqa: S311  # likewise
+    reference = random.Random(seed).choices(vocabulary, k=num_words)  # likewise
     return reference, noisy(reference, vocabulary, rate, seed + 1)

@@ -152,5 +152,5 @@ def hard_text(rng: random.Random) -> str:
 
 
 def hard_texts(seed: int, num_texts: int) -> Iterator[str]:
-    rng = random.Random(seed)  # noqa: S311  # not for secrets
+    rng = random.Random(seed)  # not for secrets
     return (hard_text(rng) for _ in range(num_texts))

@@ -77,9 +77,10 @@ def _speed_lines(speed: Speed) -> list[str]:
     """The three scopes of RTFx, each said what it includes."""
     if speed.compute is None or speed.worker is None or speed.waited_share is None:
         return []
+    waited = f"{100 * speed.waited_share:.1f} % of it waiting for audio"
     lines = [
-        f"RTFx {speed.compute:,.2f} compute (inside the recognizer)  {speed.worker:,.2f} worker (with decoding and "
-        f"waiting; {100 * speed.waited_share:.1f} % of it waiting for audio)"
+        f"RTFx {speed.compute:,.2f} compute (inside the recognizer)",
+        f"RTFx {speed.worker:,.2f} worker (with decoding and waiting; {waited})",
     ]
     if speed.wall is not None and speed.wall_s is not None:
         lines.append(
