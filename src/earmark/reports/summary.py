@@ -27,11 +27,11 @@ from earmark.scoring.identity import SCORER, ScorerIdentity
 from earmark.scoring.pairs import PairScores
 from earmark.spec import RunSpec
 from earmark.store import layout
-from earmark.store.reader import Progress, winning_rows
+from earmark.store.reader import Progress, windows
 from earmark.store.run import RunStore
 from earmark.text.base import Normalizer, NormalizerIdentity
 
-_WINDOW = 262_144
+_WINDOW = 65_536
 _HASHED = ("id", "status", "hypothesis", "hits", "substitutions", "deletions", "insertions", "character_errors")
 
 
@@ -178,7 +178,7 @@ def summarize(store: RunStore, spec: RunSpec, normalizer: Normalizer) -> RunSumm
     totals = _Totals()
     listing = bytearray()
     with store.table_writer(layout.SCORES, schema.SCORES) as writer:
-        for scores in _windows(store, done, normalizer):
+        for scores in _windows(store, done, spec.data.num_utterances, normalizer):
             writer.write_table(scores)
             _add(totals, scores)
             listing += _error_lines(scores)
@@ -188,12 +188,11 @@ def summarize(store: RunStore, spec: RunSpec, normalizer: Normalizer) -> RunSumm
     return summary
 
 
-def _windows(store: RunStore, done: Progress, normalizer: Normalizer) -> Iterator[pa.Table]:
-    utterances = store.read_table(layout.UTTERANCES)
-    for start in range(0, len(utterances), _WINDOW):
-        window = utterances.slice(start, _WINDOW)
-        rows = winning_rows(store.folder, done.part_names, start, start + len(window))
-        yield score_utterances(window, dict(outcomes(rows)), normalizer)
+def _windows(store: RunStore, done: Progress, num_utterances: int, normalizer: Normalizer) -> Iterator[pa.Table]:
+    utterances = store.batches(layout.UTTERANCES, _WINDOW)
+    rows = windows(store.folder, done.part_names, num_utterances, _WINDOW)
+    for window, found in zip(utterances, rows, strict=True):
+        yield score_utterances(window, dict(outcomes(found)), normalizer)
 
 
 def _add(totals: _Totals, scores: pa.Table) -> None:

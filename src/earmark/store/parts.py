@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from earmark import schema
+from earmark.errors import StoreError
 from earmark.records import Receipt, Shard
 from earmark.store.folder import Folder
 from earmark.store.layout import PARTS
@@ -70,7 +71,7 @@ def write_part(folder: Folder, rows: Sequence[PartRow], receipt: Receipt) -> Non
         columns, schema=schema.PARTS.with_metadata({_RECEIPT: json.dumps(dataclasses.asdict(receipt)).encode()})
     )
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     folder.write(receipt.part, sink.getvalue().to_pybytes())
 
 
@@ -92,9 +93,13 @@ def receipts(folder: Folder, spec_fingerprint: str) -> Iterator[Receipt | Damage
 
 
 def read_part(folder: Folder, name: str, columns: Iterable[str] | None = None) -> pa.Table:
-    """The rows of one part. Raises OSError or pyarrow.ArrowException when it is damaged."""
-    with folder.open(name) as file:
-        return pq.read_table(file, columns=list(columns) if columns is not None else None, use_threads=False)
+    """The rows of one part. Raises StoreError when they cannot be read though its footer could."""
+    try:
+        with folder.open(name) as file, pq.ParquetFile(file, page_checksum_verification=True) as part:
+            return part.read(columns=list(columns) if columns is not None else None, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        hint = "remove it and type the same command: its work is done again"
+        raise StoreError(f"the part {name} in {folder.url} is damaged", cause=_one_line(error), hint=hint) from error
 
 
 def _receipt(data: bytes) -> Receipt:

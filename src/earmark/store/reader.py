@@ -6,8 +6,11 @@ so any order, duplication or prefix of parts gives the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +23,10 @@ from earmark.store.folder import Folder
 from earmark.store.parts import DamagedPart, read_part, receipts
 
 READ_COLUMNS = ("index", "segment", "num_segments", "hypothesis", "error_kind", "error", "audio_s", "is_split", "rank")
+
+_NO_ROWS = pa.schema(
+    [*(schema.PARTS.field(name) for name in READ_COLUMNS), pa.field("failed", pa.bool_()), pa.field("part", pa.int32())]
+).empty_table()
 
 
 @dataclass(frozen=True)
@@ -65,23 +72,45 @@ def done_batches(folder: Folder, plan: pa.Table, done: Progress, *, retry_failed
 def winning_rows(folder: Folder, parts: Sequence[str], start: int, stop: int) -> pa.Table:
     """One row a segment for the utterances ``start <= index < stop``, ordered by index and segment.
 
-    Columns: READ_COLUMNS. ``parts`` in the order of names. Raises OSError or pyarrow.ArrowException on a damaged part.
+    Columns: READ_COLUMNS. Raises StoreError on a part whose rows cannot be read.
     """
-    tables = [_slice(folder, name, number, start, stop) for number, name in enumerate(sorted(parts))]
-    if not tables:
-        return pa.table({name: pa.array([], schema.PARTS.field(name).type) for name in READ_COLUMNS})
-    rows = pa.concat_tables(tables)
+    inside = (pc.field("index") >= start) & (pc.field("index") < stop)
+    return _winners(pa.concat_tables([_NO_ROWS, *(rows.filter(inside) for rows in _numbered(folder, parts))]))
+
+
+def windows(folder: Folder, parts: Sequence[str], num_utterances: int, size: int) -> Iterator[pa.Table]:
+    """``winning_rows`` for the utterances 0 to ``size``, ``size`` to twice that, and so on, reading each part once.
+
+    Memory grows with ``size``, not with the run: the rows are sorted into a temporary file for each window.
+    """
+    if num_utterances <= size:
+        yield winning_rows(folder, parts, 0, num_utterances)
+        return
+    num_windows = -(-num_utterances // size)
+    with tempfile.TemporaryDirectory(prefix="earmark-") as spill:
+        paths = [Path(spill, str(window)) for window in range(num_windows)]
+        with ExitStack() as stack:
+            writers = [stack.enter_context(pa.ipc.new_file(str(path), _NO_ROWS.schema)) for path in paths]
+            for rows in _numbered(folder, parts):
+                window_of = rows["index"].to_numpy() // size
+                for window in np.unique(window_of):
+                    writers[window].write_table(rows.filter(pa.array(window_of == window)))
+        for path in paths:
+            yield _winners(pa.ipc.open_file(str(path)).read_all())
+
+
+def _numbered(folder: Folder, parts: Iterable[str]) -> Iterator[pa.Table]:
+    """The rows of each part in the order of names, with whether they failed and the part's place in that order."""
+    for number, name in enumerate(sorted(parts)):
+        rows = read_part(folder, name, READ_COLUMNS).replace_schema_metadata(None)
+        rows = rows.append_column("failed", pc.is_valid(rows["error"]))
+        yield rows.append_column("part", pa.array(np.full(len(rows), number, dtype=np.int32)))
+
+
+def _winners(rows: pa.Table) -> pa.Table:
     order = [("index", "ascending"), ("segment", "ascending"), ("failed", "ascending"), ("part", "ascending")]
     rows = rows.take(pc.sort_indices(rows, sort_keys=order))
     return rows.filter(pa.array(_is_first(rows))).select(list(READ_COLUMNS))
-
-
-def _slice(folder: Folder, name: str, number: int, start: int, stop: int) -> pa.Table:
-    rows = read_part(folder, name, READ_COLUMNS)
-    inside = pc.and_(pc.greater_equal(rows["index"], start), pc.less(rows["index"], stop))
-    rows = rows.filter(inside)
-    rows = rows.append_column("failed", pc.is_valid(rows["error"]))
-    return rows.append_column("part", pa.array(np.full(len(rows), number, dtype=np.int32)))
 
 
 def _is_first(rows: pa.Table) -> NDArray[np.bool_]:

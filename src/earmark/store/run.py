@@ -70,6 +70,7 @@ class RunStore:
                 self.folder.remove(name)
         for name in (
             layout.SUMMARY,
+            layout.MERGED,
             layout.SCORES,
             layout.ERRORS,
             layout.PLAN,
@@ -99,6 +100,12 @@ class RunStore:
         """A whole table. Raises FileNotFoundError."""
         with self.folder.open(name) as file:
             return pq.read_table(file, columns=columns)
+
+    def batches(self, name: str, num_rows: int) -> Iterator[pa.Table]:
+        """Yield a table in pieces of ``num_rows`` rows, the last one fewer. Raises FileNotFoundError."""
+        with self.folder.open(name) as file, pq.ParquetFile(file) as table:
+            for batch in table.iter_batches(num_rows):
+                yield pa.Table.from_batches([batch])
 
     def progress(self, spec: RunSpec) -> reader.Progress:
         """What the parts hold so far."""
