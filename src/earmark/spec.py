@@ -46,7 +46,7 @@ class RecognizerSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataSpec:
-    """Which utterances: the source's own fingerprint, a hash over a sample of the audio's bytes, and their number."""
+    """Which utterances: a hash over what of them can change an answer, samples of their audio, and their number."""
 
     name: str
     fingerprint: str

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,7 @@ from earmark.errors import (
 from earmark.recognizers.doubles import Crashing, Echo, Failing, Hungry, Noisy, Slow
 from earmark.store import layout
 from earmark.store.run import RunStore
+from earmark.verbs.demo import demo
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import RunBegan, RunProgressed
 from earmark.verbs.merge import merge
@@ -161,6 +163,43 @@ def test_the_same_manifest_over_other_audio_is_another_run(tmp_path):
     with pytest.raises(RunMismatchError) as refused:
         run(clean, tmp_path / "run")
     assert list(refused.value.fields) == ["data.audio_sample"]
+
+
+def test_a_corrected_reference_is_scored_anew_and_not_heard_anew(source, tmp_path):
+    """References are no part of a run's identity; the mistakes export follows them."""
+    recognizer = Echo(source.texts)
+    run(source, tmp_path / "run", recognizer)
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / layout.PARTS).iterdir()}
+    first = source.items[0]
+    corrected = ToySource(source.root, (replace(first, reference=f"{first.reference} and more"), *source.items[1:]))
+    summary = run(corrected, tmp_path / "run", recognizer)
+    assert summary.counts.words.deletions == 2
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / layout.PARTS).iterdir()} == parts
+    merge(str(tmp_path / "run"))
+    assert pd.read_parquet(tmp_path / "run" / layout.MERGED)["index"].tolist() == [0]
+
+
+def test_mended_audio_is_the_same_run_and_its_failure_is_tried_again(tmp_path):
+    """A file that did not decode is replaced; retry_failed does that utterance, and the run goes on being itself."""
+    source = toy_source(tmp_path / "audio", 4)
+    good = (tmp_path / "audio" / "002.wav").read_bytes()
+    (tmp_path / "audio" / "002.wav").write_bytes(b"no audio")
+    recognizer = Echo(source.texts)
+    assert run(source, tmp_path / "run", recognizer).num_failed == 1
+    (tmp_path / "audio" / "002.wav").write_bytes(good)
+    summary = run(source, tmp_path / "run", recognizer, retry_failed=True)
+    assert (summary.num_scored, summary.num_failed) == (4, 0)
+
+
+def test_a_demo_never_takes_the_place_of_a_real_run(source, tmp_path):
+    """Its folder is replaced each time, so it must be a demo's."""
+    run(source, tmp_path / "run")
+    with pytest.raises(FolderError, match="cannot use"):
+        demo(out=str(tmp_path / "run"))
+    first = demo(out=str(tmp_path / "demo"))
+    assert demo(out=str(tmp_path / "demo")).summary.scores_hash == first.summary.scores_hash
+    assert 0 < first.summary.wer < 0.3
+    assert first.diffs
 
 
 def test_fresh_throws_the_old_run_away(source, tmp_path):

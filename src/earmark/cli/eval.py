@@ -84,7 +84,7 @@ def eval_command(
     auto_merge
         Merge the mistakes files when done.
     cleanup
-        With --auto-merge: remove the merged ones.
+        Remove the merged files once the output is safe.
     format
         Of the result, on stdout.
     progress

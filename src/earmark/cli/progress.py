@@ -61,7 +61,7 @@ def _facts(event: RunProgressed) -> str:
 
 def _stop_lines() -> list[str]:
     return [
-        "stopping: the batch in hand is finished and kept; Ctrl-C again stops at once, and loses only that batch",
+        "stopping: batches in hand are finished and kept; Ctrl-C again stops at once and loses what is not committed",
         f"resume with: {shlex.join(['earmark', *sys.argv[1:]])}",
     ]
 

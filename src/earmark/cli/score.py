@@ -25,9 +25,9 @@ def score_command(
     run
         The run's folder.
     normalizer
-        What is done to both texts before they are compared: earmark ls normalizers.
+        Done to both texts first: earmark ls normalizers.
     format
-        Of the result on stdout.
+        Of the result, on stdout.
     """
     from earmark.verbs.score import score
 

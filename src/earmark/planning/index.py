@@ -5,13 +5,11 @@ Reads file headers where the source does not know a length; decodes nothing.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -28,8 +26,6 @@ MissingAudio = Literal["error", "fail", "skip"]
 
 MISSING_AUDIO_RULE = "its audio file is missing (--missing-audio skip)"
 _CHUNK = 65_536
-_NUM_SAMPLED = 16
-_SAMPLED_BYTES = 65_536
 
 
 def index_source(source: Source, *, missing_audio: MissingAudio = "error") -> pa.Table:
@@ -56,23 +52,6 @@ def index_source(source: Source, *, missing_audio: MissingAudio = "error") -> pa
     table = pa.Table.from_batches(chunks, schema.UTTERANCES)
     _check_ids(table, source.name)
     return table
-
-
-def audio_sample(table: pa.Table, root: str) -> str:
-    """Hex SHA-256 over the first bytes of some audio files, evenly spread.
-
-    It tells apart data sets that differ in nothing but their audio, such as the clean and the noisy version of a test
-    set, without reading them all.
-    """
-    digest = hashlib.sha256()
-    step = max(1, len(table) // _NUM_SAMPLED)
-    for uri in table["audio"].take(list(range(0, len(table), step))).to_pylist():
-        try:
-            with Path(root, uri).open("rb") as file:
-                digest.update(hashlib.sha256(file.read(_SAMPLED_BYTES)).digest())
-        except OSError:
-            digest.update(b"missing")
-    return digest.hexdigest()
 
 
 class _Indexer:

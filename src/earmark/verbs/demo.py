@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 
+from earmark.errors import FolderError
+from earmark.recognizers import load_recognizer
 from earmark.reports.summary import RunSummary
 from earmark.store import layout
 from earmark.store.run import RunStore
@@ -23,17 +25,15 @@ class Demo:
 def demo(*, out: str = "runs/demo", observer: Observer = nobody) -> Demo:
     """Recognize spoken commands with PocketSphinx and their grammar, always anew, into ``out``.
 
-    Raises what ``evaluate`` raises.
+    Raises FolderError if ``out`` holds anything but a demo, and what ``evaluate`` raises.
     """
     with as_file(files("earmark") / "demo") as folder:
+        recognizer = load_recognizer("pocketsphinx", {"grammar": str(folder / "commands.gram")})
+        found = RunStore.at(out).spec()
+        if found is not None and found.recognizer.content_hash != recognizer.spec.content_hash:
+            raise FolderError(out, "it holds a run that is no demo", hint="earmark demo --out OTHER_FOLDER")
         summary = evaluate(
-            "pocketsphinx",
-            str(folder / "manifest.jsonl"),
-            out=out,
-            options={"grammar": str(folder / "commands.gram")},
-            fresh=True,
-            auto_merge=True,
-            observer=observer,
+            recognizer, str(folder / "manifest.jsonl"), out=out, fresh=True, auto_merge=True, observer=observer
         )
     mistakes = RunStore.at(out).read_table(layout.MERGED, ["diff", "sample_wer"])
     return Demo(summary, tuple(mistakes.sort_by([("sample_wer", "descending")])["diff"].to_pylist()))

@@ -94,10 +94,10 @@ def evaluate(
         )
     rules = load_normalizer(normalizer)
     workforce = _Workforce.of(engine, workers)
-    store = RunStore.at(out or default_out(recognizer, data))
     stop = StopRequest(lambda: observer(StopAsked()))
     # Before the lock, so that data which cannot be used leave no folder behind.
-    utterances = indexed(store, data, missing_audio=missing_audio)
+    utterances = indexed(RunStore.at(out) if out else None, data, missing_audio=missing_audio)
+    store = RunStore.at(out or default_out(recognizer, data, utterances))
     with ExitStack() as stack:
         stack.enter_context(store.locked())
         stack.enter_context(_logged(store))

@@ -1,0 +1,66 @@
+"""What makes two tables of utterances the same data: everything in them that can change an answer, and their audio.
+
+References, speakers and other columns are not part of it: a corrected reference is scored anew, and not heard anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_DECISIVE = ("id", "audio", "start_s", "duration_s", "channel", "language")
+_NUM_SAMPLED = 16
+_SAMPLED_BYTES = 65_536
+_DIGITS = 12
+
+
+def data_fingerprint(utterances: pa.Table) -> str:
+    """Hex SHA-256 over the columns of schema.UTTERANCES that can change an answer, in the order of the data."""
+    digest = hashlib.sha256()
+    for name in _DECISIVE:
+        column = utterances[name].combine_chunks()
+        digest.update(f"{name} {len(column)} ".encode())
+        digest.update(pc.is_valid(column).to_numpy(zero_copy_only=False).tobytes())
+        if pa.types.is_string(column.type):
+            texts = column.fill_null("").cast(pa.large_string())
+            digest.update(pc.binary_length(texts).to_numpy().astype("<i8").tobytes())
+            digest.update(_characters(texts))
+        else:
+            digest.update(column.fill_null(0).to_numpy().astype("<f8").tobytes())
+    return digest.hexdigest()
+
+
+def audio_sample(utterances: pa.Table, root: str) -> str:
+    """A short hash over the first bytes of each of some audio files, evenly spread, separated by spaces.
+
+    It tells apart data that differ in nothing but their audio, such as the clean and the noisy version of a test set,
+    without reading them all.
+    """
+    rows = np.unique(np.linspace(0, len(utterances) - 1, _NUM_SAMPLED).astype(np.int64))
+    return " ".join(_first_bytes(Path(root, uri)) for uri in utterances["audio"].take(rows).to_pylist())
+
+
+def is_same_audio(sample: str, other: str) -> bool:
+    """Whether two samples are of the same audio: at least half of their files agree, so that a few may be mended."""
+    pairs = list(zip(sample.split(), other.split(), strict=False))
+    num_equal = sum(one == two for one, two in pairs)
+    return len(sample.split()) == len(other.split()) and 2 * num_equal >= len(pairs)
+
+
+def _characters(texts: pa.Array) -> bytes:
+    """The UTF-8 bytes of all texts, one after the other."""
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    characters = texts.buffers()[2]
+    return bytes(characters.slice(offsets[0], offsets[-1] - offsets[0])) if characters is not None else b""
+
+
+def _first_bytes(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.sha256(file.read(_SAMPLED_BYTES)).hexdigest()[:_DIGITS]
+    except OSError:
+        return "missing"
