@@ -65,7 +65,7 @@ from earmark.worker import Transcription
 source = open_source(sys.argv[1])
 store = RunStore.at(sys.argv[2])
 run = prepare(store, Slow(), source, indexed(store, source, missing_audio="error"), BatchingSpec())
-work = Transcription(Slow(), run.spec, store.url, "half")
+work = Transcription(Slow(), run.spec, store.folder, "half")
 export = MistakesExport(store.folder, run8=run.spec.fingerprint()[:8], num_ranks=1)
 done = done_batches(store.folder, run.plan, store.progress(run.spec))
 committed = 0

@@ -28,6 +28,7 @@ so that a caller can act on them without reading the message.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -35,6 +36,11 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_TOO_MANY_FAILURES = 3
 EXIT_INTERRUPTED = 130
+
+
+def without_secret(text: str) -> str:
+    """The text with the user part of each URL in it, which can be a key and a secret, left out."""
+    return re.sub(r"://[^/@\s]*@", "://", text)
 
 
 def _rebuild(kind: type[EarmarkError], facts: dict[str, Any]) -> EarmarkError:
@@ -50,10 +56,10 @@ class EarmarkError(Exception):
     exit_code = EXIT_FAILED
 
     def __init__(self, what: str, *, cause: str | None = None, hint: str | None = None) -> None:
-        super().__init__(what)
-        self.what = what
-        self.cause = cause
-        self.hint = hint
+        super().__init__(without_secret(what))
+        self.what = without_secret(what)
+        self.cause = without_secret(cause) if cause is not None else None
+        self.hint = without_secret(hint) if hint is not None else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The constructors of the subclasses take facts, not sentences, so the default way of pickling (calling the

@@ -110,7 +110,10 @@ class RunSpec:
         """The identity fields that differ, each as ``(here, there)``."""
         here, there = self.identity(), other.identity()
         return {
-            key: (here.get(key), there.get(key)) for key in sorted({*here, *there}) if here.get(key) != there.get(key)
+            key: (here.get(key), there.get(key))
+            for key in sorted({*here, *there})
+            # Python takes 1 for True, and the fingerprint does not.
+            if json.dumps(here.get(key)) != json.dumps(there.get(key))
         }
 
     def to_json(self) -> str:
@@ -143,6 +146,6 @@ def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in fields.items():
         if isinstance(value, Mapping):
             flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[prefix + key] = value
+        elif value is not None:  # an option that is not set is as one that is not there
+            flat[prefix + key] = int(value) if isinstance(value, float) and value.is_integer() else value
     return flat

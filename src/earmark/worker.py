@@ -22,7 +22,7 @@ from earmark.errors import AudioError, EarmarkError, OutOfMemoryError, Recognize
 from earmark.recognizers.base import Recognizer
 from earmark.records import Batch, Hypothesis, Receipt, Segment, Shard, StopCheck, Waveform
 from earmark.spec import RunSpec
-from earmark.store.folder import open_folder
+from earmark.store.folder import Folder
 from earmark.store.parts import PartRow, part_name, write_part
 
 _BATCHES_AHEAD = 2
@@ -54,14 +54,14 @@ class _Answer:
 
 @dataclass
 class Transcription:
-    """The work of an evaluation: ``recognizer`` over shards, into the run's folder at ``url``.
+    """The work of an evaluation: ``recognizer`` over shards, into the run's ``folder``.
 
     ``salt`` sets the parts of a retry apart from those of the first attempt.
     """
 
     recognizer: Recognizer
     spec: RunSpec
-    url: str
+    folder: Folder
     attempt: str
     salt: str = ""
     device: str = "cpu"
@@ -167,16 +167,19 @@ class Transcription:
     def _halving(self, good: Sequence[_Decoded], *, is_split: bool) -> Iterator[_Answer]:
         """Transcribe, and where a batch cannot be done, its halves, down to the one utterance that fails."""
         pending = [(list(good), is_split)] if good else []
+        failed_s = 0.0
         while pending:
             piece, was_split = pending.pop()
             outcomes, compute_s = self._try(piece)
             if isinstance(outcomes, _Failure) and len(piece) > 1:
                 # Out of the handler by now, so the traceback no longer holds what the failed batch allocated.
                 gc.collect()
+                failed_s += compute_s
                 middle = len(piece) // 2
                 pending += [(piece[middle:], True), (piece[:middle], True)]
                 continue
             texts: Sequence[Hypothesis | _Failure] = [outcomes] if isinstance(outcomes, _Failure) else outcomes
+            compute_s, failed_s = compute_s + failed_s, 0.0  # a try that failed was time inside it as well
             audio_s = sum(_audio_s(one) for one in piece)
             for one, text in zip(piece, texts, strict=True):
                 share = _audio_s(one) / audio_s if audio_s else 1.0 / len(piece)
@@ -188,8 +191,8 @@ class Transcription:
         outcome: Sequence[Hypothesis] | _Failure
         try:
             outcome = self.recognizer.transcribe(waveforms)
-            if len(outcome) != len(waveforms):
-                outcome = _Failure("recognizer", f"it gave {len(outcome)} texts for {len(waveforms)} waveforms")
+            if problem := _broken_contract(outcome, len(waveforms)):
+                outcome = _Failure("recognizer", problem)
         except (OutOfMemoryError, MemoryError) as error:
             outcome = _Failure("out_of_memory", _sentence(error))
         except EarmarkError as error:
@@ -221,7 +224,7 @@ class Transcription:
             attempt=self.attempt,
             versions=_versions(),
         )
-        write_part(open_folder(self.url), rows, receipt)
+        write_part(self.folder, rows, receipt)
         return receipt
 
     def _row(self, answer: _Answer, batch: int, rank: int) -> PartRow:
@@ -243,6 +246,19 @@ class Transcription:
             rank=rank,
             device=self.device,
         )
+
+
+def _broken_contract(outcome: Sequence[object], num_waveforms: int) -> str | None:
+    """What is wrong with an answer, if anything: somebody else's recognizer may give whatever it likes."""
+    if len(outcome) != num_waveforms:
+        return f"it gave {len(outcome)} texts for {num_waveforms} waveforms"
+    for one in outcome:
+        if not isinstance(one, Hypothesis):
+            return f"it gave {type(one).__name__} where a Hypothesis belongs"
+        text: object = one.text
+        if not isinstance(text, str):
+            return f"it gave a Hypothesis of {type(text).__name__}, not of text"
+    return None
 
 
 def _batch_of_each(shard: Shard) -> Iterator[Batch]:

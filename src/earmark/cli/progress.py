@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from earmark.cli.screen import has_colour, say
+from earmark.errors import without_secret
 from earmark.verbs.events import Event, Observer, RunBegan, RunProgressed, StopAsked, nobody
 
 _LINE_EVERY_S = 30.0
@@ -62,7 +63,7 @@ def _facts(event: RunProgressed) -> str:
 def _stop_lines() -> list[str]:
     return [
         "stopping: batches in hand are finished and kept; Ctrl-C again stops at once and loses what is not committed",
-        f"resume with: {shlex.join(['earmark', *sys.argv[1:]])}",
+        f"resume with: {without_secret(shlex.join(['earmark', *sys.argv[1:]]))}",
     ]
 
 

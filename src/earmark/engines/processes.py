@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections import deque
@@ -18,13 +19,17 @@ from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event
 from typing import Any, cast
 
-from earmark.errors import EarmarkError, EngineError
+from earmark.errors import EarmarkError, EngineError, UsageError
 from earmark.records import Receipt, Shard, StopCheck, Work
 
 _DEATHS_PER_SHARD = 3
 _DEATHS_WITHOUT_RESULT = 12
+_FAILED_STARTS = 3
 _POLL_S = 0.2
+_FAREWELL_S = 10.0
 _CONTEXT = multiprocessing.get_context("spawn")
+_READY = "ready"
+"""A worker's first word: what it died of before is not its shard's fault."""
 
 
 @dataclass(slots=True)
@@ -41,6 +46,8 @@ class _Slot:
     process: SpawnProcess | None = None
     connection: Connection | None = None
     job: _Job | None = None
+    is_ready: bool = False
+    num_failed_starts: int = 0
 
     @property
     def is_alive(self) -> bool:
@@ -59,6 +66,8 @@ class ProcessEngine:
     """``num_workers`` spawned processes on this machine."""
 
     def __init__(self, num_workers: int) -> None:
+        if num_workers < 1:
+            raise UsageError(f"the engine of processes needs a worker, not {num_workers}", hint="--workers 1")
         self.num_workers = num_workers
 
     def run(self, work: Work, shards: Iterator[Shard], *, stop: StopCheck) -> Iterator[Receipt]:
@@ -98,7 +107,7 @@ class _Pool:
 
     def _feed(self) -> None:
         for slot in self.slots:
-            if slot.job is None and not self.stopping.is_set():
+            if slot.job is None and slot.num_failed_starts < _FAILED_STARTS and not self.stopping.is_set():
                 job = self._next_job()
                 if job is None:
                     return
@@ -117,9 +126,15 @@ class _Pool:
         process = _CONTEXT.Process(
             target=_worker, args=(self.work, slot.rank, theirs, self.stopping), name=f"earmark-{slot.rank}", daemon=True
         )
-        process.start()
+        try:
+            process.start()
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            hint = "define its class at the top of a module, or --engine inline"
+            raise EngineError(
+                "the recognizer does not pickle, so no worker can have it", cause=str(error), hint=hint
+            ) from error
         theirs.close()
-        slot.process, slot.connection = process, ours
+        slot.process, slot.connection, slot.is_ready = process, ours, False
 
     def _events(self, busy: list[_Slot]) -> Iterator[Receipt]:
         """Receipts of the workers that spoke or died within a moment."""
@@ -137,6 +152,9 @@ class _Pool:
     def _said(self, slot: _Slot, message: Any) -> Iterator[Receipt]:  # noqa: ANN401  # from the pipe
         if isinstance(message, EarmarkError):
             raise message
+        if message == _READY:
+            slot.is_ready, slot.num_failed_starts = True, 0
+            return
         slot.job = None
         if message is not None:
             self.has_result = True
@@ -145,6 +163,9 @@ class _Pool:
     def _died(self, slot: _Slot) -> Iterator[Receipt]:
         reason = self._bury(slot)
         job, slot.job = slot.job, None
+        if not slot.is_ready:
+            self._failed_to_start(slot, job, reason)
+            return
         self.num_deaths += 1
         if not self.has_result and self.num_deaths >= _DEATHS_WITHOUT_RESULT:
             raise EngineError(
@@ -164,6 +185,18 @@ class _Pool:
                 job.shard, rank=slot.rank, reason=f"{_DEATHS_PER_SHARD} workers died of it: {reason}"
             )
 
+    def _failed_to_start(self, slot: _Slot, job: _Job | None, reason: str) -> None:
+        """Nobody tried the job: it waits for another worker. A place where none can load is left empty."""
+        if job is not None:
+            self.again.appendleft(job)
+        slot.num_failed_starts += 1
+        if all(each.num_failed_starts >= _FAILED_STARTS for each in self.slots):
+            raise EngineError(
+                "no worker can load the recognizer",
+                cause=f"the last one {reason}",
+                hint="--engine inline works in one process, where the reason shows",
+            )
+
     def _bury(self, slot: _Slot) -> str:
         assert slot.process is not None, "only a worker that was started can die"  # noqa: S101  # a programmer's error
         slot.process.join()
@@ -177,14 +210,14 @@ class _Pool:
         slot.process = slot.connection = None
 
     def close(self) -> None:
-        """End every worker: an idle one goes by itself, one in the middle of something is killed."""
+        """End every worker: an idle one goes by itself, one that works or does not go is killed."""
         for slot in self.slots:
             if slot.process is None:
                 continue
             if slot.job is None and slot.connection is not None:
                 slot.connection.close()
-            else:
-                slot.process.kill()
+                slot.process.join(_FAREWELL_S)
+            slot.process.kill()
             slot.process.join()
 
 
@@ -194,13 +227,19 @@ def _worker(work: Work, rank: int, connection: Connection, stopping: Event) -> N
     threading.Thread(target=_end_with_driver, daemon=True).start()
     try:
         with work:
-            while True:
-                shard = connection.recv()
+            connection.send(_READY)
+            while (shard := _next_shard(connection)) is not None:
                 connection.send(work(shard, rank=rank, stop=stopping.is_set))
-    except EOFError:
-        return  # the driver has no more work
     except EarmarkError as error:
         connection.send(error)
+
+
+def _next_shard(connection: Connection) -> Shard | None:
+    """None when the driver has no more work: it closes its end."""
+    try:
+        return cast("Shard", connection.recv())
+    except EOFError:
+        return None
 
 
 def _end_with_driver() -> None:

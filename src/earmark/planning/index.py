@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from earmark import schema
 from earmark.audio.probe import probe
+from earmark.audio.segment import cut_points
 from earmark.errors import AudioError, DuplicateIdError, MissingAudioError, UsageError
 from earmark.records import AudioRef, Utterance
 from earmark.sources.base import Source
@@ -67,13 +68,19 @@ class _Indexer:
         # Many utterances can be pieces of one file.
         self._exists = lru_cache(maxsize=_CHUNK)(os.path.isfile)  # see below
         self._header_duration_s = lru_cache(maxsize=_CHUNK)(_header_duration_s)
+        self._counted_duration_s = lru_cache(maxsize=_CHUNK)(_counted_duration_s)
 
     def record_batch(self, chunk: list[Utterance]) -> pa.RecordBatch:
         start = self.num_seen
         self.num_seen += len(chunk)
         rows = list(self._rows(chunk))
         columns: list[Any] = [range(start, self.num_seen), *zip(*rows, strict=True)]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema.UTTERANCES, strict=True)]
+        try:
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema.UTTERANCES, strict=True)]
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"a text that no file can hold: {error.object!r:.80}", cause="it holds half a surrogate pair"
+            ) from error
         return pa.record_batch(arrays, schema=schema.UTTERANCES)
 
     def _rows(self, chunk: list[Utterance]) -> Iterator[tuple[Any, ...]]:
@@ -99,7 +106,10 @@ class _Indexer:
     def _duration_s(self, audio: AudioRef, path: str) -> float:
         if audio.duration_s is not None:
             return audio.duration_s
-        return max(0.0, self._header_duration_s(path) - (audio.start_s or 0.0))
+        length_s = self._header_duration_s(path)
+        if audio.start_s is None:
+            return length_s
+        return max(0.0, (length_s or self._counted_duration_s(path)) - audio.start_s)
 
     def _note_missing(self, uri: str, path: str) -> None:
         if not self.num_missing:
@@ -112,6 +122,16 @@ def _header_duration_s(path: str) -> float:
     """What the file's header says; 0 where it cannot be read (decoding will say why)."""
     try:
         return probe(path).duration_s
+    except AudioError:
+        return 0.0
+
+
+def _counted_duration_s(path: str) -> float:
+    """What decodes, where the header does not say; a piece to the end needs it. 0 where nothing does."""
+    try:
+        return sum(
+            length_s for _, length_s in cut_points(path, start_s=0.0, duration_s=None, channel=None, max_piece_s=1e9)
+        )
     except AudioError:
         return 0.0
 

@@ -19,19 +19,27 @@ from typing import Any, BinaryIO, Protocol, cast
 import pyarrow as pa
 from pyarrow import fs
 
-from earmark.errors import FolderError, StoreError
+from earmark.errors import FolderError, StoreError, without_secret
 from earmark.store.disk import Disk
 
 TEMPORARY = ".tmp-"
 _STALE_AFTER_S = 3600.0
+_NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class Folder(Protocol):
-    """Names are relative, with ``/`` between folders. Names that begin with a dot are nobody's results."""
+    """Names are relative, with ``/`` between folders. Names that begin with a dot are nobody's results.
+
+    A folder travels by pickle to the workers. Each method raises StoreError where the disk or the network fails.
+    """
 
     @property
     def url(self) -> str:
-        """What the user calls it."""
+        """What to call it before people: where it is, without a key or a secret."""
+        ...
+
+    def folder(self, name: str) -> Folder:
+        """The subfolder ``name``, which need not exist."""
         ...
 
     def names(self, prefix: str = "") -> list[str]:
@@ -68,14 +76,15 @@ class Folder(Protocol):
 
 
 def open_folder(url: str) -> Folder:
-    """The folder at a local path, or at an ``s3://`` or ``gs://`` URL."""
+    """The folder at a local path, or at an ``s3://`` or ``gs://`` URL. Raises FolderError for any other URL."""
     if "://" not in url:
         return LocalFolder(Path(url))
     try:
         filesystem, path = fs.FileSystem.from_uri(url)
     except (pa.ArrowInvalid, OSError) as error:
-        raise FolderError(url, str(error), hint="a local path, s3://bucket/folder or gs://bucket/folder") from error
-    return ObjectFolder(url, filesystem, path)
+        hint = "a local path, s3://bucket/folder or gs://bucket/folder"
+        raise FolderError(without_secret(url), str(error), hint=hint) from None
+    return ObjectFolder(without_secret(url), filesystem, path)
 
 
 class LocalFolder:
@@ -89,21 +98,27 @@ class LocalFolder:
     def url(self) -> str:
         return str(self.path)
 
+    def folder(self, name: str) -> LocalFolder:
+        return LocalFolder(self.path / name, disk=self._disk)
+
     def names(self, prefix: str = "") -> list[str]:
         base = self.path / prefix
         if not base.is_dir():
             return []
-        found = (path for path in base.iterdir() if path.is_file() and not path.name.startswith("."))
+        with _reading(self.url, prefix):
+            found = [path for path in base.iterdir() if path.is_file() and not path.name.startswith(".")]
         return sorted(path.relative_to(self.path).as_posix() for path in found)
 
     def has(self, name: str) -> bool:
         return (self.path / name).is_file()
 
     def open(self, name: str) -> Any:  # noqa: ANN401  # see Folder
-        return pa.OSFile(str(self.path / name), "rb")
+        with _reading(self.url, name):
+            return pa.OSFile(str(self.path / name), "rb")
 
     def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
+        with _reading(self.url, name):
+            return (self.path / name).read_bytes()
 
     def write(self, name: str, data: bytes) -> None:
         with self.replacing(name) as stream:
@@ -113,29 +128,39 @@ class LocalFolder:
     def replacing(self, name: str) -> Iterator[BinaryIO]:
         target = self.path / name
         with self._temporary(target) as temporary:
-            with self._disk_errors(name), self._disk.open_new(temporary) as file:
+            with _writing(self.url, name), self._disk.open_new(temporary) as file:
                 yield cast("BinaryIO", _Stream(file, self._disk))
                 self._disk.sync(file)
-            with self._disk_errors(name):
+            with _writing(self.url, name):
                 self._disk.replace(temporary, target)
                 self._disk.sync_folder(target.parent)
 
     def create(self, name: str, data: bytes) -> bool:
         target = self.path / name
-        with self._temporary(target) as temporary, self._disk_errors(name):
+        with self._temporary(target) as temporary, _writing(self.url, name):
             with self._disk.open_new(temporary) as file:
                 self._disk.write(file, data)
                 self._disk.sync(file)
             try:
-                self._disk.link(temporary, target)
+                self._link(temporary, target)
             except FileExistsError:
                 return False
             self._disk.sync_folder(target.parent)
             return True
 
     def remove(self, name: str) -> None:
-        with self._disk_errors(name):
+        with _writing(self.url, name):
             self._disk.remove(self.path / name)
+
+    def _link(self, temporary: Path, target: Path) -> None:
+        try:
+            self._disk.link(temporary, target)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            if target.exists():
+                raise FileExistsError(target) from error
+            self._disk.replace(temporary, target)
 
     def sweep(self) -> None:
         """Remove the temporary files of writers that died more than an hour ago."""
@@ -147,20 +172,13 @@ class LocalFolder:
     @contextlib.contextmanager
     def _temporary(self, target: Path) -> Iterator[Path]:
         temporary = target.parent / f"{TEMPORARY}{target.name}-{secrets.token_hex(6)}"
-        with self._disk_errors(target.name):
+        with _writing(self.url, target.name):
             self._disk.make_folder(target.parent)
         try:
             yield temporary
         finally:
             with contextlib.suppress(OSError):  # a leftover is swept later; the first error matters more
                 self._disk.remove(temporary)
-
-    @contextlib.contextmanager
-    def _disk_errors(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise store_error(self.url, name, error) from error
 
 
 class ObjectFolder:
@@ -175,34 +193,43 @@ class ObjectFolder:
     def url(self) -> str:
         return self._url
 
+    def folder(self, name: str) -> ObjectFolder:
+        address, question, query = self._url.partition("?")
+        return ObjectFolder(f"{address.rstrip('/')}/{name}{question}{query}", self._fs, f"{self._path}/{name}")
+
     def names(self, prefix: str = "") -> list[str]:
         base = f"{self._path}/{prefix}".rstrip("/")
-        found = self._fs.get_file_info(fs.FileSelector(base, allow_not_found=True))
+        with _reading(self.url, prefix):
+            found = self._fs.get_file_info(fs.FileSelector(base, allow_not_found=True))
         kept = (info for info in found if info.type == fs.FileType.File and not info.base_name.startswith("."))
         return sorted(info.path.removeprefix(f"{self._path}/") for info in kept)
 
     def has(self, name: str) -> bool:
-        return bool(self._fs.get_file_info(f"{self._path}/{name}").type == fs.FileType.File)
+        with _reading(self.url, name):
+            return bool(self._fs.get_file_info(f"{self._path}/{name}").type == fs.FileType.File)
 
     def open(self, name: str) -> Any:  # noqa: ANN401  # see Folder
-        return self._fs.open_input_file(f"{self._path}/{name}")
+        with _reading(self.url, name):
+            return self._fs.open_input_file(f"{self._path}/{name}")
 
     def read(self, name: str) -> bytes:
-        with self.open(name) as file:
+        with _reading(self.url, name), self.open(name) as file:
             return bytes(file.read())
 
     def write(self, name: str, data: bytes) -> None:
         path = f"{self._path}/{name}"
-        try:
-            self._fs.create_dir(path.rpartition("/")[0], recursive=True)
-            with self._fs.open_output_stream(path) as stream:
+        with _writing(self.url, name):
+            try:
+                stream = self._fs.open_output_stream(path)
+            except FileNotFoundError:  # a file system that wants folders made; an object store has none
+                self._fs.create_dir(path.rpartition("/")[0], recursive=True)
+                stream = self._fs.open_output_stream(path)
+            with stream:
                 stream.write(data)
-        except OSError as error:
-            raise store_error(self.url, name, error) from error
 
     def create(self, name: str, data: bytes) -> bool:
-        # Without conditional PUTs in pyarrow two first writers can both win. All that is created this way (the spec,
-        # the plan) is a function of the spec, so both write the same bytes.
+        # Without conditional PUTs in pyarrow two first writers can both win. What is created this way (the spec) is
+        # refused to anyone who does not agree with it, and those who agree write the same bytes.
         if self.has(name):
             return False
         self.write(name, data)
@@ -217,7 +244,7 @@ class ObjectFolder:
             self.write(name, spool.read())
 
     def remove(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        with _writing(self.url, name), contextlib.suppress(FileNotFoundError):
             self._fs.delete_file(f"{self._path}/{name}")
 
 
@@ -233,30 +260,30 @@ class _Stream:
         self._disk.write(self._file, data)
         return len(data)
 
-    def tell(self) -> int:
-        return self._file.tell()
 
-    def flush(self) -> None:
-        self._file.flush()
-
-    def writable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self.closed = True
+@contextlib.contextmanager
+def _writing(url: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {name} in {url}", cause=error.strerror or str(error), hint=_hint(error)
+        ) from error
 
 
-def store_error(url: str, name: str, error: OSError) -> StoreError:
-    """The sentence for a failed operation: a full disk says so."""
-    hint = None
+@contextlib.contextmanager
+def _reading(url: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreError(f"cannot read {name or 'the files'} in {url}", cause=error.strerror or str(error)) from error
+
+
+def _hint(error: OSError) -> str | None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint = "free some space and type the same command: what is committed stays"
-    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        hint = "--out FOLDER names a folder that you may write"
-    return StoreError(f"cannot write {name} in {url}", cause=error.strerror or str(error), hint=hint)
+        return "free some space and type the same command: what is committed stays"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "--out FOLDER names a folder that you may write"
+    return None

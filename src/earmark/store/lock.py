@@ -40,7 +40,8 @@ def locked(folder: Folder) -> Iterator[None]:
             folder.url, error.strerror or str(error), hint="--out FOLDER names one that you may write"
         ) from error
     try:
-        _holder_file(path).write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        with contextlib.suppress(OSError):  # only for people: on a full disk the lock holds without it
+            _holder_file(path).write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         yield
     finally:
         lock.release()
@@ -55,4 +56,5 @@ def _holder(lock: Path) -> str:
         facts = json.loads(_holder_file(lock).read_text())
     except (OSError, ValueError):
         return "another process"
-    return f"process {facts.get('pid')} on {facts.get('host')}"
+    is_ours = isinstance(facts, dict) and {"pid", "host"} <= facts.keys()
+    return f"process {facts['pid']} on {facts['host']}" if is_ours else "another process"

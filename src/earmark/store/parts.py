@@ -82,29 +82,36 @@ def receipts(folder: Folder, spec_fingerprint: str) -> Iterator[Receipt | Damage
     """
     for name in folder.names(PARTS):
         try:
-            with folder.open(name) as file:
-                metadata = pq.read_schema(file).metadata or {}
-            receipt = _receipt(metadata[_RECEIPT])
-        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-            yield DamagedPart(name, _one_line(error))
-            continue
-        is_ours = receipt.spec_fingerprint == spec_fingerprint
-        yield dataclasses.replace(receipt, part=name) if is_ours else DamagedPart(name, "belongs to another run")
+            file = folder.open(name)
+        except FileNotFoundError:
+            continue  # removed since it was listed
+        with file:
+            found = _receipt(file, name)
+        if isinstance(found, Receipt) and found.spec_fingerprint != spec_fingerprint:
+            found = DamagedPart(name, "belongs to another run")
+        yield found
 
 
 def read_part(folder: Folder, name: str, columns: Iterable[str] | None = None) -> pa.Table:
     """The rows of one part. Raises StoreError when they cannot be read though its footer could."""
     try:
-        with folder.open(name) as file, pq.ParquetFile(file, page_checksum_verification=True) as part:
+        file = folder.open(name)
+    except FileNotFoundError as error:
+        raise StoreError(f"the part {name} in {folder.url} is gone", cause="somebody removed it just now") from error
+    try:
+        with file, pq.ParquetFile(file, page_checksum_verification=True) as part:
             return part.read(columns=list(columns) if columns is not None else None, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         hint = "remove it and type the same command: its work is done again"
         raise StoreError(f"the part {name} in {folder.url} is damaged", cause=_one_line(error), hint=hint) from error
 
 
-def _receipt(data: bytes) -> Receipt:
-    facts: dict[str, Any] = json.loads(data)
-    return Receipt(**{**facts, "batches": tuple(facts["batches"])})
+def _receipt(file: Any, name: str) -> Receipt | DamagedPart:  # noqa: ANN401  # a pyarrow NativeFile, which has no type
+    try:
+        facts: dict[str, Any] = json.loads((pq.read_schema(file).metadata or {})[_RECEIPT])
+        return Receipt(**{**facts, "part": name, "batches": tuple(facts["batches"])})
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        return DamagedPart(name, _one_line(error))
 
 
 def _one_line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from earmark.errors import FolderError, RunMismatchError
+from earmark.errors import FolderError, RunMismatchError, StoreError
 from earmark.spec import RunSpec
 from earmark.store import layout, reader
 from earmark.store.folder import Folder, LocalFolder, open_folder
@@ -43,13 +43,13 @@ class RunStore:
     def spec(self) -> RunSpec | None:
         """The run's identity, or None where no run has begun. Raises FolderError if it cannot be read."""
         try:
-            text = self.folder.read(layout.SPEC).decode()
+            data = self.folder.read(layout.SPEC)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise FolderError(self.url, f"{layout.SPEC}: {error.strerror or error}") from error
+        except StoreError as error:
+            raise FolderError(self.url, f"{error.what}: {error.cause}") from error
         try:
-            return RunSpec.from_json(text)
+            return RunSpec.from_json(data.decode())
         except (KeyError, TypeError, ValueError) as error:
             raise FolderError(
                 self.url, f"its {layout.SPEC} is not ours: {error!r}", hint="--out OTHER_FOLDER"

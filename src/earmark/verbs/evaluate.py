@@ -34,7 +34,7 @@ from earmark.text import load_normalizer
 from earmark.text.base import Normalizer
 from earmark.verbs.events import Observer, RunBegan, RunProgressed, StopAsked, nobody
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
-from earmark.verbs.merge import merge
+from earmark.verbs.merge import merge_run
 from earmark.verbs.prepare import PreparedRun, default_out, indexed, prepare
 from earmark.worker import Transcription
 
@@ -111,7 +111,7 @@ def evaluate(
         attempt.transcribe(recognizer, stop)
         summary = summarize(store, run.spec, rules)
         if auto_merge and store.folder.names(layout.MISTAKES):
-            merge(store.url, cleanup=cleanup)
+            merge_run(store.folder, cleanup=cleanup)
     return summary
 
 
@@ -129,13 +129,20 @@ class _Workforce:
         return cls(ENGINES.load(chosen)(num_workers), chosen, num_workers)
 
 
+class _RunLog(logging.FileHandler):
+    """A log that is silent where the disk is full: it must not hide the error that it should record."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the name is logging's
+        del record
+
+
 @contextlib.contextmanager
 def _logged(store: RunStore) -> Iterator[None]:
     """Keep what is logged within the block, and an error's traceback, in the log of a run on a local disk."""
     if not isinstance(store.folder, LocalFolder):
         yield
         return
-    handler = logging.FileHandler(store.folder.path / layout.LOG, encoding="utf-8", delay=True)
+    handler = _RunLog(store.folder.path / layout.LOG, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)
     _log.setLevel(logging.INFO)
@@ -146,7 +153,8 @@ def _logged(store: RunStore) -> Iterator[None]:
         raise
     finally:
         _log.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # a full disk, which the run's own error says
+            handler.close()
 
 
 class _Attempt:
@@ -185,7 +193,7 @@ class _Attempt:
         if not self._done.all() or not run.store.folder.has(layout.MERGED):
             self._live.catch_up(self._before.receipts, run.plan)
         self._tell_began()
-        work = Transcription(recognizer, run.spec, run.store.url, run.attempt, salt=self._salt)
+        work = Transcription(recognizer, run.spec, run.store.folder, run.attempt, salt=self._salt)
         queue = shards(run.utterances, run.plan, run.audio_root, self._done, num_workers=self._workforce.num_workers)
         outcome = "failed"
         try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from earmark.errors import UsageError
-from earmark.reports.merge import MergeReport, merge_mistakes
+from earmark.reports.merge import MergeReport, merge_into, merge_mistakes
 from earmark.store import layout
-from earmark.store.folder import open_folder
+from earmark.store.folder import Folder, open_folder
 
 
 def merge(
@@ -18,9 +18,16 @@ def merge(
 
     Raises UsageError where there is nothing to merge, StoreError where something cannot be read or written.
     """
-    if run is not None and input_dir is not None:
+    if run is None:
+        return merge_mistakes(open_folder(input_dir or layout.MISTAKES), output or layout.MERGED, cleanup=cleanup)
+    if input_dir is not None:
         raise UsageError("a run and --input-dir both say where the files are", hint="give one of them")
-    base = f"{run.rstrip('/')}/" if run is not None else ""
-    return merge_mistakes(
-        open_folder(input_dir or f"{base}{layout.MISTAKES}"), output or f"{base}{layout.MERGED}", cleanup=cleanup
-    )
+    return merge_run(open_folder(run), output=output, cleanup=cleanup)
+
+
+def merge_run(folder: Folder, *, output: str | None = None, cleanup: bool = False) -> MergeReport:
+    """Merge the mistakes files of the run in ``folder``, by default into that folder. Raises what ``merge`` raises."""
+    inputs = folder.folder(layout.MISTAKES)
+    if output is not None:
+        return merge_mistakes(inputs, output, cleanup=cleanup)
+    return merge_into(inputs, folder, layout.MERGED, cleanup=cleanup)

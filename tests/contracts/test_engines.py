@@ -1,0 +1,376 @@
+"""What every engine must do, whatever the work: each shard done, each receipt given once, no process left behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from earmark.engines import ENGINES
+from earmark.engines.inline import InlineEngine
+from earmark.engines.processes import ProcessEngine
+from earmark.errors import EarmarkError, EngineError, UnknownNameError, UsageError
+from earmark.records import AudioRef, Batch, Engine, Receipt, Segment, Shard
+
+PATIENCE_S = 20.0
+KINDS: dict[str, tuple[str, int]] = {
+    "inline": ("inline", 1),
+    "processes-1": ("processes", 1),
+    "processes-2": ("processes", 2),
+    "processes-3": ("processes", 3),
+}
+
+
+def shard(*batches: str, number: int = 0) -> Shard:
+    """A shard of batches, each given as the ids of its segments, ``"a b"``."""
+    return Shard(
+        tuple(
+            Batch(number + place, tuple(Segment(0, 0, 1, word, AudioRef("x.wav")) for word in words.split()))
+            for place, words in enumerate(batches)
+        )
+    )
+
+
+def plain_shards(num_shards: int) -> list[Shard]:
+    return [shard(f"s{number}", number=number) for number in range(num_shards)]
+
+
+def ids(of: Shard) -> list[str]:
+    return [segment.id for batch in of.batches for segment in batch.segments]
+
+
+def wait_until(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + PATIENCE_S
+    while not (answer := condition()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return answer
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process; a dead one that nobody has waited for is not running."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+@dataclass
+class Diary:
+    """Work that keeps a diary of empty files, and does what the ids of a shard's segments say."""
+
+    folder: str
+    entering: str = ""
+
+    def note(self, what: str) -> None:
+        Path(self.folder, f"{what}~{time.monotonic_ns()}~{os.getpid()}").touch()
+
+    def noted(self, what: str) -> list[str]:
+        """The entries of one kind, in the order of time, without it."""
+        found = (path.name.split("~") for path in Path(self.folder).iterdir())
+        return [name for _, name in sorted((int(when), name) for name, when, _ in found if name.startswith(what))]
+
+    def pids(self, what: str) -> list[int]:
+        found = (path.name.split("~") for path in Path(self.folder).iterdir())
+        return [pid for _, pid in sorted((int(when), int(pid)) for name, when, pid in found if name.startswith(what))]
+
+    def __enter__(self):
+        self.note("entered")
+        if self.entering == "exit":
+            os._exit(3)
+        if self.entering == "raise":
+            raise UnknownNameError("checkpoint", "bset", ["best", "last"])
+        if self.entering == "only-one-fits":
+            try:
+                Path(self.folder, "seat~0~0").touch(exist_ok=False)
+            except FileExistsError:
+                self.note("did-not-fit")
+                os._exit(3)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.note("left")
+
+    def __call__(self, shard, *, rank, stop):
+        if stop():
+            return None
+        for word in ids(shard):
+            self.note(f"began {word} on {rank}")
+            self.do(word.partition("-")[0], word, stop)
+        self.note(f"done {' '.join(ids(shard))}")
+        return self.receipt(shard, rank)
+
+    def do(self, action: str, word: str, stop: Callable[[], bool]) -> None:
+        """Follow the first part of a segment's id; most ids say nothing."""
+        if action in ("SIGKILL", "SIGSEGV"):
+            os.kill(os.getpid(), signal.Signals[action])
+        elif action in ("raise", "surprise"):
+            raise UnknownNameError("word", word, ["best", "last"]) if action == "raise" else LookupError(word)
+        elif action == "exit":
+            os._exit(7)
+        elif action == "once" and len(self.noted(f"began {word}")) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        else:
+            self.wait(action, stop)
+
+    def wait(self, action: str, stop: Callable[[], bool]) -> None:
+        if action == "together":
+            assert wait_until(lambda: len(self.noted("began together")) > 1)
+        elif action == "patient":
+            wait_until(lambda: len(self.noted("did-not-fit")) > 2)
+        elif action == "stopping":
+            assert wait_until(stop)
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif action == "forever":
+            time.sleep(1000)
+
+    def give_up(self, shard, *, rank, reason):
+        self.note(f"gave up {' '.join(ids(shard))}")
+        return self.receipt(shard, rank, reason)
+
+    def receipt(self, shard: Shard, rank: int, reason: str = "") -> Receipt:
+        return Receipt(
+            part=" ".join(ids(shard)),
+            spec_fingerprint="f",
+            batches=tuple(batch.id for batch in shard.batches if not batch.is_split),
+            num_piece_rows=0,
+            num_rows=shard.num_segments,
+            num_failed=shard.num_segments if reason else 0,
+            num_splits=0,
+            audio_s=0.0,
+            compute_s=0.0,
+            wait_s=0.0,
+            worker_s=0.0,
+            rank=rank,
+            device=reason,
+            host=str(os.getpid()),
+            attempt="",
+            versions={},
+        )
+
+
+@pytest.fixture
+def diary(tmp_path: Path) -> Diary:
+    return Diary(str(tmp_path))
+
+
+@pytest.fixture(params=KINDS)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    name, num_workers = KINDS[request.param]
+    yield ENGINES.load(name)(num_workers)
+    assert multiprocessing.active_children() == []
+
+
+def never() -> bool:
+    return False
+
+
+def run(engine: Engine, work: Diary, shards: list[Shard]) -> list[Receipt]:
+    return list(engine.run(work, iter(shards), stop=never))
+
+
+def test_every_shard_is_done_and_has_one_receipt(engine, diary):
+    """Nothing is lost and nothing given twice, and every worker that loaded also released."""
+    receipts = run(engine, diary, plain_shards(12))
+    assert sorted(receipt.part for receipt in receipts) == sorted(f"s{number}" for number in range(12))
+    assert sorted(diary.noted("done")) == sorted(f"done s{number}" for number in range(12))
+    assert len(diary.noted("entered")) == len(diary.noted("left")) <= 3
+
+
+def test_a_rank_is_a_place_from_0(engine, diary):
+    """Ranks count the places for workers, and one process has one rank."""
+    receipts = run(engine, diary, plain_shards(9))
+    ranks = {receipt.host: receipt.rank for receipt in receipts}
+    assert {receipt.rank for receipt in receipts} <= set(range(getattr(engine, "num_workers", 1)))
+    assert all(ranks[receipt.host] == receipt.rank for receipt in receipts)
+
+
+def test_shards_are_asked_for_one_at_a_time(engine, diary):
+    """The queue is pulled, never drained beforehand: no more shards are out than there are workers."""
+    asked = 0
+
+    def queue() -> Iterator[Shard]:
+        nonlocal asked
+        for each in plain_shards(12):
+            asked += 1
+            yield each
+
+    most_ahead = 0
+    for received, _ in enumerate(engine.run(diary, queue(), stop=never), start=1):
+        most_ahead = max(most_ahead, asked - received)
+    assert most_ahead <= getattr(engine, "num_workers", 1)
+
+
+def test_a_stop_ends_early_and_loses_no_receipt_of_what_was_done(engine, diary):
+    """No shard begins after it; each one that was done before it has its receipt."""
+    receipts = list(engine.run(diary, iter(plain_shards(200)), stop=lambda: len(diary.noted("done")) > 1))
+    assert 2 <= len(receipts) < 200
+    assert sorted(f"done {receipt.part}" for receipt in receipts) == sorted(diary.noted("done"))
+
+
+def test_nothing_is_loaded_without_work(engine, diary):
+    """No shard, or a stop before the first one: the recognizer is never entered."""
+    assert run(engine, diary, []) == []
+    assert list(engine.run(diary, iter(plain_shards(3)), stop=lambda: True)) == []
+    assert list(Path(diary.folder).iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["loading", "working"])
+def test_what_the_work_raises_goes_up_with_its_facts(engine, tmp_path, place):
+    """An error of ours ends the run, and the caller can still read what it knows."""
+    work = Diary(str(tmp_path), entering="raise" if place == "loading" else "")
+    with pytest.raises(UnknownNameError) as raised:
+        run(engine, work, [shard("raise-bset"), *plain_shards(3)])
+    assert raised.value.kind == ("checkpoint" if place == "loading" else "word")
+    assert raised.value.known == ["best", "last"]
+    assert raised.value.exit_code == UsageError.exit_code
+
+
+def test_a_consumer_that_goes_away_leaves_no_worker(engine, diary):
+    """The generator closed in the middle ends the workers, also those in the middle of a shard."""
+    receipts = engine.run(diary, iter([shard("quick"), shard("quick"), shard("quick")]), stop=never)
+    assert next(receipts).part == "quick"
+    receipts.close()
+    assert all(not is_running(pid) or pid == os.getpid() for pid in diary.pids("entered"))
+
+
+def test_the_inline_engine_has_one_worker():
+    """Asked for more, it says which engine has them."""
+    with pytest.raises(UsageError, match="not 2"):
+        InlineEngine(2)
+
+
+def test_inline_work_that_a_stop_forestalls_has_no_receipt(diary):
+    """The stop comes when the shard is out and not yet begun: the work gives nothing, and nothing is given."""
+    answers = iter([False])
+    assert list(InlineEngine().run(diary, iter(plain_shards(3)), stop=lambda: next(answers, True))) == []
+    assert diary.noted("done") == []
+
+
+def test_processes_without_a_worker_are_refused():
+    """A run that would do nothing must not look finished."""
+    with pytest.raises(UsageError, match="0"):
+        ProcessEngine(0)
+
+
+def test_work_that_cannot_travel_is_an_error_with_a_sentence(tmp_path):
+    """A recognizer that does not pickle is said to be that, not shown as a traceback."""
+
+    class Rooted(Diary):
+        """Its class has no address."""
+
+    with pytest.raises(EarmarkError, match="pickle"):
+        run(ProcessEngine(2), Rooted(str(tmp_path)), plain_shards(2))
+
+
+def test_workers_work_at_the_same_time(diary):
+    """Two shards that wait for each other both end."""
+    receipts = run(ProcessEngine(2), diary, [shard("together-a"), shard("together-b")])
+    assert {receipt.rank for receipt in receipts} == {0, 1}
+
+
+def test_a_dead_worker_is_replaced_in_its_place_and_its_shard_done_again(diary):
+    """The shard is done in the end, by another process of the same rank."""
+    receipts = run(ProcessEngine(1), diary, [shard("s0"), shard("once-a s1"), shard("s2")])
+    assert sorted(receipt.part for receipt in receipts) == ["once-a s1", "s0", "s2"]
+    assert diary.noted("began once-a") == ["began once-a on 0"] * 2
+    assert len(set(diary.pids("entered"))) == 2
+
+
+def test_an_idle_worker_that_dies_costs_nothing(diary):
+    """Killed between two shards, it is replaced when the next one is sent."""
+    parts = []
+    for receipt in ProcessEngine(1).run(diary, iter(plain_shards(3)), stop=never):
+        parts.append(receipt.part)
+        if len(parts) == 1:
+            os.kill(int(receipt.host), signal.SIGKILL)
+            assert wait_until(lambda pid=int(receipt.host): not is_running(pid))
+    assert parts == ["s0", "s1", "s2"]
+    assert diary.noted("gave up") == []
+
+
+def test_a_guilty_segment_is_found_and_only_it_is_given_up(diary):
+    """Shard, batch, segment: what it met with is done, and its reason names the signal."""
+    receipts = run(ProcessEngine(2), diary, [shard("s0 SIGKILL-a", "s1 s2", number=1), *plain_shards(2)])
+    given_up = [receipt for receipt in receipts if receipt.num_failed]
+    assert [receipt.part for receipt in given_up] == ["SIGKILL-a"]
+    assert "SIGKILL" in given_up[0].device
+    assert Counter(" ".join(receipt.part for receipt in receipts).split()) == Counter(
+        {"s0": 2, "s1": 2, "s2": 1, "SIGKILL-a": 1}
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"), [("SIGSEGV-a", "SIGSEGV"), ("exit-a", "exit code 7"), ("surprise-a", "exit code 1")]
+)
+def test_the_reason_says_how_the_workers_died(diary, word, reason):
+    """A signal by its name, an end by its exit code; three workers are tried."""
+    [receipt] = run(ProcessEngine(1), diary, [shard(word)])
+    assert reason in receipt.device
+    assert len(diary.noted(f"began {word}")) == 3
+
+
+def test_workers_that_die_while_loading_end_the_run_and_fail_nothing(tmp_path):
+    """An error of the engine, not an endless loop; nobody tried the utterances, so none is given up."""
+    work = Diary(str(tmp_path), entering="exit")
+    with pytest.raises(EngineError) as raised:
+        run(ProcessEngine(2), work, plain_shards(3))
+    assert "exit code 3" in raised.value.cause
+    assert work.noted("gave up") == []
+
+
+def test_a_place_where_no_worker_can_load_fails_no_utterance(tmp_path):
+    """A second worker that never fits beside the first costs no row: the first does the work."""
+    work = Diary(str(tmp_path), entering="only-one-fits")
+    receipts = run(ProcessEngine(2), work, [shard("patient-a"), *plain_shards(3)])
+    assert sorted(receipt.part for receipt in receipts) == ["patient-a", "s0", "s1", "s2"]
+    assert work.noted("gave up") == []
+
+
+def test_a_worker_that_dies_after_a_stop_is_not_replaced(diary):
+    """The user wants to go; its shard is left for the next start."""
+    is_asked = threading.Event()
+    parts = []
+    queue = iter([shard("s0"), shard("stopping-a"), shard("s1")])
+    for receipt in ProcessEngine(2).run(diary, queue, stop=is_asked.is_set):
+        parts.append(receipt.part)
+        assert wait_until(lambda: bool(diary.noted("began stopping-a")))
+        is_asked.set()
+    assert "stopping-a" not in parts
+    assert len(diary.noted("began stopping-a")) == 1
+    assert diary.noted("gave up") == []
+
+
+def test_a_busy_worker_is_killed_when_the_consumer_goes_away(diary):
+    """It does not keep the driver waiting for the end of its shard."""
+    receipts = ProcessEngine(2).run(diary, iter([shard("forever"), shard("s0"), shard("s1")]), stop=never)
+    assert next(receipts).part in ("s0", "s1")
+    assert wait_until(lambda: bool(diary.noted("began forever")))
+    receipts.close()
+    assert not any(is_running(pid) for pid in diary.pids("entered"))
+
+
+def drive_forever(folder: str) -> None:
+    """A driver that never ends by itself."""
+    run(ProcessEngine(2), Diary(folder), [shard("forever-a"), shard("forever-b")])
+
+
+def test_workers_end_when_their_driver_is_killed(diary):
+    """SIGKILL gives the driver no time to say goodbye; its workers notice by themselves."""
+    command = f"from tests.contracts.test_engines import drive_forever; drive_forever({diary.folder!r})"
+    root = Path(__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", command], cwd=root, stderr=subprocess.DEVNULL) as driver:
+        assert wait_until(lambda: len(diary.noted("began forever")) == 2)
+        driver.kill()
+    workers = diary.pids("began forever")
+    assert wait_until(lambda: not any(is_running(pid) for pid in workers))

@@ -1,0 +1,249 @@
+"""What every recognizer must do, whatever it hears with."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earmark.audio.decode import decode
+from earmark.recognizers import RECOGNIZERS, Recognizer, load_recognizer
+from earmark.recognizers.doubles import Echo
+from earmark.records import SAMPLE_RATE_HZ, Hypothesis, Waveform
+from earmark.spec import OptionValue, RecognizerSpec
+
+DEMO = Path(str(files("earmark") / "demo"))
+NUM_CLIPS = 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recognizer's name, options to run it with, and a change that can change an answer."""
+
+    name: str
+    options: dict[str, OptionValue]
+    change: dict[str, OptionValue]
+
+    def make(self, **changes: OptionValue) -> Recognizer:
+        return load_recognizer(self.name, {**self.options, **changes})
+
+
+CASES = {
+    "pocketsphinx": Case("pocketsphinx", {"fwdflat": False, "maxhmmpf": 1_000}, {"topn": 2}),
+    "pocketsphinx with a grammar": Case("pocketsphinx", {"grammar": str(DEMO / "commands.gram")}, {"bestpath": False}),
+    "echo": Case("echo", {}, {"max_audio_s": 30.0}),
+    "noisy": Case("noisy", {"error_rate": 0.5}, {"seed": 1}),
+    "slow": Case("slow", {"seconds": 0.001}, {}),
+    "failing": Case("failing", {}, {"ids": "a,b"}),
+    "crashing": Case("crashing", {}, {"ids": "a,b"}),
+    "hungry": Case("hungry", {"most_at_once": 100}, {"most_at_once": 3}),
+}
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[Waveform]:
+    """Spoken commands of several voices."""
+    rows = [json.loads(line) for line in (DEMO / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [Waveform(row["id"], decode(str(DEMO / row["audio"]), max_decoded_s=60.0)) for row in rows[:NUM_CLIPS]]
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def entered(request: pytest.FixtureRequest):
+    """The recognizer, loaded once for all the tests that only ask."""
+    with CASES[request.param].make() as recognizer:
+        yield recognizer
+
+
+def silence(duration_s: float) -> Waveform:
+    return Waveform("silence", np.zeros(round(duration_s * SAMPLE_RATE_HZ), np.float32))
+
+
+def noise(duration_s: float, level: float) -> Waveform:
+    samples = np.random.default_rng(0).normal(scale=level, size=round(duration_s * SAMPLE_RATE_HZ)).clip(-1, 1)
+    return Waveform("noise", samples.astype(np.float32))
+
+
+# Each check asks an entered recognizer; a broken one must fail it, which is shown below.
+
+
+def check_order(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
+    """One text a waveform, each at its waveform's place."""
+    alone = {clip.utterance_id: recognizer.transcribe([clip]) for clip in clips}
+    for order in (clips, clips[::-1]):
+        assert recognizer.transcribe(order) == [alone[clip.utterance_id][0] for clip in order]
+
+
+def check_batches(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
+    """``transcribe([a, b]) == transcribe([a]) + transcribe([b])``, and nothing for nothing."""
+    first, second, third = clips[:3]
+    assert recognizer.transcribe([first, second]) == recognizer.transcribe([first]) + recognizer.transcribe([second])
+    assert recognizer.transcribe([third, third]) == recognizer.transcribe([third]) * 2
+    assert recognizer.transcribe([]) == []
+
+
+def check_memory(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
+    """The answer does not depend on what was heard before: forwards, backwards, after noise and after silence."""
+    forwards = [recognizer.transcribe([clip]) for clip in clips]
+    assert [recognizer.transcribe([clip]) for clip in clips[::-1]][::-1] == forwards
+    for disturbance in (noise(1.0, 0.5), noise(0.05, 0.001), silence(1.0), silence(0.0)):
+        try_to_disturb(recognizer, disturbance)
+        assert recognizer.transcribe([clips[0]]) == forwards[0]
+
+
+def try_to_disturb(recognizer: Recognizer, waveform: Waveform) -> None:
+    """A recognizer may refuse a strange waveform, and must not be changed by it."""
+    try:
+        recognizer.transcribe([waveform])
+    except Exception:  # noqa: BLE001  # whatever it says, the worker makes a failed row of it
+        return
+
+
+def check_care(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
+    """It does not change what it is given: the worker gives it again after a failure."""
+    copies = [clip.samples.copy() for clip in clips]
+    recognizer.transcribe(clips)
+    assert all(np.array_equal(clip.samples, copy) for clip, copy in zip(clips, copies, strict=True))
+
+
+CHECKS: list[Callable[[Recognizer, Sequence[Waveform]], None]] = [check_order, check_batches, check_memory, check_care]
+
+
+def test_every_recognizer_of_ours_is_checked_here():
+    """Those that need no extra; a new one joins the cases."""
+    ours = {name for name, entry in RECOGNIZERS.entries().items() if entry.extra in (None, "base")}
+    assert {case.name for case in CASES.values()} == ours
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_recognizer_keeps_the_contract(entered, clips, check):
+    """Order, batches, memory and care, each a function above."""
+    check(entered, clips)
+
+
+def test_hypotheses_are_texts(entered, clips):
+    """A list of hypotheses, as long as the batch."""
+    found = entered.transcribe(clips)
+    assert isinstance(found, list)
+    assert len(found) == len(clips)
+    assert all(isinstance(one, Hypothesis) and isinstance(one.text, str) for one in found)
+
+
+@pytest.mark.parametrize(
+    "waveform",
+    [silence(2.0), silence(0.01), noise(0.01, 0.1), silence(1 / SAMPLE_RATE_HZ), noise(2.0, 0.001), noise(1.0, 1.0)],
+    ids=["silence", "10 ms of silence", "10 ms", "one sample", "quiet", "as loud as can be"],
+)
+def test_strange_audio_has_an_answer(entered, waveform):
+    """Silence, the very short, the very quiet and the very loud: a text, perhaps an empty one."""
+    [found] = entered.transcribe([waveform])
+    assert isinstance(found.text, str)
+
+
+def test_it_travels_before_it_is_entered(case, clips):
+    """By pickle to a worker; there it is the same, and says the same."""
+    recognizer = case.make()
+    again = pickle.loads(pickle.dumps(recognizer))  # ours
+    assert again.spec == recognizer.spec
+    with recognizer, again:
+        assert again.transcribe(clips[:1]) == recognizer.transcribe(clips[:1])
+
+
+def test_it_travels_after_its_spec_was_read_and_after_it_was_left(case, clips):
+    """The driver reads the spec first; a caller may use it before and after a run."""
+    recognizer = case.make()
+    assert recognizer.spec
+    with recognizer:
+        truth = recognizer.transcribe(clips[:1])
+    with pickle.loads(pickle.dumps(recognizer)) as again:  # ours
+        assert again.transcribe(clips[:1]) == truth
+
+
+def test_it_can_be_entered_again(case, clips):
+    """Freed, and loaded anew."""
+    recognizer = case.make()
+    with recognizer:
+        truth = recognizer.transcribe(clips[:1])
+    with recognizer:
+        assert recognizer.transcribe(clips[:1]) == truth
+
+
+def test_its_spec_is_known_before_it_is_entered_and_stays(case):
+    """The same for every instance, and the same after loading."""
+    recognizer = case.make()
+    before = recognizer.spec
+    assert before == case.make().spec
+    assert isinstance(before, RecognizerSpec)
+    assert before.name
+    assert before.version
+    json.dumps(dict(before.options))
+    with recognizer:
+        assert recognizer.spec == before
+
+
+@pytest.mark.parametrize("case", [case for case in CASES.values() if case.change], ids=lambda case: case.name)
+def test_an_option_that_can_change_an_answer_changes_the_spec(case):
+    """Or parts of two different runs would mix."""
+    assert case.make(**case.change).spec != case.make().spec
+
+
+class Leaky(Echo):
+    """Keeps the last thing that it heard, as a decoder does that is not reset."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = ""
+
+    def text(self, waveform: Waveform) -> str:
+        said, self._last = f"{self._last} {waveform.utterance_id}", waveform.utterance_id
+        return said
+
+
+class Shuffling(Echo):
+    """Sorts by length, as batching does, and forgets to sort back."""
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        return super().transcribe(sorted(batch, key=lambda waveform: len(waveform.samples)))
+
+
+class Padding(Echo):
+    """Hears the padding to its batch's longest waveform."""
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        longest = max((len(waveform.samples) for waveform in batch), default=0)
+        return [Hypothesis(f"{one.text} {longest}") for one in super().transcribe(batch)]
+
+
+class Greedy(Echo):
+    """Scales in place."""
+
+    def text(self, waveform: Waveform) -> str:
+        waveform.samples[:] *= 0.5
+        return super().text(waveform)
+
+
+@pytest.mark.parametrize(
+    ("broken", "check"),
+    [
+        (Leaky, check_memory),
+        (Leaky, check_batches),
+        (Shuffling, check_order),
+        (Padding, check_batches),
+        (Greedy, check_care),
+    ],
+)
+def test_a_recognizer_that_breaks_the_contract_is_caught(clips, broken, check):
+    """The checks can fail: each of these passes for a recognizer until it is asked the right thing."""
+    mine = [Waveform(clip.utterance_id, clip.samples.copy()) for clip in clips]
+    with pytest.raises(AssertionError), broken() as recognizer:
+        check(recognizer, mine)

@@ -1,0 +1,386 @@
+"""One shard, from audio to a part: whatever goes wrong with an utterance becomes its row."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from earmark.errors import OutOfMemoryError, RecognizerError, StoreError, UnknownNameError
+from earmark.recognizers.doubles import Echo, Failing, Hungry
+from earmark.records import AudioRef, Batch, Hypothesis, Receipt, Segment, Shard, Waveform
+from earmark.spec import RunSpec
+from earmark.store.folder import LocalFolder, open_folder
+from earmark.store.parts import part_name, read_part, receipts
+from earmark.worker import Transcription
+from tests.toys import toy_spec, write_wav
+
+
+class Scripted(Echo):
+    """Does what a function of the batch says, and remembers how large the batches were."""
+
+    def __init__(self, script: Callable[[list[str]], Any]) -> None:
+        super().__init__()
+        self._script = script
+        self.sizes: list[int] = []
+
+    def transcribe(self, batch: Sequence[Waveform]) -> Any:
+        self.sizes.append(len(batch))
+        return self._script([waveform.utterance_id for waveform in batch])
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.fixture
+def audio(tmp_path: Path) -> Path:
+    """Eight noises, of 0.1 s, 0.2 s, ... 0.8 s."""
+    for number in range(8):
+        write_wav(tmp_path / "audio" / f"{number}.wav", 0.1 * (number + 1), seed=number)
+    return tmp_path / "audio"
+
+
+def segment(audio: Path, number: int, **changes: Any) -> Segment:
+    """A whole file, or what the changes say of its reference."""
+    reference = dataclasses.replace(AudioRef(str(audio / f"{number}.wav"), duration_s=0.1 * (number + 1)), **changes)
+    return Segment(number, 0, 1, f"u{number}", reference)
+
+
+def shard(audio: Path, *batches: Sequence[int]) -> Shard:
+    return Shard(
+        tuple(Batch(place, tuple(segment(audio, number) for number in batch)) for place, batch in enumerate(batches))
+    )
+
+
+def transcribe(
+    tmp_path: Path, recognizer: Any, work: Shard, *, spec: RunSpec | None = None, rank: int = 0, **fields: Any
+) -> tuple[Receipt, list[dict[str, Any]]]:
+    """The receipt and the rows of the part that it names."""
+    run = tmp_path / "run"
+    with Transcription(recognizer, spec or toy_spec(), open_folder(str(run)), "attempt", **fields) as transcription:
+        receipt = transcription(work, rank=rank, stop=never)
+    assert receipt is not None
+    [stored] = receipts(LocalFolder(run), receipt.spec_fingerprint)
+    assert stored == receipt
+    return receipt, read_part(LocalFolder(run), receipt.part).to_pylist()
+
+
+def test_rows_stand_in_the_order_of_the_shard(tmp_path, audio):
+    """Batch after batch, with the ids, texts and batch numbers of their segments."""
+    _, rows = transcribe(tmp_path, Echo(), shard(audio, [3, 1], [0], [7, 2, 4]))
+    assert [row["index"] for row in rows] == [3, 1, 0, 7, 2, 4]
+    assert [row["batch"] for row in rows] == [0, 0, 1, 2, 2, 2]
+    assert [row["hypothesis"] for row in rows] == [row["id"] for row in rows]
+    assert all(row["error"] is None and row["error_kind"] is None for row in rows)
+
+
+def test_the_receipt_agrees_with_its_rows(tmp_path, audio):
+    """Numbers and sums, rank, device, host, attempt and versions, and the name that the work has."""
+    (audio / "1.wav").write_bytes(b"no audio")
+    work = shard(audio, [0, 1, 2], [3], [4, 5])
+    receipt, rows = transcribe(tmp_path, Failing(ids="u4"), work, rank=3, device="toy")
+    assert (receipt.num_rows, receipt.num_failed, receipt.batches) == (6, 2, (0, 1, 2))
+    assert receipt.num_splits == sum(row["is_split"] for row in rows) == 2
+    assert receipt.num_piece_rows == 0
+    assert receipt.audio_s == pytest.approx(sum(row["audio_s"] for row in rows)) == pytest.approx(0.1 + 0.3 + 1.5)
+    assert receipt.compute_s == pytest.approx(sum(row["compute_s"] for row in rows))
+    assert 0 < receipt.compute_s + receipt.wait_s <= receipt.worker_s
+    assert {(row["rank"], row["device"]) for row in rows} == {(3, "toy")} == {(receipt.rank, receipt.device)}
+    assert receipt.attempt == "attempt"
+    assert {"python", "earmark", "numpy"} <= set(receipt.versions)
+    assert receipt.part == part_name(toy_spec().fingerprint(), work)
+
+
+def test_a_package_that_is_not_there_has_no_version(tmp_path, audio, monkeypatch):
+    """Not every package has a wheel for every Python."""
+    monkeypatch.setattr("earmark.worker._VERSIONED", ("earmark", "package-that-nobody-has"))
+    receipt, _ = transcribe(tmp_path, Echo(), shard(audio, [0]))
+    assert set(receipt.versions) == {"python", "earmark"}
+
+
+def test_compute_is_shared_out_by_audio(tmp_path, audio):
+    """Twice the audio, twice the share of its batch's seconds."""
+    _, rows = transcribe(tmp_path, Echo(), shard(audio, [0, 1, 3]))
+    first = rows[0]["compute_s"]
+    assert [row["compute_s"] / first for row in rows] == pytest.approx([1, 2, 4])
+
+
+def test_a_retry_lies_beside_the_first_attempt(tmp_path, audio):
+    """A salt gives the same work another name."""
+    names = set()
+    for salt in ("", "again"):
+        with Transcription(Echo(), toy_spec(), open_folder(str(tmp_path / "run")), "a", salt=salt) as work:
+            names.add(work(shard(audio, [0]), rank=0, stop=never).part)
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "word"),
+    [(None, "missing", "not there"), (b"", "empty", "0 bytes"), (b"no audio" * 100, "unreadable", "read")],
+)
+def test_audio_that_does_not_decode_is_a_failed_row(tmp_path, audio, content, kind, word):
+    """With kind and reason; its neighbours in the batch are not troubled by it, and the batch is not split."""
+    (audio / "1.wav").unlink() if content is None else (audio / "1.wav").write_bytes(content)
+    recognizer = Scripted(lambda ids: [Hypothesis("x") for _ in ids])
+    receipt, rows = transcribe(tmp_path, recognizer, shard(audio, [0, 1, 2]))
+    assert recognizer.sizes == [2]
+    assert rows[1]["error_kind"] == kind
+    assert word in rows[1]["error"]
+    assert rows[1]["hypothesis"] is None
+    assert (rows[1]["audio_s"], rows[1]["compute_s"]) == (0.0, 0.0)
+    assert (receipt.num_failed, receipt.num_splits) == (1, 0)
+
+
+def test_a_batch_in_which_nothing_decodes_never_reaches_the_recognizer(tmp_path, audio):
+    """An empty batch is no question."""
+    (audio / "1.wav").unlink()
+    recognizer = Scripted(lambda ids: pytest.fail("asked about nothing"))
+    receipt, _ = transcribe(tmp_path, recognizer, shard(audio, [1]))
+    assert (receipt.num_failed, recognizer.sizes) == (1, [])
+
+
+def test_whatever_a_decoder_raises_is_the_files_failure(tmp_path, audio, monkeypatch):
+    """Only the first line of what it says."""
+
+    def hostile(*arguments: object, **options: object) -> None:
+        raise ZeroDivisionError("header\nof doom")
+
+    monkeypatch.setattr("earmark.worker.decode", hostile)
+    _, [row] = transcribe(tmp_path, Echo(), shard(audio, [0]))
+    assert (row["error_kind"], row["error"]) == ("unreadable", "ZeroDivisionError: header")
+
+
+def test_a_piece_is_read_from_its_start_for_its_length(tmp_path, audio):
+    """And a whole file to its end, whatever somebody claims of its length."""
+    work = Shard(
+        (
+            Batch(
+                0,
+                (
+                    segment(audio, 7, start_s=0.25, duration_s=0.5),
+                    segment(audio, 6, duration_s=0.1),
+                    segment(audio, 5, duration_s=None),
+                    segment(audio, 4, start_s=0.1, duration_s=None),
+                ),
+            ),
+        )
+    )
+    _, rows = transcribe(tmp_path, Echo(), work)
+    assert [row["audio_s"] for row in rows] == pytest.approx([0.5, 0.7, 0.6, 0.4])
+
+
+def test_a_file_much_longer_than_the_recognizer_takes_is_refused(tmp_path, audio):
+    """The data claimed less, so it was not cut; a second more than the limit is let through."""
+    write_wav(audio / "0.wav", 3.1)
+    write_wav(audio / "1.wav", 2.9)
+    recognizer = Echo(max_audio_s=2.0)
+    spec = toy_spec(recognizer=recognizer.spec)
+    _, rows = transcribe(tmp_path, recognizer, shard(audio, [0, 1]), spec=spec)
+    assert rows[0]["error_kind"] == "longer_than_claimed"
+    assert "3.1 s, the data claim 0.1 s" in rows[0]["error"]
+    assert rows[1]["error"] is None
+
+
+def out_of_memory(ids: list[str]) -> None:
+    raise OutOfMemoryError(f"{len(ids)} do not fit")
+
+
+def python_out_of_memory(ids: list[str]) -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("script", [out_of_memory, python_out_of_memory])
+def test_out_of_memory_halves_the_batch_down_to_one(tmp_path, audio, script):
+    """What does not fit even alone has failed, each on its own."""
+    recognizer = Scripted(script)
+    receipt, rows = transcribe(tmp_path, recognizer, shard(audio, [0, 1, 2, 3, 4]))
+    assert recognizer.sizes == [5, 2, 1, 1, 3, 1, 2, 1, 1]
+    assert {row["error_kind"] for row in rows} == {"out_of_memory"}
+    assert receipt.num_failed == receipt.num_splits == 5
+
+
+def test_a_batch_that_fits_in_halves_costs_nothing(tmp_path, audio):
+    """The rows say that they were split, in their order, and stand under their whole batch."""
+    receipt, rows = transcribe(tmp_path, Hungry(most_at_once=2), shard(audio, [4, 3, 2, 1, 0], [7]))
+    assert [row["hypothesis"] for row in rows] == ["u4", "u3", "u2", "u1", "u0", "u7"]
+    assert [row["is_split"] for row in rows] == [True] * 5 + [False]
+    assert receipt.batches == (0, 1)
+
+
+def test_the_seconds_of_a_try_that_failed_count_as_compute(tmp_path, audio):
+    """They were spent inside the recognizer: splitting must not make it look faster."""
+
+    def slow_to_fail(ids: list[str]) -> list[Hypothesis]:
+        if len(ids) > 1:
+            time.sleep(0.05)
+            raise OutOfMemoryError("too many")
+        return [Hypothesis("x")]
+
+    receipt, _ = transcribe(tmp_path, Scripted(slow_to_fail), shard(audio, [0, 1]))
+    assert receipt.compute_s >= 0.05
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RecognizerError("no beam left"), "no beam left"),
+        (UnknownNameError("word", "x", []), "no word 'x'"),
+        (ValueError("first line\nsecond line"), "ValueError: first line"),
+        (KeyError(), "KeyError"),
+        (StopIteration(), "StopIteration"),
+    ],
+)
+def test_whatever_a_recognizer_raises_is_a_failed_row(tmp_path, audio, error, reason):
+    """The guilty utterance is found by halving, and the others are done."""
+
+    def moody(ids: list[str]) -> list[Hypothesis]:
+        if "u2" in ids:
+            raise error
+        return [Hypothesis(name) for name in ids]
+
+    _, rows = transcribe(tmp_path, Scripted(moody), shard(audio, [0, 1, 2, 3]))
+    assert [row["hypothesis"] for row in rows] == ["u0", "u1", None, "u3"]
+    assert (rows[2]["error_kind"], rows[2]["error"]) == ("recognizer", reason)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda ids: [],
+        lambda ids: [Hypothesis("x")] * (len(ids) + 1),
+        lambda ids: None,
+        lambda ids: (Hypothesis("x") for _ in ids),
+        lambda ids: ["x" for _ in ids],
+        lambda ids: [None for _ in ids],
+        lambda ids: [Hypothesis(None) for _ in ids],  # type: ignore[arg-type]  # the mistake under test
+        lambda ids: [Hypothesis(b"x") for _ in ids],  # type: ignore[arg-type]  # the mistake under test
+    ],
+    ids=["too few", "too many", "nothing", "a generator", "strings", "nones", "no text", "bytes"],
+)
+def test_an_answer_that_breaks_the_contract_is_a_failed_row(tmp_path, audio, answer):
+    """Never a row without hypothesis and without error, and never the end of the run."""
+    receipt, rows = transcribe(tmp_path, Scripted(answer), shard(audio, [0, 1]))
+    assert receipt.num_failed == 2
+    assert all(row["error_kind"] == "recognizer" and row["error"] and row["hypothesis"] is None for row in rows)
+
+
+def test_a_text_that_no_file_can_hold_is_mended(tmp_path, audio):
+    """Half a surrogate pair becomes a question mark, in a hypothesis and in a reason."""
+
+    def broken(ids: list[str]) -> list[Hypothesis]:
+        if ids == ["u1"]:
+            raise ValueError("\udcff")
+        return [Hypothesis("a\ud800b \U0001f600") for _ in ids]
+
+    _, rows = transcribe(tmp_path, Scripted(broken), shard(audio, [0], [1]))
+    assert rows[0]["hypothesis"] == "a?b \U0001f600"
+    assert rows[1]["error"] == "ValueError: ?"
+
+
+def test_an_empty_text_is_an_answer(tmp_path, audio):
+    """Silence is no failure."""
+    receipt, [row] = transcribe(tmp_path, Scripted(lambda ids: [Hypothesis("")]), shard(audio, [0]))
+    assert (receipt.num_failed, row["hypothesis"], row["error"]) == (0, "", None)
+
+
+@pytest.mark.parametrize("num_allowed", [0, 1, 2, 4])
+def test_a_stop_commits_whole_batches_and_nothing_else(tmp_path, audio, num_allowed):
+    """What was begun is finished; before the first batch there is no part."""
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > num_allowed
+
+    work = shard(audio, [0, 1], [2], [3, 4], [5, 6])
+    run = tmp_path / "run"
+    with Transcription(Echo(), toy_spec(), open_folder(str(run)), "a") as transcription:
+        receipt = transcription(work, rank=0, stop=stop)
+    if num_allowed == 0:
+        assert receipt is None
+        assert LocalFolder(run).names("parts") == []
+        return
+    assert receipt.batches == tuple(range(num_allowed))
+    assert receipt.part == part_name(toy_spec().fingerprint(), Shard(work.batches[:num_allowed]))
+    assert receipt.num_rows == sum(len(batch.segments) for batch in work.batches[:num_allowed])
+
+
+def test_a_piece_of_a_split_batch_is_no_whole_batch(tmp_path, audio):
+    """Its rows are counted as pieces, under the number of the batch."""
+    whole = Batch(5, tuple(segment(audio, number) for number in range(4)))
+    receipt, rows = transcribe(tmp_path, Echo(), Shard((whole.halves()[0], Batch(6, (segment(audio, 6),)))))
+    assert (receipt.batches, receipt.num_piece_rows, receipt.num_rows) == ((6,), 2, 3)
+    assert [(row["batch"], row["is_split"]) for row in rows] == [(5, True), (5, True), (6, False)]
+
+
+def test_what_is_given_up_is_committed_as_failed(tmp_path, audio):
+    """Without loading anything, under the name that the work would have had."""
+    work = shard(audio, [0, 1], [2])
+    never_entered = Transcription(
+        Scripted(lambda ids: pytest.fail("asked")), toy_spec(), open_folder(str(tmp_path / "run")), "a"
+    )
+    receipt = never_entered.give_up(work, rank=2, reason="it died")
+    rows = read_part(LocalFolder(tmp_path / "run"), receipt.part).to_pylist()
+    assert receipt.part == part_name(toy_spec().fingerprint(), work)
+    assert (receipt.num_rows, receipt.num_failed, receipt.batches, receipt.audio_s) == (3, 3, (0, 1), 0.0)
+    assert {(row["error_kind"], row["error"], row["hypothesis"]) for row in rows} == {("worker_died", "it died", None)}
+
+
+def test_a_recognizer_that_cannot_load_says_why(tmp_path):
+    """An error of ours goes up as it is, any other one as a sentence."""
+
+    class Unloadable(Echo):
+        def __init__(self, error: Exception) -> None:
+            super().__init__()
+            self.error = error
+
+        def __enter__(self):
+            raise self.error
+
+    ours = RecognizerError("no such checkpoint", hint="fetch it")
+    for error in (ours, OSError("libfoo.so: not found\nmore")):
+        work = Transcription(Unloadable(error), toy_spec(), open_folder(str(tmp_path)), "a")
+        with pytest.raises(RecognizerError) as raised, work:
+            pytest.fail("it loaded")
+        if error is ours:
+            assert raised.value is ours
+        else:
+            assert (raised.value.what, raised.value.cause) == ("cannot load echo", "OSError: libfoo.so: not found")
+
+
+def test_a_store_that_fails_is_nobodys_failed_row(tmp_path, audio):
+    """A full disk ends the run: the utterance is not to blame."""
+    (tmp_path / "run").write_text("a file where the folder should be")
+    with Transcription(Echo(), toy_spec(), open_folder(str(tmp_path / "run")), "a") as work, pytest.raises(StoreError):
+        work(shard(audio, [0]), rank=0, stop=never)
+
+
+def test_the_recognizer_is_entered_and_left(tmp_path, audio):
+    """Also when the block ends badly; and the work travels before that."""
+    events = []
+
+    class Watched(Echo):
+        def __enter__(self):
+            events.append("entered")
+            return super().__enter__()
+
+        def __exit__(self, kind, error, trace):
+            events.append(kind)
+
+    with pytest.raises(LookupError), Transcription(Watched(), toy_spec(), open_folder(str(tmp_path)), "a"):
+        raise LookupError
+    assert events == ["entered", LookupError]
+    again = pickle.loads(
+        pickle.dumps(Transcription(Echo({"u0": "hello"}), toy_spec(), open_folder(str(tmp_path / "run")), "a"))
+    )  # ours
+    with again:
+        receipt = again(shard(audio, [0]), rank=0, stop=never)
+    assert read_part(LocalFolder(tmp_path / "run"), receipt.part)["hypothesis"] == pa.chunked_array([["hello"]])
