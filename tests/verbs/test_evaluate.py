@@ -89,20 +89,6 @@ def test_the_files_say_what_the_summary_says(source, tmp_path):
     assert set(facts["normalizer"]) == set(facts["scorer"]) == {"name", "version", "hash"}
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-@pytest.mark.parametrize("is_resumed", [False, True])
-def test_workers_engines_and_interruptions_leave_the_same_bytes(source, tmp_path, workers, is_resumed):
-    """Inline or processes, one to three workers, fresh or stopped and resumed: the same scores.parquet."""
-    truth = run(source, tmp_path / "truth")
-    out = tmp_path / "run"
-    if is_resumed:
-        with pytest.raises(InterruptedRunError):
-            run(source, out, observer=StopAfter(2))
-    summary = run(source, out, workers=workers)
-    assert summary.scores_hash == truth.scores_hash
-    assert (out / layout.SCORES).read_bytes() == (tmp_path / "truth" / layout.SCORES).read_bytes()
-
-
 def test_a_stopped_run_keeps_what_is_done_and_goes_on(source, tmp_path):
     """After Ctrl-C the error says how far it came; the next start does only the rest."""
     with pytest.raises(InterruptedRunError) as stopped:

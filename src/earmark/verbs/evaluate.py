@@ -110,6 +110,7 @@ def evaluate(
         attempt = _Attempt(run, workforce, rules, began=began, retry_failed=retry_failed, observer=observer)
         attempt.transcribe(recognizer, stop)
         summary = summarize(store, run.spec, rules)
+        attempt.check(summary)
         if auto_merge and store.folder.names(layout.MISTAKES):
             merge_run(store.folder, cleanup=cleanup)
     return summary
@@ -209,6 +210,12 @@ class _Attempt:
             self._save(outcome)
         if outcome == "interrupted":
             raise InterruptedRunError(self._num_done, len(run.plan))
+
+    def check(self, summary: RunSummary) -> None:
+        """Raise AssertionError where one attempt did the whole run and its live counts are not the summary's."""
+        is_whole = not self._before.receipts and not summary.num_damaged_parts
+        if is_whole and self._live.counts != summary.counts:
+            raise AssertionError(f"live counts {self._live.counts} are not those of the summary, {summary.counts}")
 
     def _tell_began(self) -> None:
         run, before = self._run, self._before

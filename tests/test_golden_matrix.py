@@ -1,0 +1,78 @@
+"""One small run, over recognizers, engines, workers and interruptions: one and the same scores, to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from earmark.errors import InterruptedRunError
+from earmark.recognizers import Recognizer, load_recognizer
+from earmark.recognizers.doubles import Echo, Failing, Hungry, Noisy
+from earmark.sources import open_source
+from earmark.sources.base import Source
+from earmark.store import layout
+from earmark.verbs.evaluate import evaluate
+from tests.toys import ToySource, toy_source
+from tests.verbs.test_evaluate import StopAfter
+
+DEMO = Path(str(files("earmark"))) / "demo"
+
+# A recognizer for each way in which batches and failures could leak into the answers.
+RECOGNIZERS: dict[str, Callable[[dict[str, str]], Recognizer]] = {
+    "any batches": Echo,
+    "always the same errors": lambda texts: Noisy(texts, error_rate=0.3),
+    "failed rows": lambda texts: Failing(texts, ids="utt-002,utt-009"),
+    "split batches": lambda texts: Hungry(texts, most_at_once=1),
+    "long audio in pieces": lambda texts: Echo(texts, max_audio_s=0.4),
+}
+PLACES = [("inline", 1), ("processes", 1), ("processes", 2), ("processes", 3)]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> ToySource:
+    return toy_source(tmp_path_factory.mktemp("audio"), 12)
+
+
+@pytest.fixture(scope="module")
+def truths(source: ToySource, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The scores of each recognizer, uninterrupted and inline."""
+    folder = tmp_path_factory.mktemp("truths")
+    return {name: scores(make(source.texts), source, folder / name) for name, make in RECOGNIZERS.items()}
+
+
+def scores(recognizer: Recognizer, source: Source, out: Path, **arguments) -> bytes:
+    evaluate(recognizer, source, out=str(out), normalizer="none", max_batch_s=1.0, **arguments)
+    return (out / layout.SCORES).read_bytes()
+
+
+def stop_early(recognizer: Recognizer, source: Source, out: Path) -> None:
+    with pytest.raises(InterruptedRunError):
+        scores(recognizer, source, out, observer=StopAfter(1))
+
+
+@pytest.mark.parametrize(("engine", "workers"), PLACES)
+@pytest.mark.parametrize("is_resumed", [False, True], ids=["fresh", "resumed"])
+@pytest.mark.parametrize("name", RECOGNIZERS)
+def test_the_scores_are_the_same_bytes_everywhere(source, truths, tmp_path, name, is_resumed, engine, workers):
+    """Engines, workers and interruptions change who does the work and when, never an answer."""
+    make = RECOGNIZERS[name]
+    if is_resumed:
+        stop_early(make(source.texts), source, tmp_path / "run")
+    found = scores(make(source.texts), source, tmp_path / "run", engine=engine, workers=workers)
+    assert found == truths[name]
+
+
+def test_real_recognition_is_the_same_bytes_everywhere(tmp_path):
+    """PocketSphinx carries no state from one utterance to the next, so order and workers do not matter."""
+    clips = open_source(str(DEMO / "manifest.jsonl"))
+
+    def sphinx() -> Recognizer:
+        return load_recognizer("pocketsphinx", {"grammar": str(DEMO / "commands.gram")})
+
+    truth = scores(sphinx(), clips, tmp_path / "truth")
+    stop_early(sphinx(), clips, tmp_path / "resumed")
+    assert scores(sphinx(), clips, tmp_path / "resumed", workers=2) == truth
+    assert scores(sphinx(), clips, tmp_path / "fresh", workers=3) == truth
