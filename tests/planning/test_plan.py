@@ -81,7 +81,7 @@ def test_shards_shrink_towards_the_end():
     assert large_sizes[0] == 30
     assert large_sizes[-1] <= 3
     sizes = [shard.num_segments for shard in all_shards(table, planned(table), 2)]
-    assert sizes[0] == 2, "one batch of 20 s: at most 30 s where a thousandth of the run is less"
+    assert sizes[0] == 2, "one batch of 20 s, although that is more than a thousandth of the run"
     assert sizes == sorted(sizes, reverse=True)
 
 

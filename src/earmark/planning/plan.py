@@ -23,7 +23,7 @@ from earmark.records import AudioRef, Batch, Segment, Shard
 from earmark.spec import RunSpec
 
 _LEAST_SHARD_S = 30.0
-_MOST_SHARD_S = (30.0, 600.0)
+_MOST_SHARD_S = (10.0, 600.0)
 _SHARDS_AT_LEAST = 1000
 _SHARDS_PER_WORKER = 4
 _LEAST_SHARDS_PER_WORKER = 32
@@ -75,7 +75,7 @@ def shards(
 
     A shard holds a share of what remains (guided self-scheduling: Polychronopoulos and Kuck, 1987), so that few shards
     are needed and no worker is left with a long one at the end. At least 30 s of audio, less where a small run would
-    leave workers idle. At most a thousandth of the run, between 30 s and 600 s, so that a kill costs little, results
+    leave workers idle. At most a thousandth of the run, between 10 s and 600 s, so that a kill costs little, results
     show early, and a long run has not too many parts.
     """
     plan = plan.filter(pa.array(~done[plan["batch"].to_numpy()]))
