@@ -63,10 +63,10 @@ def test_twenty_kills_leave_the_same_scores(open_data, tmp_path):
         workers = chance.randint(1, 3)
         process = start(manifest, out, workers)
         try:
-            process.wait(timeout=chance.uniform(0.2, 25.0))
+            process.communicate(timeout=chance.uniform(0.2, 25.0))
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+            process.communicate()
             num_kills += 1
             num_parts = len(list((out / layout.PARTS).glob("*.parquet")))
             print(f"kill {num_kills} of run {num_runs}, {workers} workers: {num_parts} parts are safe", flush=True)
