@@ -1,6 +1,11 @@
-"""How fast are our Whisper normalizers beside whisper_normalizer 0.1.15? One core, CPU microseconds a text.
+"""How fast are our normalizers beside those they equal? One core, CPU microseconds a text.
 
     python benchmarks/normalize.py
+
+The others are whisper_normalizer 0.1.15 and, where EARMARK_OPEN_ASR names a checkout of the Open ASR leaderboard
+(github.com/huggingface/open_asr_leaderboard at d1e99b2), the leaderboard's own. The rules for Spanish are our own, so
+they have no other side: their row stands beside whisper_normalizer's basic rules, which spell no numbers, so that
+answers differ.
 
 Each timing is over texts that neither side has seen: the process warms up on other texts of the same kind (imports,
 tables, compiled patterns), and every repetition takes a fresh batch, so that nothing is gained by remembering a text.
@@ -16,9 +21,12 @@ import json
 import os
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
@@ -93,9 +101,28 @@ def best_of(theirs: Normalize, ours: Normalize, batches: list[list[str]]) -> tup
     return min(pair[0] for pair in timings[1:]), min(pair[1] for pair in timings[1:]), num_different
 
 
+def other_sides() -> dict[str, Normalize]:
+    """Load what each of our normalizers is measured beside, by our name for it."""
+    others: dict[str, Normalize] = {
+        "whisper-en": EnglishTextNormalizer(),
+        "basic": BasicTextNormalizer(),
+        "basic-marks": BasicTextNormalizer(preserve_marks=True),
+        "spanish": BasicTextNormalizer(preserve_marks=True),
+    }
+    folder = os.environ.get("EARMARK_OPEN_ASR")
+    if folder is not None:
+        package = ModuleType("open_asr_leaderboard")
+        package.__path__ = [str(Path(folder) / "normalizer")]
+        sys.modules[package.__name__] = package
+        leaderboard = import_module("open_asr_leaderboard.normalizer")
+        others["open-asr-en"] = leaderboard.EnglishTextNormalizer()
+        others["open-asr-ml"] = leaderboard.BasicMultilingualTextNormalizer(remove_diacritics=False)
+    return others
+
+
 def rows() -> Iterator[str]:
     """Measure, one line for each normalizer and kind of text."""
-    pairs: dict[str, Normalize] = {"whisper-en": EnglishTextNormalizer(), "basic": BasicTextNormalizer()}
+    pairs = other_sides()
     kinds = {"generated": generated_batches(), "LibriSpeech references": librispeech_batches()}
     for name, theirs in pairs.items():
         for kind, batches in kinds.items():
@@ -112,9 +139,7 @@ def rows() -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
-    print(
-        f"CPU us/text, one core, best of {NUM_REPETITIONS} fresh batches, in turns; whisper_normalizer 0.1.15 and ours"
-    )
+    print(f"CPU us/text, one core, best of {NUM_REPETITIONS} fresh batches, in turns; theirs and ours")
     print(f"{'normalizer':<12}{'texts':<24}{'chars':>6}{'theirs':>12}{'ours':>10}{'ratio':>8}{'different':>11}")
     for row in rows():
         print(row, flush=True)

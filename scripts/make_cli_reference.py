@@ -40,6 +40,7 @@ MEANING_OF_EXIT = {
     errors.EXIT_FAILED: "the run failed; what was committed is safe",
     errors.EXIT_USAGE: "bad usage, configuration or input",
     errors.EXIT_TOO_MANY_FAILURES: "finished, with more failed utterances than `--max-errors` allows; results are kept",
+    errors.EXIT_GATE_FAILED: "a comparison is what `--fail-if` forbids; it is printed all the same",
     errors.EXIT_INTERRUPTED: "interrupted; the same command goes on",
 }
 

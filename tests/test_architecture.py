@@ -46,6 +46,8 @@ ALLOWED = {
     ("cli.ls", "text"),
     ("cli.ls", "sources"),
     ("cli.ls", "engines"),
+    ("cli.compare", "reports.compare"),  # likewise
+    ("cli.compare", "reports.slices"),
     ("cli.results", "reports.summary"),  # the type of what it prints, for the type checker only
     ("cli.flags", "reports.summary"),
     ("cli.results", "scoring.lines"),  # the one line that all tools of the field print alike
@@ -90,7 +92,7 @@ def imports_of(path: Path) -> Iterator[tuple[str, ast.AST]]:
             assert node.level == 0, f"{path}: a relative import"
             yield node.module or "", node
             for alias in node.names:  # ``from earmark import schema`` imports earmark.schema
-                if node.module == "earmark" and alias.name != "__version__":
+                if node.module == "earmark" and alias.name not in ("__version__", "_STARTED"):
                     yield f"earmark.{alias.name}", node
 
 

@@ -15,6 +15,7 @@ from earmark.errors import (
     EarmarkError,
     EngineError,
     FolderError,
+    GateFailedError,
     InterruptedRunError,
     ManifestError,
     MissingAudioError,
@@ -41,8 +42,8 @@ EXAMPLES = [
     MissingColumnError("m.csv", "reference text", [], flag="--text-column"),
     DuplicateIdError("m.jsonl", 1, "a"),
     DuplicateIdError("m.jsonl", 2000, "a"),
-    MissingAudioError("m.jsonl", 3, 4000, "x.wav", is_relative=True),
-    MissingAudioError("m.jsonl", 3, 4, "/x.wav", is_relative=False),
+    MissingAudioError("m.jsonl", 3, 4000, "x.wav", root="/data"),
+    MissingAudioError("m.jsonl", 3, 4, "/x.wav", root="/data"),
     RunMismatchError("runs/a", {"recognizer.version": ("1", "2")}),
     RunLockedError("runs/a", "process 3 on host"),
     FolderError("runs/a", "Permission denied", hint="--out"),
@@ -51,6 +52,7 @@ EXAMPLES = [
     OutOfMemoryError("what"),
     StoreError("what", cause="cause", hint="hint"),
     EngineError("what"),
+    GateFailedError("delta_wer > 0.2", "b against a", {"delta_wer": 0.25}),
     TooManyFailuresError(3, 1000, "2", "runs/a/errors.jsonl"),
     InterruptedRunError(3, 1000),
     InterruptedRunError(3, 1000, "earmark eval echo --data m.jsonl"),
@@ -143,7 +145,6 @@ def test_numbers_are_readable_and_agree_with_their_nouns():
     assert "3 of 1,000" in str(EXAMPLES[-3])
 
 
-def test_where_paths_start_is_said_only_of_relative_ones():
-    """An absolute path starts where it starts."""
-    assert "manifest's folder" in EXAMPLES[10].cause
-    assert EXAMPLES[11].cause is None
+def test_missing_audio_says_where_paths_start():
+    """So that --audio-root can be told."""
+    assert EXAMPLES[10].cause == "relative paths start at /data"

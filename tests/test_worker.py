@@ -113,10 +113,10 @@ def test_compute_is_shared_out_by_audio(tmp_path, audio):
 
 
 def test_a_retry_lies_beside_the_first_attempt(tmp_path, audio):
-    """A salt gives the same work another name."""
+    """A retry gives the same work another name."""
     names = set()
-    for salt in ("", "again"):
-        with Transcription(Echo(), toy_spec(), open_folder(str(tmp_path / "run")), "a", salt=salt) as work:
+    for retry in ("", "again"):
+        with Transcription(Echo(), toy_spec(), open_folder(str(tmp_path / "run")), "a", retry=retry) as work:
             names.add(work(shard(audio, [0]), rank=0, stop=never).part)
     assert len(names) == 2
 
@@ -322,14 +322,15 @@ def test_a_piece_of_a_split_batch_is_no_whole_batch(tmp_path, audio):
 
 
 def test_what_is_given_up_is_committed_as_failed(tmp_path, audio):
-    """Without loading anything, under the name that the work would have had."""
+    """Without loading anything, beside what a worker may have committed before it died."""
     work = shard(audio, [0, 1], [2])
     never_entered = Transcription(
         Scripted(lambda ids: pytest.fail("asked")), toy_spec(), open_folder(str(tmp_path / "run")), "a"
     )
     receipt = never_entered.give_up(work, rank=2, reason="it died")
     rows = read_part(LocalFolder(tmp_path / "run"), receipt.part).to_pylist()
-    assert receipt.part == part_name(toy_spec().fingerprint(), work)
+    assert receipt.part == part_name(toy_spec().fingerprint(), work, is_given_up=True)
+    assert receipt.part != part_name(toy_spec().fingerprint(), work)
     assert (receipt.num_rows, receipt.num_failed, receipt.batches, receipt.audio_s) == (3, 3, (0, 1), 0.0)
     assert {(row["error_kind"], row["error"], row["hypothesis"]) for row in rows} == {("worker_died", "it died", None)}
 

@@ -12,6 +12,7 @@ The names below are imported when they are first used, so that ``import earmark`
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +21,23 @@ if TYPE_CHECKING:
     from earmark.recognizers import load_recognizer
     from earmark.recognizers.base import Recognizer
     from earmark.records import AudioRef, Hypothesis, Utterance, Waveform
+    from earmark.reports.compare import Comparison
     from earmark.reports.summary import RunSummary
     from earmark.sources import open_source
     from earmark.sources.base import Source
     from earmark.spec import RecognizerSpec
+    from earmark.verbs.compare import compare
     from earmark.verbs.evaluate import evaluate
     from earmark.verbs.merge import merge
     from earmark.verbs.score import score
 
 __version__ = "0.1.0"
 
+_STARTED = time.monotonic()
+
 _HOMES = {
     "AudioRef": "earmark.records",
+    "Comparison": "earmark.reports.compare",
     "EarmarkError": "earmark.errors",
     "Hypothesis": "earmark.records",
     "Recognizer": "earmark.recognizers.base",
@@ -40,6 +46,7 @@ _HOMES = {
     "Source": "earmark.sources.base",
     "Utterance": "earmark.records",
     "Waveform": "earmark.records",
+    "compare": "earmark.verbs.compare",
     "evaluate": "earmark.verbs.evaluate",
     "load_recognizer": "earmark.recognizers",
     "merge": "earmark.verbs.merge",
@@ -49,6 +56,7 @@ _HOMES = {
 
 __all__ = [  # sorted as a person would, and a test compares it with the table above
     "AudioRef",
+    "Comparison",
     "EarmarkError",
     "Hypothesis",
     "Recognizer",
@@ -57,6 +65,7 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "Source",
     "Utterance",
     "Waveform",
+    "compare",
     "evaluate",
     "load_recognizer",
     "merge",

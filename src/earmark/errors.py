@@ -22,6 +22,7 @@ so that a caller can act on them without reading the message.
     ├── StoreError                    results cannot be written or read (a full disk, a damaged part)
     ├── EngineError                   workers cannot be started or kept alive
     ├── TooManyFailuresError          exit 3   finished, with more failed utterances than allowed
+    ├── GateFailedError               exit 4   a comparison is what ``--fail-if`` forbids
     └── InterruptedRunError           exit 130 stopped by the user; carries the line that resumes
 """
 
@@ -29,13 +30,17 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_TOO_MANY_FAILURES = 3
+EXIT_GATE_FAILED = 4
 EXIT_INTERRUPTED = 130
+
+_LONGEST_VALUE = 40
 
 
 def without_secret(text: str) -> str:
@@ -140,7 +145,7 @@ class MissingColumnError(UsageError):
         super().__init__(
             f"no {role} in {path}",
             cause=f"its columns are {', '.join(self.columns) or '(none)'}",
-            hint=f"{flag} {near or 'NAME'}; {flag} none if there is no such text",
+            hint=f"{flag} {shlex.quote(near or 'NAME')}; {flag} none if there is no such text",
         )
 
 
@@ -160,15 +165,20 @@ class DuplicateIdError(UsageError):
 class MissingAudioError(UsageError):
     """``num_missing`` of ``num_utterances`` name an audio file that is not there; ``first`` is one of them."""
 
-    def __init__(self, data: str, num_missing: int, num_utterances: int, first: str, *, is_relative: bool) -> None:
+    def __init__(self, data: str, num_missing: int, num_utterances: int, first: str, *, root: str) -> None:
         self.num_missing = num_missing
         self.num_utterances = num_utterances
         self.first = first
         super().__init__(
             f"{num_missing:,} of {num_utterances:,} utterances of {data} have no audio file, first: {first}",
-            cause="relative paths are taken from the manifest's folder" if is_relative else None,
+            cause=f"relative paths start at {root}",
             hint="--audio-root FOLDER says where the paths start; --missing-audio fail runs the others",
         )
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:12]}...{text[-1]}"
 
 
 class RunMismatchError(UsageError):
@@ -177,7 +187,9 @@ class RunMismatchError(UsageError):
     def __init__(self, run: str, fields: Mapping[str, tuple[Any, Any]]) -> None:
         self.run = run
         self.fields = dict(fields)
-        differences = "; ".join(f"{name} was {there!r}, is now {here!r}" for name, (there, here) in self.fields.items())
+        differences = "; ".join(
+            f"{name} was {_shortened(there)}, is now {_shortened(here)}" for name, (there, here) in self.fields.items()
+        )
         super().__init__(
             f"{run} holds another run",
             cause=differences,
@@ -245,6 +257,21 @@ class TooManyFailuresError(EarmarkError):
         )
 
 
+class GateFailedError(EarmarkError):
+    """The comparison was made and printed, and ``condition`` holds for it. ``values`` are those that it names."""
+
+    exit_code = EXIT_GATE_FAILED
+
+    def __init__(self, condition: str, pair: str, values: Mapping[str, float]) -> None:
+        self.condition = condition
+        self.pair = pair
+        self.values = dict(values)
+        super().__init__(
+            f"--fail-if {condition!r} holds for {pair}",
+            cause=", ".join(f"{name} is {value:.6g}" for name, value in self.values.items()),
+        )
+
+
 class InterruptedRunError(EarmarkError):
     """The user stopped the run. What was committed is safe; ``hint`` is the line that resumes."""
 
@@ -255,5 +282,5 @@ class InterruptedRunError(EarmarkError):
         self.num_utterances = num_utterances
         super().__init__(
             f"stopped: {num_done:,} of {num_utterances:,} utterances are done and safe",
-            hint=resume or "the same command finishes the rest",
+            hint=resume or "the same command, without --fresh, finishes the rest",
         )

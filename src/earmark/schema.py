@@ -10,13 +10,14 @@ UTTERANCES = pa.schema(
         pa.field("id", pa.string(), nullable=False),
         pa.field("audio", pa.string(), nullable=False),  # as the source names it
         pa.field("start_s", pa.float64()),  # null: the whole file
-        pa.field("duration_s", pa.float64(), nullable=False),  # as claimed; 0 where nobody knows before decoding
+        pa.field("stated_duration_s", pa.float64()),  # by the source; null where it does not say
+        pa.field("duration_s", pa.float64(), nullable=False),  # stated, or of the file's header; 0 where nobody knows
         pa.field("channel", pa.int32()),
         pa.field("reference", pa.string()),
         pa.field("language", pa.string()),
         pa.field("speaker", pa.string()),
         pa.field("extra", pa.string()),  # a JSON object of the source's other columns
-        pa.field("skip_reason", pa.string()),  # the rule by which it is not transcribed
+        pa.field("skip_reason", pa.string()),  # the rule by which a missing file does not count as a failure
     ]
 )
 

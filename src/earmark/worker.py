@@ -46,7 +46,11 @@ class _Decoded:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    decoded: _Decoded
+    """What a row needs. It holds no samples, so a shard's audio is freed batch by batch."""
+
+    segment: Segment
+    audio_s: float
+    decode_s: float
     outcome: Hypothesis | _Failure
     compute_s: float
     is_split: bool
@@ -56,14 +60,14 @@ class _Answer:
 class Transcription:
     """The work of an evaluation: ``recognizer`` over shards, into the run's ``folder``.
 
-    ``salt`` sets the parts of a retry apart from those of the first attempt.
+    ``retry`` is the time of a retry of failed work, whose parts stand beside those of the first attempt.
     """
 
     recognizer: Recognizer
     spec: RunSpec
     folder: Folder
     attempt: str
-    salt: str = ""
+    retry: str = ""
     device: str = "cpu"
     _decoders: ThreadPoolExecutor | None = field(default=None, init=False, repr=False)
 
@@ -108,11 +112,11 @@ class Transcription:
         """Commit the shard's segments as failed, for ``reason``. Raises StoreError."""
         failure = _Failure("worker_died", reason)
         answers = [
-            _Answer(_Decoded(segment, failure, 0.0), failure, 0.0, is_split=batch.is_split)
+            _Answer(segment, 0.0, 0.0, failure, 0.0, is_split=batch.is_split)
             for batch in shard.batches
             for segment in batch.segments
         ]
-        return self._commit(shard, answers, rank, wait_s=0.0, worker_s=0.0)
+        return self._commit(shard, answers, rank, wait_s=0.0, worker_s=0.0, is_given_up=True)
 
     def _ahead(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[Future[_Decoded]]]]:
         """Each batch with its decoding under way; a few batches further on decode meanwhile."""
@@ -158,13 +162,13 @@ class Transcription:
     def _batch(self, decoded: Sequence[_Decoded], *, is_split: bool) -> list[_Answer]:
         """Answers in the order of ``decoded``; what did not decode is answered without troubling the recognizer."""
         good = [one for one in decoded if isinstance(one.outcome, Waveform)]
-        answers = {id(answer.decoded): answer for answer in self._halving(good, is_split=is_split)}
+        answers = {id(one): answer for one, answer in self._halving(good, is_split=is_split)}
         for one in decoded:
             if isinstance(one.outcome, _Failure):
-                answers[id(one)] = _Answer(one, one.outcome, 0.0, is_split)
+                answers[id(one)] = _answer(one, one.outcome, 0.0, is_split=is_split)
         return [answers[id(one)] for one in decoded]
 
-    def _halving(self, good: Sequence[_Decoded], *, is_split: bool) -> Iterator[_Answer]:
+    def _halving(self, good: Sequence[_Decoded], *, is_split: bool) -> Iterator[tuple[_Decoded, _Answer]]:
         """Transcribe, and where a batch cannot be done, its halves, down to the one utterance that fails."""
         pending = [(list(good), is_split)] if good else []
         failed_s = 0.0
@@ -183,7 +187,7 @@ class Transcription:
             audio_s = sum(_audio_s(one) for one in piece)
             for one, text in zip(piece, texts, strict=True):
                 share = _audio_s(one) / audio_s if audio_s else 1.0 / len(piece)
-                yield _Answer(one, text, compute_s * share, was_split)
+                yield one, _answer(one, text, compute_s * share, is_split=was_split)
 
     def _try(self, piece: Sequence[_Decoded]) -> tuple[Sequence[Hypothesis] | _Failure, float]:
         waveforms = [one.outcome for one in piece if isinstance(one.outcome, Waveform)]
@@ -202,12 +206,19 @@ class Transcription:
         return outcome, time.perf_counter() - started
 
     def _commit(
-        self, shard: Shard, answers: Sequence[_Answer], rank: int, *, wait_s: float, worker_s: float
+        self,
+        shard: Shard,
+        answers: Sequence[_Answer],
+        rank: int,
+        *,
+        wait_s: float,
+        worker_s: float,
+        is_given_up: bool = False,
     ) -> Receipt:
         rows = [self._row(answer, batch.id, rank) for answer, batch in zip(answers, _batch_of_each(shard), strict=True)]
         fingerprint = self.spec.fingerprint()
         receipt = Receipt(
-            part=part_name(fingerprint, shard, salt=self.salt),
+            part=part_name(fingerprint, shard, retry=self.retry, is_given_up=is_given_up),
             spec_fingerprint=fingerprint,
             batches=tuple(batch.id for batch in shard.batches if not batch.is_split),
             num_piece_rows=sum(len(batch.segments) for batch in shard.batches if batch.is_split),
@@ -228,7 +239,7 @@ class Transcription:
         return receipt
 
     def _row(self, answer: _Answer, batch: int, rank: int) -> PartRow:
-        segment, outcome = answer.decoded.segment, answer.outcome
+        segment, outcome = answer.segment, answer.outcome
         failure = outcome if isinstance(outcome, _Failure) else None
         return PartRow(
             index=segment.index,
@@ -238,8 +249,8 @@ class Transcription:
             hypothesis=_encodable(outcome.text) if isinstance(outcome, Hypothesis) else None,
             error_kind=failure.kind if failure else None,
             error=_encodable(failure.reason) if failure else None,
-            audio_s=_audio_s(answer.decoded),
-            decode_s=answer.decoded.seconds,
+            audio_s=answer.audio_s,
+            decode_s=answer.decode_s,
             compute_s=answer.compute_s,
             batch=batch,
             is_split=answer.is_split,
@@ -265,6 +276,10 @@ def _batch_of_each(shard: Shard) -> Iterator[Batch]:
     for batch in shard.batches:
         for _ in batch.segments:
             yield batch
+
+
+def _answer(decoded: _Decoded, outcome: Hypothesis | _Failure, compute_s: float, *, is_split: bool) -> _Answer:
+    return _Answer(decoded.segment, _audio_s(decoded), decoded.seconds, outcome, compute_s, is_split)
 
 
 def _audio_s(decoded: _Decoded) -> float:

@@ -232,8 +232,8 @@ def test_a_local_folder_holds_nothing_but_the_committed_files(tmp_path):
     ("number", "hint"),
     [
         (errno.ENOSPC, "free some space"),
-        (errno.EROFS, "--out FOLDER"),
-        (errno.EACCES, "--out FOLDER"),
+        (errno.EROFS, "give a folder"),
+        (errno.EACCES, "give a folder"),
         (errno.EIO, None),
     ],
 )

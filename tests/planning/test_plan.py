@@ -13,14 +13,13 @@ from earmark.spec import BatchingSpec
 from tests.toys import toy_spec, write_wav
 
 
-def utterances(duration_s: list[float], skipped: set[int] = frozenset()) -> pa.Table:
+def utterances(duration_s: list[float]) -> pa.Table:
     rows = [
         {
             "index": index,
             "id": f"u{index}",
             "audio": f"{index}.wav",
             "duration_s": seconds,
-            "skip_reason": "a rule" if index in skipped else None,
         }
         for index, seconds in enumerate(duration_s)
     ]
@@ -59,12 +58,6 @@ def test_what_is_done_is_not_handed_out_again():
     done[[0, 2]] = True
     left = [batch.id for shard in all_shards(table, plan, 2, done) for batch in shard.batches]
     assert left == [1, 3]
-
-
-def test_a_skipped_utterance_is_not_planned():
-    """A rule leaves it out before any work."""
-    plan = planned(utterances([3.0, 2.0, 1.0], skipped={1}))
-    assert sorted(plan["index"].to_pylist()) == [0, 2]
 
 
 def test_the_longest_come_first():
@@ -131,11 +124,3 @@ def test_long_audio_that_does_not_decode_stays_whole(tmp_path):
     """Its worker will say why, and the plan goes on."""
     (tmp_path / "0.wav").write_bytes(b"no audio")
     assert len(segment_long(utterances([50.0]), str(tmp_path), 20.0, 3600.0)) == 0
-
-
-def test_an_empty_plan_has_no_shards_and_nothing_left(tmp_path):
-    """All utterances skipped: a run of nothing is done at once."""
-    table = utterances([1.0], skipped={0})
-    plan = planned(table)
-    assert len(plan) == 0
-    assert all_shards(table, plan, 1) == []

@@ -35,6 +35,9 @@ class MemoryFolder:
     def names(self, prefix=""):
         return sorted(name for name in self.files if name.rpartition("/")[0] == prefix)
 
+    def has(self, name):
+        return name in self.files
+
     def read(self, name):
         return self.files[name]
 

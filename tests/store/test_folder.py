@@ -164,7 +164,7 @@ def test_a_read_only_folder_is_refused_before_anything_begins(source, mounted):
     assert refused.value.hint == "--out FOLDER names one that you may write"
     with pytest.raises(StoreError) as unwritable:
         LocalFolder(mounted).write("a", b"x")
-    assert unwritable.value.hint == "--out FOLDER names a folder that you may write"
+    assert unwritable.value.hint == "give a folder that you may write"
 
 
 def test_a_folder_that_turned_read_only_still_refuses_with_a_sentence(source, mounted):

@@ -64,7 +64,7 @@ def test_a_part_is_what_its_file_is_called(folder, tmp_path):
 
 
 def test_the_same_work_has_the_same_name():
-    """A function of the spec, the batches and the salt, and of nothing else."""
+    """A function of the spec, the batches, the retry and whether it was given up, and of nothing else."""
     name = part_name(OURS, Shard((batch(1, 5, 6),)))
     assert name == part_name(OURS, Shard((batch(1, 5, 6),)))
     others = [
@@ -74,9 +74,10 @@ def test_the_same_work_has_the_same_name():
         part_name(OURS, Shard((batch(1, 5, 6, is_split=True),))),
         part_name(OURS, Shard((batch(1, 5, is_split=True),))),
         part_name(OURS, Shard((batch(1, 6, is_split=True),))),
-        part_name(OURS, Shard((batch(1, 5, 6),)), salt="again"),
+        part_name(OURS, Shard((batch(1, 5, 6),)), retry="20260101T000000Z"),
+        part_name(OURS, Shard((batch(1, 5, 6),)), is_given_up=True),
     ]
-    assert len({name, *others}) == 8
+    assert len({name, *others}) == 9
     assert all(one.startswith(f"{layout.PARTS}/") and one.endswith(".parquet") for one in others)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from earmark.errors import FolderError, RunMismatchError
+from earmark.errors import FolderError, RunMismatchError, StoreError
 from earmark.recognizers.doubles import Failing
 from earmark.store import layout
 from earmark.store.folder import TEMPORARY
@@ -107,8 +107,9 @@ def test_a_sweep_is_only_needed_on_a_disk(store):
 
 def test_a_table_that_is_not_there_is_said_so(store):
     """So that who needs it can make it."""
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(StoreError, match=f"has no {layout.PLAN}"):
         store.read_table(layout.PLAN)
+    assert store.table(layout.PLAN) is None
 
 
 def test_progress_is_of_this_run(store):

@@ -14,7 +14,20 @@ from earmark.text.contractions import (
     WHOLE_WORDS,
 )
 from earmark.text.number_words import LEXICON
-from earmark.text.spellings import AMERICAN_SPELLINGS
+from earmark.text.open_asr_english import COMPOUNDS, LEADERBOARD_FILLERS, WORDS_WITH_IS
+from earmark.text.word_tables import AMERICAN_SPELLINGS, read_leaderboard_names, read_leaderboard_spellings
+
+# What the Open ASR leaderboard adds: compounds in halves, fillers, names, words that "'s" is "is" after.
+COMPOUND_HALVES = [half for compound in COMPOUNDS for half in compound.split()]
+LEADERBOARD_WORDS = [
+    *COMPOUNDS,
+    *COMPOUND_HALVES,
+    *sorted(LEADERBOARD_FILLERS),
+    *WORDS_WITH_IS,
+    *list(read_leaderboard_names())[::5],
+    *list(read_leaderboard_spellings())[:10],
+]
+ONE_BY_ONE = list("aibcmopxz0125٣éß½₂")
 
 NUMBER_WORDS = sorted(LEXICON)
 FREQUENT_NUMBER_WORDS = [
@@ -104,6 +117,10 @@ def contraction(rng: random.Random) -> str:
     return rng.choice([*CONTRACTED, *PLAIN]) + (rng.choice(TAILS) if rng.random() < 0.6 else "")
 
 
+def leaderboard(rng: random.Random) -> str:
+    return rng.choice(LEADERBOARD_WORDS) + (rng.choice(TAILS) if rng.random() < 0.3 else "")
+
+
 def mark(rng: random.Random) -> str:
     return "".join(rng.choices(MARKS, k=rng.randint(1, 3)))
 
@@ -119,6 +136,8 @@ def code_points(rng: random.Random) -> str:
 PIECES = {
     "number": number,
     "contraction": contraction,
+    "leaderboard": leaderboard,
+    "one by one": lambda rng: rng.choice(ONE_BY_ONE),
     "mark": mark,
     "plain": lambda rng: rng.choice(PLAIN),
     "british": lambda rng: rng.choice(sorted(AMERICAN_SPELLINGS)[:: rng.randint(1, 50)]),
@@ -134,6 +153,8 @@ MIXTURES = [
     {"number": 6, "mark": 2, "plain": 1},
     {"contraction": 1},
     {"contraction": 6, "mark": 2, "number": 1},
+    {"leaderboard": 4, "one by one": 3, "number": 1, "plain": 1},
+    {"leaderboard": 3, "one by one": 1, "mark": 1},
     {"mark": 3, "letter": 2, "number": 2, "plain": 2},
     {"script": 3, "letter": 1, "mark": 1, "number": 1},
     {"plain": 5, "british": 3, "number": 1, "bracket": 1, "contraction": 1},

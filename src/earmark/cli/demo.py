@@ -17,7 +17,7 @@ def demo_command(*, out: str = "runs/demo") -> int:
     """
     from earmark.verbs.demo import demo
 
-    say("spoken commands, synthetic voices, recognized by PocketSphinx with a small grammar")
+    say("spoken commands by synthetic voices; PocketSphinx with a small grammar")
     with observer_for("auto") as observer:
         found = demo(out=out, observer=observer)
     print_summary(found.summary, "table")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from earmark import _STARTED
 from earmark.cli.flags import at_most, check_allowance, number_of_workers, options_from
 from earmark.cli.progress import observer_for
 from earmark.cli.results import print_summary
@@ -74,7 +75,7 @@ def eval_command(
     workers
         Processes; auto: one a core.
     engine
-        Where they run; auto: inline for one worker.
+        Where they run; auto: processes, so that a crash costs little.
     normalizer
         Done to both texts first: earmark ls normalizers.
     out
@@ -107,7 +108,7 @@ def eval_command(
             out=out,
             normalizer=normalizer,
             options=options_from(set_ or []),
-            engine=engine,
+            engine="processes" if engine == "auto" else engine,
             workers=number_of_workers(workers, engine),
             audio_root=audio_root,
             text_column=text_column,
@@ -123,6 +124,7 @@ def eval_command(
             auto_merge=auto_merge,
             cleanup=cleanup,
             observer=observer,
+            began=_STARTED,
         )
     print_summary(summary, format)
     at_most(max_errors, summary)

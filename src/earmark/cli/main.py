@@ -21,6 +21,7 @@ earmark demo                                      a tour, offline
 earmark eval pocketsphinx --data manifest.jsonl   transcribe, score, keep
 earmark eval pocketsphinx --data manifest.jsonl   again: goes on after a kill
 earmark score runs/NAME --normalizer whisper-en   other rules, same texts
+earmark compare runs/A runs/B                     is B better, and how sure
 
 Every flag has an environment twin: --batch-size is EARMARK_BATCH_SIZE.
 """
@@ -47,6 +48,9 @@ app = App(
 app.command("earmark.cli.eval:eval_command", name="eval", help=_EVAL)
 app.command(
     "earmark.cli.score:score_command", name="score", help="Score a run with another normalizer, transcribing nothing."
+)
+app.command(
+    "earmark.cli.compare:compare_command", name="compare", help="Compare runs with the first one, by utterance."
 )
 app.command("earmark.cli.merge:merge_command", name="merge", help="Merge the mistakes files of a run into one.")
 app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips, offline, in half a minute.")

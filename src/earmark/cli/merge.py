@@ -38,7 +38,7 @@ def merge_command(
     report = merge(run, input_dir=input_dir, output=output, cleanup=cleanup)
     for name in report.damaged:
         say(f"warning: {name} is damaged or has other columns: left out, and left alone")
-    print(f"{report.num_rows:,} mistakes of {report.num_files:,} files in {report.output}")  # noqa: T201  # the result
+    print(f"mistakes {report.num_rows:,}, files {report.num_files:,}: {report.output}")  # noqa: T201  # the result
     if report.num_removed:
         say(f"removed {report.num_removed:,} merged files")
     return 0

@@ -41,6 +41,14 @@ def _head(event: RunBegan) -> list[str]:
     if event.num_segments_done:
         left = event.num_segments - event.num_segments_done
         lines.append(f"reuse  {event.num_segments_done:,} of {event.num_segments:,} are done already; {left:,} to go")
+    if event.num_references == 0:
+        lines.append("warning: no utterance has a reference, so there will be no error rate")
+        lines.append("         (a LibriSpeech tree is --data librispeech:FOLDER)")
+    if event.num_changed_audio:
+        lines.append(
+            f"warning: of the sampled audio files {event.num_changed_audio} changed since this run began; what"
+        )
+        lines.append("         was transcribed before stays (--fresh does all again)")
     lines += [f"warning: {name} is damaged and will be done again" for name in event.damaged_parts]
     return lines
 
@@ -61,9 +69,10 @@ def _facts(event: RunProgressed) -> str:
 
 
 def _stop_lines() -> list[str]:
+    words = [word for word in sys.argv[1:] if word != "--fresh"]  # which would throw away what was saved
     return [
         "stopping: batches in hand are finished and kept; Ctrl-C again stops at once and loses what is not committed",
-        f"resume with: {without_secret(shlex.join(['earmark', *sys.argv[1:]]))}",
+        f"resume with: {without_secret(shlex.join(['earmark', *words]))}",
     ]
 
 

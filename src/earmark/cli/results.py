@@ -65,11 +65,9 @@ def _lines(summary: RunSummary) -> list[str]:
         if summary.wer_interval
         else ""
     )
-    lines.append(
-        "  ".join(
-            part for part in (f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}", unit) if part
-        )
-    )
+    lines.append(f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}")
+    if unit:
+        lines.append(unit)
     return lines + _speed_lines(summary.speed)
 
 
@@ -113,3 +111,7 @@ def _notes(summary: RunSummary) -> list[str]:
 
 def _per_cent(rate: float | None) -> str:
     return "n/a" if rate is None else f"{100 * rate:.2f}"
+
+
+def _utterances(number: int) -> str:
+    return "1 utterance is" if number == 1 else f"{number:,} utterances are"

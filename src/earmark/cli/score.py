@@ -13,7 +13,7 @@ def score_command(
     run: str,
     /,
     *,
-    normalizer: str = "basic",
+    normalizer: str | None = None,
     format: Annotated[Literal["table", "json"], Parameter()] = "table",  # noqa: A002  # the flag's name
 ) -> int:
     """Score a run again, with another normalizer; transcribes nothing.
@@ -25,7 +25,7 @@ def score_command(
     run
         The run's folder.
     normalizer
-        Done to both texts first: earmark ls normalizers.
+        Done to both texts first: earmark ls normalizers (the run's own).
     format
         Of the result, on stdout.
     """

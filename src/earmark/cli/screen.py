@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from typing import TextIO
+
+_LONGEST = 800
+_HIDDEN = ("Cc", "Cf", "Cs")
 
 
 def has_colour(stream: TextIO) -> bool:
@@ -18,14 +22,21 @@ def print_error(what: str, *, cause: str | None = None, hint: str | None = None)
     """Three lines at most: what went wrong, why, and what to type next."""
     for label, colour, text in (("error", "31", what), ("cause", "33", cause), ("hint", "36", hint)):
         if text:
-            indented = text.replace("\n", "\n       ")
-            say(f"{_painted(label, colour)}: {indented}")
+            # Paths, ids and lines of data come from anywhere: they must not speak to the terminal, nor flood it.
+            shown = _visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...").replace("\n", "\n       ")
+            sys.stderr.write(f"{_painted(label, colour)}: {shown}\n")
+    sys.stderr.flush()
 
 
 def say(text: str) -> None:
     """A line to stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_visible(text) + "\n")
     sys.stderr.flush()
+
+
+def _visible(text: str) -> str:
+    """The text with control characters and marks that turn the writing direction spelled out."""
+    return "".join(one if one == "\n" or unicodedata.category(one) not in _HIDDEN else ascii(one)[1:-1] for one in text)
 
 
 def _painted(word: str, colour: str) -> str:

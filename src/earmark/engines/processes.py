@@ -6,6 +6,7 @@ driver is a single thread that waits for messages and deaths at once; a worker w
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import pickle
@@ -16,14 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from multiprocessing.synchronize import Event
 from typing import Any, cast
 
 from earmark.errors import EarmarkError, EngineError, UsageError
 from earmark.records import Receipt, Shard, StopCheck, Work
 
 _DEATHS_PER_SHARD = 3
-_DEATHS_WITHOUT_RESULT = 12
+_GIVEN_UP_IN_A_ROW = 12
 _FAILED_STARTS = 3
 _POLL_S = 0.2
 _FAREWELL_S = 10.0
@@ -55,11 +55,16 @@ class _Slot:
 
     def send(self, job: _Job) -> None:
         self.job = job
+        self._say(job.shard)
+
+    def tell_stop(self) -> None:
+        self._say(None)
+
+    def _say(self, message: Shard | None) -> None:
         if self.connection is not None:
-            try:
-                self.connection.send(job.shard)
-            except (BrokenPipeError, ConnectionResetError):
-                return  # it died just now: its sentinel says so in the next round
+            # One that died just now says so by the end of its pipe, in the next round.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.connection.send(message)
 
 
 class ProcessEngine:
@@ -90,15 +95,16 @@ class _Pool:
     num_workers: int
     again: deque[_Job] = field(default_factory=deque)
     slots: list[_Slot] = field(default_factory=list)
-    num_deaths: int = 0
-    has_result: bool = False
-    stopping: Event = field(default_factory=_CONTEXT.Event)
+    num_given_up: int = 0  # in a row
+    is_stopping: bool = False
 
     def receipts(self, stop: StopCheck) -> Iterator[Receipt]:
         self.slots = [_Slot(rank) for rank in range(self.num_workers)]
         while True:
-            if stop():
-                self.stopping.set()
+            if stop() and not self.is_stopping:
+                self.is_stopping = True
+                for slot in self.slots:
+                    slot.tell_stop()
             self._feed()
             busy = [slot for slot in self.slots if slot.job is not None]
             if not busy:
@@ -107,7 +113,7 @@ class _Pool:
 
     def _feed(self) -> None:
         for slot in self.slots:
-            if slot.job is None and slot.num_failed_starts < _FAILED_STARTS and not self.stopping.is_set():
+            if slot.job is None and slot.num_failed_starts < _FAILED_STARTS and not self.is_stopping:
                 job = self._next_job()
                 if job is None:
                     return
@@ -124,10 +130,11 @@ class _Pool:
     def _start(self, slot: _Slot) -> None:
         ours, theirs = _CONTEXT.Pipe()
         process = _CONTEXT.Process(
-            target=_worker, args=(self.work, slot.rank, theirs, self.stopping), name=f"earmark-{slot.rank}", daemon=True
+            target=_worker, args=(self.work, slot.rank, theirs), name=f"earmark-{slot.rank}", daemon=True
         )
         try:
-            process.start()
+            with _deaf_to_signals():  # which a process inherits: a Ctrl-C while it loads is the driver's to answer
+                process.start()
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             hint = "define its class at the top of a module, or --engine inline"
             raise EngineError(
@@ -138,15 +145,26 @@ class _Pool:
 
     def _events(self, busy: list[_Slot]) -> Iterator[Receipt]:
         """Receipts of the workers that spoke or died within a moment."""
-        connections = {slot.connection: slot for slot in busy if slot.connection is not None}
-        # A dead worker closes its end, so its connection is ready as well; what it said before is read first.
-        for ready in wait(list(connections), timeout=_POLL_S):
-            slot = connections[cast("Connection", ready)]  # wait() gives back what it was given
-            try:
-                message = cast("Connection", ready).recv()
-            except (EOFError, ConnectionResetError):
+        # What a worker said before it died is read first: its pipe may still hold a receipt.
+        watched = [
+            each
+            for slot in busy
+            if slot.connection and slot.process
+            for each in (slot.connection, slot.process.sentinel)
+        ]
+        ready = wait(watched, timeout=_POLL_S)
+        for slot in busy:
+            if slot.connection in ready:
+                yield from self._heard(slot)
+            elif slot.process is not None and slot.process.sentinel in ready:
                 yield from self._died(slot)
-                continue
+
+    def _heard(self, slot: _Slot) -> Iterator[Receipt]:
+        try:
+            message = cast("Connection", slot.connection).recv()
+        except (EOFError, ConnectionResetError):
+            yield from self._died(slot)
+        else:
             yield from self._said(slot, message)
 
     def _said(self, slot: _Slot, message: Any) -> Iterator[Receipt]:  # noqa: ANN401  # from the pipe
@@ -157,7 +175,7 @@ class _Pool:
             return
         slot.job = None
         if message is not None:
-            self.has_result = True
+            self.num_given_up = 0
             yield message
 
     def _died(self, slot: _Slot) -> Iterator[Receipt]:
@@ -166,14 +184,7 @@ class _Pool:
         if not slot.is_ready:
             self._failed_to_start(slot, job, reason)
             return
-        self.num_deaths += 1
-        if not self.has_result and self.num_deaths >= _DEATHS_WITHOUT_RESULT:
-            raise EngineError(
-                f"{self.num_deaths} workers died and none gave a result",
-                cause=f"the last one {reason}",
-                hint="--engine inline works in one process, where the reason shows",
-            )
-        if job is None or self.stopping.is_set():
+        if job is None or self.is_stopping:
             return
         job.num_deaths += 1
         if job.num_deaths < _DEATHS_PER_SHARD:
@@ -181,9 +192,17 @@ class _Pool:
         elif pieces := job.shard.pieces():
             self.again.extend(_Job(piece) for piece in pieces)
         else:
-            yield self.work.give_up(
-                job.shard, rank=slot.rank, reason=f"{_DEATHS_PER_SHARD} workers died of it: {reason}"
+            yield self._give_up(job.shard, slot.rank, reason)
+
+    def _give_up(self, shard: Shard, rank: int, reason: str) -> Receipt:
+        self.num_given_up += 1
+        if self.num_given_up > _GIVEN_UP_IN_A_ROW:
+            raise EngineError(
+                f"{_GIVEN_UP_IN_A_ROW} utterances in a row killed every worker that tried them",
+                cause=f"the last one {reason}",
+                hint="--engine inline works in one process, where the reason shows",
             )
+        return self.work.give_up(shard, rank=rank, reason=f"{_DEATHS_PER_SHARD} workers died of it: {reason}")
 
     def _failed_to_start(self, slot: _Slot, job: _Job | None, reason: str) -> None:
         """Nobody tried the job: it waits for another worker. A place where none can load is left empty."""
@@ -194,7 +213,7 @@ class _Pool:
             raise EngineError(
                 "no worker can load the recognizer",
                 cause=f"the last one {reason}",
-                hint="--engine inline works in one process, where the reason shows",
+                hint="a script calls earmark under if __name__ == '__main__':; --engine inline shows the reason",
             )
 
     def _bury(self, slot: _Slot) -> str:
@@ -221,7 +240,20 @@ class _Pool:
             slot.process.join()
 
 
-def _worker(work: Work, rank: int, connection: Connection, stopping: Event) -> None:
+@contextlib.contextmanager
+def _deaf_to_signals() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _worker(work: Work, rank: int, connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to everybody; the driver decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # likewise what ends a job's whole group
     threading.Thread(target=_end_with_driver, daemon=True).start()
@@ -229,15 +261,16 @@ def _worker(work: Work, rank: int, connection: Connection, stopping: Event) -> N
         with work:
             connection.send(_READY)
             while (shard := _next_shard(connection)) is not None:
-                connection.send(work(shard, rank=rank, stop=stopping.is_set))
+                # While a worker works, the driver says nothing to it but to stop.
+                connection.send(work(shard, rank=rank, stop=connection.poll))
     except EarmarkError as error:
         connection.send(error)
 
 
 def _next_shard(connection: Connection) -> Shard | None:
-    """None when the driver has no more work: it closes its end."""
+    """None when the driver says to stop, or has no more work and closes its end."""
     try:
-        return cast("Shard", connection.recv())
+        return cast("Shard | None", connection.recv())
     except EOFError:
         return None
 

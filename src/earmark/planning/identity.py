@@ -12,14 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_DECISIVE = ("id", "audio", "start_s", "duration_s", "channel", "language")
+_DECISIVE = ("id", "audio", "start_s", "stated_duration_s", "channel", "language")
 _NUM_SAMPLED = 16
 _SAMPLED_BYTES = 65_536
 _DIGITS = 12
+_MISSING = "missing"
 
 
 def data_fingerprint(utterances: pa.Table) -> str:
-    """Hex SHA-256 over the columns of schema.UTTERANCES that can change an answer, in the order of the data."""
+    """Hex SHA-256 over the columns of schema.UTTERANCES that can change an answer, in the order of the data.
+
+    A length counts where the source states it; one that a file's header says changes when the file is mended.
+    """
     digest = hashlib.sha256()
     for name in _DECISIVE:
         column = utterances[name].combine_chunks()
@@ -45,10 +49,17 @@ def audio_sample(utterances: pa.Table, root: str) -> str:
 
 
 def is_same_audio(sample: str, other: str) -> bool:
-    """Whether two samples are of the same audio: at least half of their files agree, so that a few may be mended."""
-    pairs = list(zip(sample.split(), other.split(), strict=False))
-    num_equal = sum(one == two for one, two in pairs)
-    return len(sample.split()) == len(other.split()) and 2 * num_equal >= len(pairs)
+    """Whether two samples are of the same audio: at least half of their files agree, so that a few may be mended.
+
+    A file that is missing from one of them says nothing.
+    """
+    return len(sample.split()) == len(other.split()) and 2 * num_changed(sample, other) <= len(sample.split())
+
+
+def num_changed(sample: str, other: str) -> int:
+    """How many of the sampled files have other bytes."""
+    pairs = zip(sample.split(), other.split(), strict=False)
+    return sum(one != two and _MISSING not in (one, two) for one, two in pairs)
 
 
 def _characters(texts: pa.Array) -> bytes:
@@ -63,4 +74,4 @@ def _first_bytes(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.sha256(file.read(_SAMPLED_BYTES)).hexdigest()[:_DIGITS]
     except OSError:
-        return "missing"
+        return _MISSING

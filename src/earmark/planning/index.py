@@ -25,7 +25,7 @@ from earmark.sources.base import Source
 MissingAudio = Literal["error", "fail", "skip"]
 """What to do with utterances whose audio file is not there: refuse to begin, let each one fail, or leave them out."""
 
-MISSING_AUDIO_RULE = "its audio file is missing (--missing-audio skip)"
+MISSING_AUDIO_RULE = "audio file missing (--missing-audio skip)"
 _CHUNK = 65_536
 
 
@@ -44,11 +44,7 @@ def index_source(source: Source, *, missing_audio: MissingAudio = "error") -> pa
         raise UsageError(f"no utterances in {source.name}", hint="earmark needs at least one")
     if indexer.num_missing and missing_audio == "error":
         raise MissingAudioError(
-            source.name,
-            indexer.num_missing,
-            indexer.num_seen,
-            indexer.first_missing,
-            is_relative=indexer.first_is_relative,
+            source.name, indexer.num_missing, indexer.num_seen, indexer.first_missing, root=source.root
         )
     table = pa.Table.from_batches(chunks, schema.UTTERANCES)
     _check_ids(table, source.name)
@@ -64,7 +60,6 @@ class _Indexer:
         self.num_seen = 0
         self.num_missing = 0
         self.first_missing = ""
-        self.first_is_relative = False
         # Many utterances can be pieces of one file.
         self._exists = lru_cache(maxsize=_CHUNK)(os.path.isfile)  # see below
         self._header_duration_s = lru_cache(maxsize=_CHUNK)(_header_duration_s)
@@ -89,11 +84,12 @@ class _Indexer:
             path = os.path.join(self._root, audio.uri)  # noqa: PTH118  # a Path costs ten times as much, a million times
             is_there = self._exists(path)
             if not is_there:
-                self._note_missing(audio.uri, path)
+                self._note_missing(path)
             yield (
                 utterance.id,
                 audio.uri,
                 audio.start_s,
+                audio.duration_s,
                 self._duration_s(audio, path) if is_there else audio.duration_s or 0.0,
                 audio.channel,
                 utterance.reference,
@@ -111,10 +107,9 @@ class _Indexer:
             return length_s
         return max(0.0, (length_s or self._counted_duration_s(path)) - audio.start_s)
 
-    def _note_missing(self, uri: str, path: str) -> None:
+    def _note_missing(self, path: str) -> None:
         if not self.num_missing:
             self.first_missing = path
-            self.first_is_relative = not os.path.isabs(uri)  # noqa: PTH117  # see above
         self.num_missing += 1
 
 

@@ -26,15 +26,19 @@ _LEAST_SHARD_S = 30.0
 _MOST_SHARD_S = (10.0, 600.0)
 _SHARDS_AT_LEAST = 1000
 _SHARDS_PER_WORKER = 4
+_NOMINAL_S = 10.0  # what an utterance of unknown length counts for
 _LEAST_SHARDS_PER_WORKER = 32
 
 
 def segment_long(utterances: pa.Table, root: str, max_audio_s: float, max_decoded_s: float) -> pa.Table:
     """The pieces (schema.SEGMENTS) of the utterances longer than ``max_audio_s``; a table without rows if none is.
 
+    Those of unknown length are looked at as well.
+
     Decodes those utterances once, block by block. One that cannot be decoded stays whole: its worker will say why.
     """
-    rows = utterances.filter(pc.greater(utterances["duration_s"], max_audio_s))
+    is_long = pc.or_(pc.greater(utterances["duration_s"], max_audio_s), pc.equal(utterances["duration_s"], 0.0))
+    rows = utterances.filter(is_long)
     pieces: dict[str, list[Any]] = {name: [] for name in schema.SEGMENTS.names}
     for row in rows.to_pylist():
         try:
@@ -48,6 +52,8 @@ def segment_long(utterances: pa.Table, root: str, max_audio_s: float, max_decode
             )
         except AudioError:
             continue
+        if len(cuts) == 1:
+            continue
         for number, (start_s, duration_s) in enumerate(cuts):
             for name, value in zip(pieces, (row["index"], number, len(cuts), start_s, duration_s), strict=True):
                 pieces[name].append(value)
@@ -55,7 +61,7 @@ def segment_long(utterances: pa.Table, root: str, max_audio_s: float, max_decode
 
 
 def make_plan(utterances: pa.Table, segments: pa.Table, spec: RunSpec) -> pa.Table:
-    """The table of schema.PLAN: longest first, in batches, without the utterances that a rule skips."""
+    """The table of schema.PLAN: longest first, in batches."""
     units = _units(utterances, segments)
     duration_s = units["duration_s"].to_numpy()
     order = longest_first(duration_s)
@@ -81,7 +87,8 @@ def shards(
     plan = plan.filter(pa.array(~done[plan["batch"].to_numpy()]))
     if not len(plan):
         return
-    ends = np.cumsum(plan["duration_s"].to_numpy())
+    duration_s = plan["duration_s"].to_numpy()
+    ends = np.cumsum(np.where(duration_s > 0, duration_s, _NOMINAL_S))
     # The rows at which a batch ends; a shard may only end there.
     batch = plan["batch"].to_numpy()
     stops = np.append(np.flatnonzero(np.diff(batch)) + 1, len(batch))
@@ -102,9 +109,8 @@ def shards(
 
 
 def _units(utterances: pa.Table, segments: pa.Table) -> pa.Table:
-    kept = utterances.filter(pc.is_null(utterances["skip_reason"]))
-    is_cut = pc.is_in(kept["index"], value_set=pc.unique(segments["index"]))
-    whole = kept.filter(pc.invert(is_cut)).select(["index", "start_s", "duration_s"])
+    is_cut = pc.is_in(utterances["index"], value_set=pc.unique(segments["index"]))
+    whole = utterances.filter(pc.invert(is_cut)).select(["index", "start_s", "duration_s"])
     zeros = pa.array(np.zeros(len(whole), dtype=np.int32))
     whole = pa.table(
         {"index": whole["index"], "segment": zeros, "num_segments": pc.add(zeros, pa.scalar(1, pa.int32())),

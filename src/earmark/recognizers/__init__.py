@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import cast
 
-from earmark.errors import UnknownNameError
+from earmark.errors import UnknownNameError, UsageError
 from earmark.recognizers.base import Recognizer
 from earmark.registry import Registry
 from earmark.spec import OptionValue
@@ -31,12 +31,29 @@ RECOGNIZERS.add("hungry", "earmark.recognizers.doubles:Hungry", "toy: is out of 
 def load_recognizer(name: str, options: Mapping[str, OptionValue] | None = None) -> Recognizer:
     """The recognizer ``name``, not entered yet, with decoding options.
 
-    Raises UnknownNameError (with the near names) for a name or an option that does not exist, MissingExtraError.
+    Raises UnknownNameError (with the near names) for a name or an option that does not exist, UsageError for a value of
+    another kind, MissingExtraError.
     """
     kind = RECOGNIZERS.load(name)
-    options = dict(options or {})
-    known = list(inspect.signature(kind).parameters)
-    for option in options:
+    known = inspect.signature(kind).parameters
+    for option, value in (options or {}).items():
         if option not in known:
             raise UnknownNameError(f"{name} option", option, known)
-    return cast("Recognizer", kind(**options))
+        _check(name, option, value, known[option].default)
+    return cast("Recognizer", kind(**(options or {})))
+
+
+def _check(name: str, option: str, value: OptionValue, default: object) -> None:
+    """Raise UsageError unless ``value`` is of the kind of the option's default: any text would count as true."""
+    kinds: dict[type, tuple[str, tuple[type, ...]]] = {
+        bool: ("true or false", (bool,)),
+        int: ("a whole number", (int,)),
+        float: ("a number", (int, float)),
+    }
+    if type(default) not in kinds:
+        return
+    said, allowed = kinds[type(default)]
+    if not isinstance(value, allowed) or (isinstance(value, bool) and not isinstance(default, bool)):
+        raise UsageError(
+            f"{name} option {option} is {said}, not {value!r}", hint=f"--set {option}={str(default).lower()}"
+        )

@@ -48,6 +48,9 @@ class PocketSphinx:
     ) -> None:
         if grammar and lm:
             raise UsageError("grammar and lm are two ways to say what can be heard", hint="give one of them")
+        for option, value in (("maxhmmpf", maxhmmpf), ("topn", topn), ("ds", ds)):
+            if value < 1:
+                raise UsageError(f"pocketsphinx option {option} is at least 1, not {value}")
         self._files = {"grammar": grammar, "hmm": hmm, "lm": lm, "dictionary": dictionary}
         self._options: dict[str, OptionValue] = {
             "fwdflat": fwdflat,
@@ -82,7 +85,9 @@ class PocketSphinx:
             )
         except (RuntimeError, ValueError) as error:
             raise RecognizerError(
-                "PocketSphinx cannot load its model", cause=str(error), hint=", ".join(map(str, paths.values()))
+                "PocketSphinx cannot load its model",
+                cause=str(error),
+                hint="grammar, hmm, lm and dictionary name its files",
             ) from error
         return self
 

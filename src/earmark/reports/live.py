@@ -22,7 +22,7 @@ from earmark.scoring.counts import CorpusCounts
 from earmark.scoring.pairs import PairScores
 from earmark.store.folder import Folder
 from earmark.store.parts import read_part
-from earmark.store.reader import READ_COLUMNS
+from earmark.store.reader import READ_COLUMNS, winners_in_order
 from earmark.text.base import Normalizer
 
 
@@ -51,7 +51,7 @@ class LiveScores:
             rows = [index[starts[batch] : starts[batch + 1]] for batch in receipt.batches]
             about = np.unique(np.concatenate(rows)) if rows else index[:0]
             about = about[can_have_mistakes[about]]
-            if receipt.num_piece_rows or len(about) - self._export.covered.count(about) > receipt.num_failed:
+            if receipt.num_piece_rows or self._export.covered.count(about) < len(about):
                 self._score(self._rows(receipt), counts_as_new=False)
 
     def take(self, receipt: Receipt) -> None:
@@ -96,10 +96,11 @@ class LiveScores:
             positions = list(group)
             held = self._waiting.setdefault(index, [])
             held.append(pieces.take(positions))
-            together = pa.concat_tables(held)
-            if len(together["segment"].unique()) == together["num_segments"][0].as_py():
-                ready.append(_one_a_segment(together))
-                del self._waiting[index]
+            together = winners_in_order(held)
+            if len(together) == together["num_segments"][0].as_py():
+                ready.append(together)
+                if together["error"].null_count == len(together):  # else a retry may still mend it
+                    del self._waiting[index]
         whole = pa.concat_tables(ready)
         return whole.take(pc.sort_indices(whole, sort_keys=[("index", "ascending"), ("segment", "ascending")]))
 
@@ -109,12 +110,6 @@ class LiveScores:
         self.counts += PairScores(**column).total()
         self.num_done += len(scores)
         self.num_failed += pc.sum(pc.equal(scores["status"], FAILED)).as_py() or 0
-
-
-def _one_a_segment(rows: pa.Table) -> pa.Table:
-    rows = rows.take(pc.sort_indices(rows, sort_keys=[("segment", "ascending")]))
-    segment = rows["segment"].to_numpy()
-    return rows.filter(pa.array(np.append(True, segment[1:] != segment[:-1])))
 
 
 def _mistake(row: dict[str, Any], rank: int) -> Mistake:

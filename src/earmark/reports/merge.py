@@ -6,15 +6,21 @@ with an index column, without ranks) merge as well. Knows nothing of the run tha
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from earmark.errors import StoreError, UsageError
+from earmark.reports.mistakes import COVERED_KEY, NORMALIZER_KEY, from_steps, steps_of
 from earmark.schema import MISTAKES
 from earmark.store.folder import Folder, open_folder
 
@@ -29,6 +35,7 @@ MERGED = pa.schema(
 )
 """The merged file's columns: those of the mistakes files, and where each row came from."""
 
+_OUR_INPUT = re.compile(r"mistakes_batch_\d+_\d+_\d+_(\w+?)(?:_rank\d+)?\.parquet")
 _INPUT = re.compile(r"mistakes_batch_.*\.parquet", re.DOTALL)
 _NAMES, _TYPES = MERGED.names, MERGED.types
 _NEEDED = frozenset(MISTAKES.names) - {"gpu_rank"}
@@ -53,6 +60,8 @@ class _Inputs:
     names: Sequence[str]
     merged: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    covered: dict[str, list[NDArray[np.int64]]] = field(default_factory=dict)  # of each run, by its eight digits
+    normalizer: dict[str, str] = field(default_factory=dict)
 
     def tables(self) -> Iterator[pa.Table]:
         for name in self.names:
@@ -61,7 +70,27 @@ class _Inputs:
                 self.damaged.append(name)
             else:
                 self.merged.append(name)
-                yield table
+                self._cover(name, table.schema.metadata or {})
+                yield table.replace_schema_metadata(None)
+
+    def _cover(self, name: str, metadata: dict[bytes, bytes]) -> None:
+        """Add what a file covers to what is covered of its run."""
+        match = _OUR_INPUT.fullmatch(name)
+        if match and COVERED_KEY in metadata:
+            self.cover(match[1], metadata[COVERED_KEY], metadata.get(NORMALIZER_KEY, b""))
+
+    def cover(self, run8: str, steps: bytes, normalizer: bytes) -> None:
+        """Add indices, as the export writes them, to what is covered of a run."""
+        self.covered.setdefault(run8, []).append(np.array(from_steps(steps), dtype=np.int64))
+        self.normalizer[run8] = normalizer.decode()
+
+    def coverage(self) -> dict[str, str]:
+        """What the merged file covers, for its metadata."""
+        facts = {}
+        for run8, indices in self.covered.items():
+            facts[f"{COVERED_KEY.decode()}.{run8}"] = steps_of(np.unique(np.concatenate(indices)))
+            facts[f"{NORMALIZER_KEY.decode()}.{run8}"] = self.normalizer[run8]
+        return facts
 
 
 def merge_mistakes(inputs: Folder, output: str, *, cleanup: bool = False, run8: str | None = None) -> MergeReport:
@@ -70,7 +99,8 @@ def merge_mistakes(inputs: Folder, output: str, *, cleanup: bool = False, run8: 
     ``output`` is a local path or an ``s3://`` or ``gs://`` URL. Rows stand in the order of the file names, and within a
     file as they were, with the columns ``MERGED``; where a file has no gpu_rank, it is the rank that its name ends
     with, or 0. Files without these columns, and damaged ones, are skipped and named in the report. The output replaces
-    an older one in one step; ``cleanup`` then removes exactly the files that were merged.
+    an older one in one step, and keeps its rows from files that are gone (a cleanup removed them); ``cleanup`` then
+    removes exactly the files that were merged.
 
     Raises UsageError if there is no file to merge or the output is named like an input, and StoreError if a file cannot
     be read from where it lies or the output cannot be written: then an older output and every input still stand.
@@ -85,8 +115,8 @@ def merge_into(
     """Do what ``merge_mistakes`` does, with the output named ``output`` in the folder ``target``."""
     _refuse_name_of_input(output)
     read = _Inputs(inputs, _input_names(inputs, run8))
-    with target.replacing(output) as stream:
-        num_rows = _write_merged(read, stream)
+    with _earlier(target, output, read) as kept, target.replacing(output) as stream:
+        num_rows = _write_merged(read, kept, stream)
     removed = read.merged if cleanup else []
     for name in removed:
         inputs.remove(name)
@@ -116,14 +146,42 @@ def _input_names(inputs: Folder, run8: str | None) -> list[str]:
     return names
 
 
-def _write_merged(read: _Inputs, stream: BinaryIO) -> int:
+@contextlib.contextmanager
+def _earlier(target: Folder, output: str, read: _Inputs) -> Iterator[Iterator[pa.Table]]:
+    """The rows of an older output whose files are not among the inputs any more, and what it covers."""
+    try:
+        file = target.open(output)
+    except FileNotFoundError:
+        yield iter(())
+        return
+    with file:
+        try:
+            older = pq.ParquetFile(file)
+        except (pa.ArrowException, OSError):  # damaged, or no table: it is replaced
+            yield iter(())
+            return
+        if older.schema_arrow.names != _NAMES:
+            yield iter(())
+            return
+        metadata = older.metadata.metadata or {}
+        for key, steps in metadata.items():
+            if key.startswith(COVERED_KEY + b"."):
+                run8 = key.removeprefix(COVERED_KEY + b".")
+                read.cover(run8.decode(), steps, metadata.get(NORMALIZER_KEY + b"." + run8, b""))
+        inputs = pa.array(read.names, pa.string())
+        groups = (pa.Table.from_batches([batch]) for batch in older.iter_batches(ROWS_PER_GROUP))
+        yield (rows.filter(pc.invert(pc.is_in(rows["source_file"], value_set=inputs))).cast(MERGED) for rows in groups)
+
+
+def _write_merged(read: _Inputs, kept: Iterator[pa.Table], stream: BinaryIO) -> int:
     num_rows = 0
     with pq.ParquetWriter(
         stream, MERGED, compression="zstd", use_dictionary=["source_file"], write_page_checksum=True
     ) as writer:
-        for group in _groups(read.tables()):
+        for group in _groups(chain(kept, read.tables())):
             writer.write_table(group, row_group_size=ROWS_PER_GROUP)
             num_rows += group.num_rows
+        writer.add_key_value_metadata(read.coverage())
     if not read.merged:  # leaving the caller's block with an error keeps an older output
         raise UsageError(
             f"none of the {len(read.damaged):,} mistakes files in {read.folder.url} can be read",
@@ -161,7 +219,10 @@ def _read_rows(folder: Folder, name: str) -> pa.Table | None:
             if not columns >= _NEEDED or "source_file" in columns:
                 return None
             rows = file.read(columns=[column for column in MISTAKES.names if column in columns], use_threads=False)
-        return _with_origin(rows, name)
+            metadata = {
+                key: value for key, value in (file.metadata.metadata or {}).items() if key.startswith(b"earmark.")
+            }
+        return _with_origin(rows, name).replace_schema_metadata(metadata)
     except (pa.ArrowException, OSError):  # pyarrow says OSError for damaged pages; the reading from disk is done
         return None
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 UTTERANCES_PER_FILE = 250
 COVERED_KEY = b"earmark.covered"
 """In a file's Parquet metadata: the indices that it covers, ascending, each as its distance from the one before."""
+NORMALIZER_KEY = b"earmark.normalizer"
+"""Likewise: the hash of the normalizer whose texts it holds. In a merged file both keys end with ``.<run8>``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,13 @@ class MistakesExport:
         *,
         run8: str,
         num_ranks: int,
+        normalizer: str = "",
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         self._folder = folder
         self._run8 = run8
         self._has_rank_in_names = num_ranks > 1
+        self._normalizer = normalizer
         self._now = now
         self._covered = Coverage()
         self._waiting: dict[int, _Waiting] = {}
@@ -148,7 +152,7 @@ class MistakesExport:
         covered = waiting.indices[:UTTERANCES_PER_FILE]
         rows = [waiting.mistakes[index] for index in covered if index in waiting.mistakes]
         waiting.name = waiting.name or self._next_name(key)
-        self._folder.write(waiting.name, _encoded(rows, covered))
+        self._folder.write(waiting.name, _encoded(rows, covered, self._normalizer))
         waiting.name = None
         del waiting.indices[: len(covered)]
         for row in rows:
@@ -169,11 +173,23 @@ class MistakesExport:
                 key = self._key(int(match[2] or 0))
                 # A damaged file keeps its number: the new one must not be taken for it.
                 self._next_number[key] = max(self._next_number.get(key, 0), int(match[1]) + 1)
-                for index in _covered_by(self._folder.read(name)):
-                    self._covered.add(index)
+                self._take_in(name, covered_by(self._folder.read(name)))
+        if self._folder.has(layout.MERGED):
+            self._take_in(layout.MERGED, covered_by(self._folder.read(layout.MERGED), run8=self._run8))
+
+    def _take_in(self, name: str, found: tuple[list[int], str] | None) -> None:
+        """Count what a file covers. One made with another normalizer goes: its rows are exported anew."""
+        if found is None:
+            return
+        indices, normalizer = found
+        if normalizer != self._normalizer:
+            self._folder.remove(name)
+            return
+        for index in indices:
+            self._covered.add(index)
 
 
-def _encoded(rows: Sequence[Mistake], covered: Iterable[int]) -> bytes:
+def _encoded(rows: Sequence[Mistake], covered: Iterable[int], normalizer: str) -> bytes:
     columns = {name: [getattr(row, name) for row in rows] for name in MISTAKES.names}
     sink = pa.BufferOutputStream()
     # A dictionary or statistics cost more than they save in so small a file.
@@ -181,26 +197,34 @@ def _encoded(rows: Sequence[Mistake], covered: Iterable[int]) -> bytes:
         sink, MISTAKES, compression="zstd", use_dictionary=False, write_statistics=False, write_page_checksum=True
     ) as writer:
         writer.write_table(pa.table(columns, schema=MISTAKES))
-        writer.add_key_value_metadata({COVERED_KEY.decode(): _steps(covered)})
+        writer.add_key_value_metadata({COVERED_KEY.decode(): steps_of(covered), NORMALIZER_KEY.decode(): normalizer})
     return bytes(sink.getvalue())
 
 
-def _covered_by(data: bytes) -> list[int]:
-    """Read which utterances a file covers: none if it is damaged anywhere, or was not written by an export."""
+def covered_by(data: bytes, *, run8: str | None = None) -> tuple[list[int], str] | None:
+    """Which utterances a file covers, and its normalizer; of a merged one, those of ``run8``.
+
+    None if it is damaged anywhere, or was not written by an export.
+    """
+    end = f".{run8}".encode() if run8 is not None else b""
     try:
         with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
             file.read(use_threads=False)
-            steps = (file.metadata.metadata or {}).get(COVERED_KEY, b"")
+            metadata = file.metadata.metadata or {}
     except (pa.ArrowException, OSError):  # pyarrow says OSError for damaged pages; the reading from disk is done
-        return []
-    return _from_steps(steps)
+        return None
+    if COVERED_KEY + end not in metadata:
+        return None
+    return from_steps(metadata[COVERED_KEY + end]), metadata.get(NORMALIZER_KEY + end, b"").decode()
 
 
-def _steps(indices: Iterable[int]) -> str:
+def steps_of(indices: Iterable[int]) -> str:
+    """Write indices as ``COVERED_KEY`` holds them."""
     ascending: NDArray[np.int64] = np.sort(np.fromiter(indices, dtype=np.int64))
     return " ".join(map(str, np.diff(ascending, prepend=0).tolist()))
 
 
-def _from_steps(steps: bytes) -> list[int]:
+def from_steps(steps: bytes) -> list[int]:
+    """Read what ``steps_of`` wrote."""
     indices: list[int] = np.cumsum(np.array(steps.split(), dtype=np.int64)).tolist()
     return indices

@@ -21,8 +21,8 @@ from earmark.scoring.alignment import align
 from earmark.scoring.pairs import PairScores, score_pairs
 from earmark.text.base import Normalizer
 
-NO_REFERENCE_RULE = "it has no reference"
-NOT_DONE_RULE = "it is not transcribed yet"
+NO_REFERENCE_RULE = "no reference"
+NOT_DONE_RULE = "not transcribed yet"
 
 _COPIED = ("index", "id", "reference", "duration_s", "speaker", "language", "extra")
 _COUNTED = (
@@ -100,12 +100,10 @@ def _status(
     outcome: Outcome | None, reference: str | None, skip_reason: str | None
 ) -> tuple[str, str | None, str | None]:
     """Status, reason and hypothesis."""
-    if skip_reason is not None:
-        return SKIPPED, skip_reason, None
     if outcome is None:
         return SKIPPED, NOT_DONE_RULE, None
     if outcome.failure is not None:
-        return FAILED, outcome.failure, None
+        return (FAILED, outcome.failure, None) if skip_reason is None else (SKIPPED, skip_reason, None)
     if reference is None:
         return SKIPPED, NO_REFERENCE_RULE, outcome.hypothesis
     return SCORED, None, outcome.hypothesis

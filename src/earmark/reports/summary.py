@@ -163,6 +163,8 @@ class _Totals:
     status: dict[str, int] = field(default_factory=lambda: {SCORED: 0, FAILED: 0, SKIPPED: 0})
     skipped: dict[str, int] = field(default_factory=dict)
     failed_words: int = 0
+    audio_s: float = 0.0
+    num_splits: int = 0
     errors: list[Any] = field(default_factory=list)
     words: list[Any] = field(default_factory=list)
     speakers: list[Any] = field(default_factory=list)
@@ -178,8 +180,10 @@ def summarize(store: RunStore, spec: RunSpec, normalizer: Normalizer) -> RunSumm
     totals = _Totals()
     listing = bytearray()
     with store.table_writer(layout.SCORES, schema.SCORES) as writer:
-        for scores in _windows(store, done, spec.data.num_utterances, normalizer):
+        for scores, rows in _windows(store, done, spec.data.num_utterances, normalizer):
             writer.write_table(scores)
+            totals.audio_s += pc.sum(rows["audio_s"]).as_py() or 0.0
+            totals.num_splits += pc.sum(rows["is_split"]).as_py() or 0
             _add(totals, scores)
             listing += _error_lines(scores)
     store.folder.write(layout.ERRORS, bytes(listing))
@@ -188,11 +192,19 @@ def summarize(store: RunStore, spec: RunSpec, normalizer: Normalizer) -> RunSumm
     return summary
 
 
-def _windows(store: RunStore, done: Progress, num_utterances: int, normalizer: Normalizer) -> Iterator[pa.Table]:
+def scored_windows(store: RunStore, done: Progress, num_utterances: int, normalizer: Normalizer) -> Iterator[pa.Table]:
+    """Yield the tables of schema.SCORES of a run, in order, a window of utterances each. Raises StoreError."""
+    return (scores for scores, _ in _windows(store, done, num_utterances, normalizer))
+
+
+def _windows(
+    store: RunStore, done: Progress, num_utterances: int, normalizer: Normalizer
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Each window's scores, and the rows of parts that they come from."""
     utterances = store.batches(layout.UTTERANCES, _WINDOW)
     rows = windows(store.folder, done.part_names, num_utterances, _WINDOW)
     for window, found in zip(utterances, rows, strict=True):
-        yield score_utterances(window, dict(outcomes(found)), normalizer)
+        yield score_utterances(window, dict(outcomes(found)), normalizer), found
 
 
 def _add(totals: _Totals, scores: pa.Table) -> None:
@@ -241,12 +253,12 @@ def _summary(store: RunStore, spec: RunSpec, normalizer: Normalizer, done: Progr
         num_skipped=totals.status[SKIPPED],
         skipped=totals.skipped,
         num_empty_references=totals.counts.num_empty_references,
-        num_split_rows=sum(receipt.num_splits for receipt in done.receipts),
+        num_split_rows=totals.num_splits,
         num_damaged_parts=len(done.damaged),
         counts=totals.counts,
         wer_interval=_interval(totals),
         wer_failed_as_deletions=(words.errors + totals.failed_words) / all_words if all_words else None,
-        audio_s=sum(receipt.audio_s for receipt in done.receipts),
+        audio_s=totals.audio_s,
         speed=_speed(done.receipts, attempts(store)),
         normalizer=NormalizerIdentity.of(normalizer),
         scorer=SCORER,

@@ -51,6 +51,8 @@ def open_source(
 
 def _resolve(data: str) -> tuple[str, str]:
     """Name the source, and its path. An existing path is one even where it looks like a prefix."""
+    if not data.strip() or data.endswith(":"):
+        raise UsageError(f"--data {data!r} names no data", hint="a manifest, a folder of audio, or librispeech:FOLDER")
     path = Path(data)
     if not path.exists() and (match := _PREFIX.fullmatch(data)):
         return match[1], match[2]

@@ -137,10 +137,15 @@ def _own_id(row: Mapping[str, Any], column: str) -> str:
 
 
 def as_text(row: Mapping[str, Any], column: str | None) -> str | None:
-    """Read the text in a column; a number becomes the text that Python prints. Raises ValueError for anything else."""
+    """Read the text in a column; a number becomes the text that Python prints, and NaN (pandas' null) is none.
+
+    Raises ValueError for anything else.
+    """
     value = row.get(column) if column is not None else None
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, float) and math.isnan(value):
+        return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     raise ValueError(f"{column!r} holds {_kind(value)}, where text is expected")

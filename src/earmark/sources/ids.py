@@ -1,4 +1,4 @@
-"""Ids for rows that have none: made from where the audio is, each once."""
+"""Ids for rows that have none: made from where the audio is."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ class DerivedIds:
     """Gives ids in the order of the rows; the same rows get the same ids.
 
     An id is the audio's path as written, without its suffix; then ``[channel]`` where the row names one; then
-    ``@start+duration`` in seconds where it is a piece. A second row that comes to the same keeps its suffix, and a
-    third has its number. 8 bytes of hash are remembered for each.
+    ``@start+duration`` in seconds where it is a piece. Where another row came to the same, as ``a.wav`` and ``a.flac``
+    do, it keeps its suffix; two rows of one piece of one file stay duplicates, and are refused as such later. 8 bytes
+    of hash are remembered for each.
     """
 
     def __init__(self) -> None:
@@ -24,13 +25,9 @@ class DerivedIds:
         """Make the next row's id. ``channel`` is None where the row itself does not name one."""
         rest = "" if channel is None else f"[{channel}]"
         if audio.start_s is not None:
-            rest += f"@{audio.start_s:g}" + ("" if audio.duration_s is None else f"+{audio.duration_s:g}")
+            rest += f"@{audio.start_s:.12g}" + ("" if audio.duration_s is None else f"+{audio.duration_s:.12g}")
         name = _without_suffix(audio.uri) + rest
-        attempt = 1
-        while not self._is_new(name):
-            name = audio.uri + rest + (f"#{attempt}" if attempt > 1 else "")
-            attempt += 1
-        return name
+        return name if self._is_new(name) else audio.uri + rest
 
     def _is_new(self, name: str) -> bool:
         digest = int.from_bytes(blake2b(name.encode(), digest_size=8).digest())

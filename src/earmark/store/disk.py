@@ -14,8 +14,10 @@ class Disk:
     """The real disk."""
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder and its parents; no error if it is there."""
-        path.mkdir(parents=True, exist_ok=True)
+        """Make a folder and its parents, for good; no error if it is there."""
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            self.sync_folder(path.parent)
 
     def open_new(self, path: Path) -> BinaryIO:
         """Open a file that must not exist yet, for writing."""

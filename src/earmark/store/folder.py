@@ -110,7 +110,8 @@ class LocalFolder:
         return sorted(path.relative_to(self.path).as_posix() for path in found)
 
     def has(self, name: str) -> bool:
-        return (self.path / name).is_file()
+        with _reading(self.url, name):
+            return (self.path / name).is_file()
 
     def open(self, name: str) -> Any:  # noqa: ANN401  # see Folder
         with _reading(self.url, name):
@@ -285,5 +286,5 @@ def _hint(error: OSError) -> str | None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free some space and type the same command: what is committed stays"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "--out FOLDER names a folder that you may write"
+        return "give a folder that you may write"
     return None

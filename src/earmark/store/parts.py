@@ -52,16 +52,17 @@ class DamagedPart:
     problem: str
 
 
-def part_name(spec_fingerprint: str, shard: Shard, *, salt: str = "") -> str:
+def part_name(spec_fingerprint: str, shard: Shard, *, retry: str = "", is_given_up: bool = False) -> str:
     """Where the shard's part lies: a function of the spec and the work, so that doing it again overwrites itself.
 
-    A ``salt`` keeps a second attempt at failed work beside the first.
+    A ``retry`` (a time, so that later ones sort later) stands beside the first attempt, and by its name after it; rows
+    that were given up stand beside what a worker may have committed before it died. A success beats both.
     """
     content = [
         [batch.id, [[s.index, s.segment] for s in batch.segments] if batch.is_split else []] for batch in shard.batches
     ]
-    digest = hashlib.blake2b(json.dumps([spec_fingerprint, content, salt]).encode(), digest_size=12)
-    return f"{PARTS}/{digest.hexdigest()}.parquet"
+    digest = hashlib.blake2b(json.dumps([spec_fingerprint, content, is_given_up]).encode(), digest_size=12).hexdigest()
+    return f"{PARTS}/retry-{retry}-{digest}.parquet" if retry else f"{PARTS}/{digest}.parquet"
 
 
 def write_part(folder: Folder, rows: Sequence[PartRow], receipt: Receipt) -> None:

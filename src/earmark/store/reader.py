@@ -102,15 +102,23 @@ def windows(folder: Folder, parts: Sequence[str], num_utterances: int, size: int
 def _numbered(folder: Folder, parts: Iterable[str]) -> Iterator[pa.Table]:
     """The rows of each part in the order of names, with whether they failed and the part's place in that order."""
     for number, name in enumerate(sorted(parts)):
-        rows = read_part(folder, name, READ_COLUMNS).replace_schema_metadata(None)
-        rows = rows.append_column("failed", pc.is_valid(rows["error"]))
-        yield rows.append_column("part", pa.array(np.full(len(rows), number, dtype=np.int32)))
+        yield _with_place(read_part(folder, name, READ_COLUMNS), number)
 
 
 def _winners(rows: pa.Table) -> pa.Table:
     order = [("index", "ascending"), ("segment", "ascending"), ("failed", "ascending"), ("part", "ascending")]
     rows = rows.take(pc.sort_indices(rows, sort_keys=order))
     return rows.filter(pa.array(_is_first(rows))).select(list(READ_COLUMNS))
+
+
+def winners_in_order(tables: Sequence[pa.Table]) -> pa.Table:
+    """The winning row of each segment of tables of READ_COLUMNS, an earlier table counting as a lesser part name."""
+    return _winners(pa.concat_tables([_with_place(rows, number) for number, rows in enumerate(tables)]))
+
+
+def _with_place(rows: pa.Table, number: int) -> pa.Table:
+    rows = rows.replace_schema_metadata(None).append_column("failed", pc.is_valid(rows["error"]))
+    return rows.append_column("part", pa.array(np.full(len(rows), number, dtype=np.int32)))
 
 
 def _is_first(rows: pa.Table) -> NDArray[np.bool_]:

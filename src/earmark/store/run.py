@@ -97,13 +97,41 @@ class RunStore:
             writer.write_table(table)
 
     def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """A whole table. Raises FileNotFoundError."""
-        with self.folder.open(name) as file:
+        """A whole table. Raises StoreError where it is missing or damaged."""
+        with self._table(name) as file:
             return pq.read_table(file, columns=columns)
+
+    def table(self, name: str) -> pa.Table | None:
+        """A whole table, or None where it is missing or damaged, and so to be made again."""
+        try:
+            return self.read_table(name)
+        except StoreError:
+            return None
+
+    def metadata(self, name: str) -> dict[bytes, bytes] | None:
+        """What is written beside a table's columns, or None where it is missing or damaged."""
+        try:
+            with self._table(name) as file:
+                return dict(pq.read_schema(file).metadata or {})
+        except StoreError:
+            return None
+
+    @contextlib.contextmanager
+    def _table(self, name: str) -> Iterator[Any]:
+        hint = "type the command that made the run: it makes the table again"
+        try:
+            file = self.folder.open(name)
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.url} has no {name}", hint=hint) from error
+        try:
+            with file:
+                yield file
+        except pa.ArrowException as error:
+            raise StoreError(f"{name} in {self.url} is damaged", cause=str(error).splitlines()[0], hint=hint) from error
 
     def batches(self, name: str, num_rows: int) -> Iterator[pa.Table]:
         """Yield a table in pieces of ``num_rows`` rows, the last one fewer. Raises FileNotFoundError."""
-        with self.folder.open(name) as file, pq.ParquetFile(file) as table:
+        with self._table(name) as file, pq.ParquetFile(file) as table:
             for batch in table.iter_batches(num_rows):
                 yield pa.Table.from_batches([batch])
 

@@ -11,20 +11,23 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Literal
 
-_MARKS_SYMBOLS_PUNCTUATION = "MSP"
+MARKS_SYMBOLS_PUNCTUATION = "MSP"
+SYMBOLS_PUNCTUATION = "SP"
 
 # One opener of either kind ends at the next closer of either kind.
 _BRACKETED = re.compile(r"[<\[][^>\]]*[>\]]")
 _IN_PARENTHESES = re.compile(r"\([^)]+\)")
 
 
+def drop_annotations(text: str) -> str:
+    """Delete ``[...]`` and ``<...>``, which may close each other."""
+    return _BRACKETED.sub("", text) if "[" in text or "<" in text else text
+
+
 def drop_bracketed(text: str) -> str:
-    """Delete ``[...]`` and ``<...>`` (which may close each other), then ``(...)`` unless it is empty."""
-    if "[" in text or "<" in text:
-        text = _BRACKETED.sub("", text)
-    if "(" in text:
-        text = _IN_PARENTHESES.sub("", text)
-    return text
+    """Delete annotations, then ``(...)`` unless it is empty."""
+    text = drop_annotations(text)
+    return _IN_PARENTHESES.sub("", text) if "(" in text else text
 
 
 def collapse_whitespace(text: str) -> str:
@@ -40,8 +43,9 @@ def collapse_whitespace(text: str) -> str:
 class _CharacterTable(dict[int, str]):
     """What each code point becomes, worked out when it is first met."""
 
-    def __init__(self, exceptions: Mapping[str, str], *, drop_nonspacing: bool) -> None:
+    def __init__(self, exceptions: Mapping[str, str], *, spaced: str, drop_nonspacing: bool) -> None:
         super().__init__((ord(character), replacement) for character, replacement in exceptions.items())
+        self._spaced = spaced
         self._drop_nonspacing = drop_nonspacing
 
     def __missing__(self, code: int) -> str:
@@ -49,7 +53,7 @@ class _CharacterTable(dict[int, str]):
         category = unicodedata.category(character)
         if self._drop_nonspacing and category == "Mn":
             replacement = ""
-        elif category[0] in _MARKS_SYMBOLS_PUNCTUATION:
+        elif category[0] in self._spaced:
             replacement = " "
         else:
             replacement = character
@@ -58,15 +62,22 @@ class _CharacterTable(dict[int, str]):
 
 
 class SymbolRule:
-    """Puts a space for every mark, symbol and punctuation character, after a Unicode normal ``form``.
+    """Puts a space for every character of the major categories ``spaced``, after a Unicode normal ``form``.
 
-    ``exceptions`` says what some characters become instead; ``drop_nonspacing`` deletes nonspacing marks (category Mn),
-    which after NFKD are the diacritics.
+    Those are marks, symbols and punctuation by default. ``exceptions`` says what some characters become instead;
+    ``drop_nonspacing`` deletes nonspacing marks (category Mn), which after NFKD are the diacritics.
     """
 
-    def __init__(self, form: Literal["NFKC", "NFKD"], exceptions: Mapping[str, str], *, drop_nonspacing: bool) -> None:
+    def __init__(
+        self,
+        form: Literal["NFC", "NFKC", "NFKD"],
+        exceptions: Mapping[str, str],
+        *,
+        spaced: str = MARKS_SYMBOLS_PUNCTUATION,
+        drop_nonspacing: bool = False,
+    ) -> None:
         self._form = form
-        self._table = _CharacterTable(exceptions, drop_nonspacing=drop_nonspacing)
+        self._table = _CharacterTable(exceptions, spaced=spaced, drop_nonspacing=drop_nonspacing)
         # Text in ASCII is its own normal form, and a table of bytes is some ten times faster than one of code points.
         ascii_replacements = "".join(self._table[code] for code in range(128))
         self._ascii_table = ascii_replacements.encode("ascii").ljust(256)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from earmark.engines import ENGINES
-from earmark.errors import InterruptedRunError
+from earmark.errors import InterruptedRunError, UsageError
 from earmark.planning.index import MissingAudio
 from earmark.planning.plan import shards
 from earmark.recognizers import Recognizer, load_recognizer
@@ -45,9 +46,9 @@ _log = logging.getLogger("earmark")
 
 def evaluate(
     model: str | Recognizer,
-    data: str | Source,
+    data: str | os.PathLike[str] | Source,
     *,
-    out: str | None = None,
+    out: str | os.PathLike[str] | None = None,
     normalizer: str = "basic",
     options: Mapping[str, OptionValue] | None = None,
     engine: EngineName = "auto",
@@ -56,7 +57,7 @@ def evaluate(
     text_column: str | None = None,
     channel: int | None = None,
     language: str | None = None,
-    limit: str | None = None,
+    limit: str | int | None = None,
     seed: int | None = None,
     missing_audio: MissingAudio = "error",
     max_batch_s: float = DEFAULT_MAX_BATCH_S,
@@ -66,6 +67,7 @@ def evaluate(
     auto_merge: bool = False,
     cleanup: bool = False,
     observer: Observer = nobody,
+    began: float | None = None,
 ) -> RunSummary:
     """Transcribe ``data`` with ``model``, score it, and keep everything in the folder ``out``.
 
@@ -73,31 +75,41 @@ def evaluate(
     recognizer's name or an object with earmark's Recognizer contract; ``data`` is what ``earmark.open_source`` takes,
     or a Source. ``workers`` is the number of processes (with more than one, call this under
     ``if __name__ == "__main__":``, since they are spawned). ``out`` defaults to a folder under ``runs/`` that is named
-    after the model, the data and what can change the answer.
+    after the model, the data and what can change the answer. ``began`` is the ``time.monotonic()`` that the wall time
+    counts from (now).
 
     Returns the summary, which is also in ``out``. Failed utterances do not raise: see ``RunSummary.num_failed``.
 
     Raises UsageError (and its kinds) before anything is begun, RunLockedError if the folder is in use, StoreError when
     results cannot be written, EngineError, InterruptedRunError after Ctrl-C or SIGTERM.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
+    out = os.fspath(out) if out is not None else None
+    for_sources = (audio_root, text_column, channel, language, limit, seed)
+    _check_arguments(model, data, options, for_sources, cleanup=cleanup, auto_merge=auto_merge)
+    if seed is not None and limit is None:
+        raise UsageError("--seed chooses a random sample, and nothing says of what size", hint="--limit 5% --seed 0")
+    if channel is not None and channel < 0:
+        raise UsageError(f"--channel {channel} is no channel", hint="--channel 0 is the first one")
     recognizer = load_recognizer(model, options) if isinstance(model, str) else model
-    if isinstance(data, str):
+    if isinstance(data, str | os.PathLike):
         data = open_source(
-            data,
+            os.fspath(data),
             audio_root=audio_root,
             text_column=text_column,
             channel=channel,
             language=language,
-            limit=limit,
+            limit=str(limit) if limit is not None else None,
             seed=seed,
         )
     rules = load_normalizer(normalizer)
+    batching = BatchingSpec(max_batch_s=max_batch_s, max_batch_size=batch_size)
     workforce = _Workforce.of(engine, workers)
     stop = StopRequest(lambda: observer(StopAsked()))
     # Before the lock, so that data which cannot be used leave no folder behind.
-    utterances = indexed(RunStore.at(out) if out else None, data, missing_audio=missing_audio)
-    store = RunStore.at(out or default_out(recognizer, data, utterances))
+    kept = RunStore.at(out) if out and not fresh else None
+    utterances = indexed(kept, data, missing_audio=missing_audio)
+    store = RunStore.at(out or default_out(recognizer, data, utterances, batching))
     with ExitStack() as stack:
         stack.enter_context(store.locked())
         stack.enter_context(_logged(store))
@@ -105,7 +117,6 @@ def evaluate(
         if fresh:
             store.clear()
         store.sweep()
-        batching = BatchingSpec(max_batch_s=max_batch_s, max_batch_size=batch_size)
         run = prepare(store, recognizer, data, utterances, batching)
         attempt = _Attempt(run, workforce, rules, began=began, retry_failed=retry_failed, observer=observer)
         attempt.transcribe(recognizer, stop)
@@ -114,6 +125,27 @@ def evaluate(
         if auto_merge and store.folder.names(layout.MISTAKES):
             merge_run(store.folder, cleanup=cleanup)
     return summary
+
+
+def _check_arguments(
+    model: object,
+    data: object,
+    options: Mapping[str, OptionValue] | None,
+    for_sources: Sequence[object],
+    *,
+    cleanup: bool,
+    auto_merge: bool,
+) -> None:
+    if not isinstance(model, str) and (isinstance(model, type) or not hasattr(model, "spec")):
+        raise UsageError(f"model is a recognizer's name or a recognizer, not {model!r}", hint="earmark ls models")
+    if not isinstance(data, str | os.PathLike) and not hasattr(data, "utterances"):
+        raise UsageError(f"data are a path, a name or a Source, not {type(data).__name__}")
+    if not isinstance(model, str) and options:
+        raise UsageError("options are for a recognizer's name; this one is made already", hint="give it its options")
+    if hasattr(data, "utterances") and any(value is not None for value in for_sources):
+        raise UsageError("limit, seed, channel and the like choose from a path; a Source is chosen from already")
+    if cleanup and not auto_merge:
+        raise UsageError("--cleanup removes what was merged, and nothing is merged", hint="--auto-merge --cleanup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +208,15 @@ class _Attempt:
         self._began = began
         self._started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         self._observer = observer
-        self._salt = run.attempt if retry_failed else ""
+        self._retry = self._started if retry_failed else ""
         self._before = run.store.progress(run.spec)
         self._done = done_batches(run.store.folder, run.plan, self._before, retry_failed=retry_failed)
-        export = MistakesExport(run.store.folder, run8=run.spec.fingerprint()[:8], num_ranks=workforce.num_workers)
+        export = MistakesExport(
+            run.store.folder,
+            run8=run.spec.fingerprint()[:8],
+            num_ranks=workforce.num_workers,
+            normalizer=normalizer.content_hash,
+        )
         self._live = LiveScores(run.store.folder, run.utterances, normalizer, export)
         is_done = self._done[run.plan["batch"].to_numpy()]
         self._num_done = int(np.count_nonzero(is_done))
@@ -190,11 +227,9 @@ class _Attempt:
     def transcribe(self, recognizer: Recognizer, stop: StopRequest) -> None:
         """Do what is left of the plan. Raises InterruptedRunError, with all that was done committed."""
         run = self._run
-        # After a merge with cleanup the mistakes files are gone, and a finished run does not make them again.
-        if not self._done.all() or not run.store.folder.has(layout.MERGED):
-            self._live.catch_up(self._before.receipts, run.plan)
+        self._live.catch_up(self._before.receipts, run.plan)
         self._tell_began()
-        work = Transcription(recognizer, run.spec, run.store.folder, run.attempt, salt=self._salt)
+        work = Transcription(recognizer, run.spec, run.store.folder, run.attempt, retry=self._retry)
         queue = shards(run.utterances, run.plan, run.audio_root, self._done, num_workers=self._workforce.num_workers)
         outcome = "failed"
         try:
@@ -234,6 +269,8 @@ class _Attempt:
                 num_segments_done=self._num_done,
                 engine=self._workforce.name,
                 num_workers=self._workforce.num_workers,
+                num_references=len(run.utterances) - run.utterances["reference"].null_count,
+                num_changed_audio=run.num_changed_audio,
                 damaged_parts=tuple(part.name for part in before.damaged),
             )
         )

@@ -20,6 +20,8 @@ class RunBegan:
     num_segments_done: int
     engine: str
     num_workers: int
+    num_references: int
+    num_changed_audio: int
     damaged_parts: tuple[str, ...]
 
 

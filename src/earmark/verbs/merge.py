@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import os
+
 from earmark.errors import UsageError
 from earmark.reports.merge import MergeReport, merge_into, merge_mistakes
 from earmark.store import layout
 from earmark.store.folder import Folder, open_folder
+from earmark.store.lock import locked
 
 
 def merge(
-    run: str | None = None, *, input_dir: str | None = None, output: str | None = None, cleanup: bool = False
+    run: str | os.PathLike[str] | None = None,
+    *,
+    input_dir: str | None = None,
+    output: str | None = None,
+    cleanup: bool = False,
 ) -> MergeReport:
     """Merge the mistakes files of the folder ``run``, or those in ``input_dir``, into the file ``output``.
 
     Without ``run`` the defaults are ``batch_mistakes_parquet`` and ``merged_mistakes.parquet`` in the working folder;
     with it they lie in the run's folder. ``cleanup`` removes the merged files once the output is safe.
 
-    Raises UsageError where there is nothing to merge, StoreError where something cannot be read or written.
+    Raises UsageError where there is nothing to merge, RunLockedError while the run goes on, StoreError where something
+    cannot be read or written.
     """
     if run is None:
         return merge_mistakes(open_folder(input_dir or layout.MISTAKES), output or layout.MERGED, cleanup=cleanup)
     if input_dir is not None:
         raise UsageError("a run and --input-dir both say where the files are", hint="give one of them")
-    return merge_run(open_folder(run), output=output, cleanup=cleanup)
+    folder = open_folder(os.fspath(run))
+    with locked(folder):  # a run that goes on would lose what is cleaned up behind its back
+        return merge_run(folder, output=output, cleanup=cleanup)
 
 
 def merge_run(folder: Folder, *, output: str | None = None, cleanup: bool = False) -> MergeReport:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from earmark.errors import RunMismatchError
-from earmark.planning.identity import audio_sample, data_fingerprint, is_same_audio
+from earmark.planning.identity import audio_sample, data_fingerprint, is_same_audio, num_changed
 from earmark.planning.index import MissingAudio, index_source
 from earmark.planning.plan import make_plan, segment_long
 from earmark.recognizers import Recognizer
@@ -20,25 +20,27 @@ from earmark.spec import BatchingSpec, DataSpec, RunSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
 
-_SOURCE = "source_fingerprint"
-
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedRun:
-    """A run that is ready to work. ``audio_root`` is where its relative audio paths start on this machine."""
+    """A run that is ready to work. ``audio_root`` is where its relative audio paths start on this machine.
+
+    ``num_changed_audio`` counts the sampled audio files whose bytes are not those of the run's beginning.
+    """
 
     store: RunStore
     spec: RunSpec
     utterances: pa.Table
     plan: pa.Table
     audio_root: str
+    num_changed_audio: int
     attempt: str
 
 
-def default_out(recognizer: Recognizer, source: Source, utterances: pa.Table) -> str:
+def default_out(recognizer: Recognizer, source: Source, utterances: pa.Table, batching: BatchingSpec) -> str:
     """A folder that the same command finds again: named after the model, the data and what can change the answer."""
     data = DataSpec(name="", fingerprint=data_fingerprint(utterances), audio_sample="", num_utterances=len(utterances))
-    identity = RunSpec(recognizer=recognizer.spec, data=data).fingerprint()
+    identity = RunSpec(recognizer=recognizer.spec, data=data, batching=batching).fingerprint()
     words = (recognizer.spec.name, Path(source.name).stem or "data")
     return str(Path("runs", "_".join([*(re.sub(r"[^\w.-]+", "-", word).strip("-.") for word in words), identity[:6]])))
 
@@ -48,11 +50,15 @@ def indexed(store: RunStore | None, source: Source, *, missing_audio: MissingAud
 
     Raises what indexing raises.
     """
-    if store is not None and store.folder.has(layout.UTTERANCES):
-        stored = store.read_table(layout.UTTERANCES)
-        if _source_of(stored) == source.fingerprint:
+    whole = _facts(source, missing_audio, num_missing=0)
+    # Files that were missing may have come, so a table that passed over some is made again.
+    if store is not None and store.metadata(layout.UTTERANCES) == whole:
+        stored = store.table(layout.UTTERANCES)
+        if stored is not None:
             return stored.combine_chunks()
-    return index_source(source, missing_audio=missing_audio).combine_chunks()
+    table = index_source(source, missing_audio=missing_audio).combine_chunks()
+    num_missing = len(table) - table["skip_reason"].null_count
+    return table.replace_schema_metadata(_facts(source, missing_audio, num_missing=num_missing))
 
 
 def prepare(
@@ -64,10 +70,20 @@ def prepare(
     prepared anew or gone on with. Raises RunMismatchError for another run's folder, and StoreError.
     """
     stored = store.spec()
-    spec = RunSpec(recognizer=recognizer.spec, data=_data_spec(source, utterances, stored), batching=batching)
+    sample = audio_sample(utterances, source.root)
+    is_same = stored is not None and is_same_audio(stored.data.audio_sample, sample)
+    data = DataSpec(
+        name=source.name,
+        fingerprint=data_fingerprint(utterances),
+        audio_sample=stored.data.audio_sample if stored is not None and is_same else sample,
+        num_utterances=len(utterances),
+    )
+    spec = RunSpec(recognizer=recognizer.spec, data=data, batching=batching)
     if stored is not None and (differences := stored.differences(spec)):
-        raise RunMismatchError(store.url, differences)
-    _write_utterances(store, source, utterances)
+        if store.folder.names(layout.PARTS):
+            raise RunMismatchError(store.url, differences)
+        store.clear()  # it came to nothing: a mistyped option, say
+    _write_utterances(store, utterances)
     store.adopt(spec)
     return PreparedRun(
         store=store,
@@ -75,41 +91,37 @@ def prepare(
         utterances=utterances,
         plan=_plan(store, utterances, source.root, spec),
         audio_root=source.root,
+        num_changed_audio=num_changed(spec.data.audio_sample, sample),
         attempt=secrets.token_hex(4),
     )
 
 
-def _data_spec(source: Source, utterances: pa.Table, stored: RunSpec | None) -> DataSpec:
-    sample = audio_sample(utterances, source.root)
-    if stored is not None and is_same_audio(stored.data.audio_sample, sample):
-        sample = stored.data.audio_sample
-    return DataSpec(
-        name=source.name,
-        fingerprint=data_fingerprint(utterances),
-        audio_sample=sample,
-        num_utterances=len(utterances),
-    )
-
-
-def _write_utterances(store: RunStore, source: Source, utterances: pa.Table) -> None:
+def _write_utterances(store: RunStore, utterances: pa.Table) -> None:
     """Write the table unless it stands. Where references changed, the exported mistakes go first: they come again."""
-    if store.folder.has(layout.UTTERANCES):
-        if _source_of(store.read_table(layout.UTTERANCES, ["index"])) == source.fingerprint:
-            return
+    stored = store.metadata(layout.UTTERANCES)
+    if stored == utterances.schema.metadata:
+        return
+    if stored is not None:
         for name in [*store.folder.names(layout.MISTAKES), layout.MERGED]:
             store.folder.remove(name)
-    facts = {"audio_root": source.root, _SOURCE: source.fingerprint}
-    store.write_table(layout.UTTERANCES, utterances.replace_schema_metadata(facts))
+    store.write_table(layout.UTTERANCES, utterances)
 
 
-def _source_of(utterances: pa.Table) -> str | None:
-    found = (utterances.schema.metadata or {}).get(_SOURCE.encode())
-    return found.decode() if found is not None else None
+def _facts(source: Source, missing_audio: MissingAudio, *, num_missing: int) -> dict[bytes, bytes]:
+    """What a table of utterances was made of, to know whether it still holds."""
+    facts = {
+        "audio_root": source.root,
+        "source_fingerprint": source.fingerprint,
+        "missing_audio": missing_audio,
+        "num_missing": str(num_missing),
+    }
+    return {name.encode(): value.encode() for name, value in facts.items()}
 
 
 def _plan(store: RunStore, utterances: pa.Table, root: str, spec: RunSpec) -> pa.Table:
-    if store.folder.has(layout.PLAN):
-        return store.read_table(layout.PLAN)
+    plan = store.table(layout.PLAN)
+    if plan is not None:
+        return plan
     segments = SEGMENTS.empty_table()
     if spec.recognizer.max_audio_s is not None:
         segments = segment_long(utterances, root, spec.recognizer.max_audio_s, spec.audio.max_decoded_s)

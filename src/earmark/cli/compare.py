@@ -1,0 +1,196 @@
+"""``earmark compare``: flags to arguments, and the comparison as tables on stdout."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from earmark.cli.screen import has_colour, say
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from earmark.reports.compare import Change, Comparison, PairComparison
+    from earmark.reports.slices import Slice
+
+_NUM_CHANGES = 10
+_NUM_SLICES = 20
+
+
+def compare_command(
+    runs: list[str],
+    /,
+    *,
+    normalizer: str | None = None,
+    slices: str = "duration",
+    replicates: int = 10_000,
+    intersect: Annotated[bool, Parameter(negative="")] = False,
+    fail_if: str | None = None,
+    format: Annotated[Literal["table", "json"], Parameter()] = "table",  # noqa: A002  # the flag's name
+) -> int:
+    """Compare runs of the same data with the first one, utterance by utterance.
+
+        earmark compare runs/BASELINE runs/CANDIDATE
+        earmark compare runs/BASELINE runs/CANDIDATE --fail-if 'delta_wer > 0.2 and p < 0.05'
+
+    Parameters
+    ----------
+    runs
+        The runs' folders, two or more; the first is the baseline.
+    normalizer
+        Done to both texts first: earmark ls normalizers (the first run's).
+    slices
+        Columns to divide by: duration,speaking_rate,speaker,language,COLUMN.
+    replicates
+        Bootstrap replicates of each interval.
+    intersect
+        Leave out utterances that some run does not have.
+    fail_if
+        Exit with 4 if it holds: 'delta_wer > 0.2 and p < 0.05'.
+    format
+        Of the result, on stdout.
+    """
+    from earmark.errors import UsageError
+    from earmark.verbs.compare import compare
+
+    if len(runs) < 2:  # noqa: PLR2004  # one run is compared with nothing
+        raise UsageError("one run cannot be compared", hint="earmark compare runs/BASELINE runs/CANDIDATE")
+    comparison = compare(
+        *runs,
+        normalizer=normalizer,
+        slices=[column.strip() for column in slices.split(",") if column.strip()],
+        replicates=replicates,
+        intersect=intersect,
+        fail_if=fail_if,
+    )
+    _print(comparison, format)
+    comparison.check()
+    return 0
+
+
+def _print(comparison: Comparison, form: str) -> None:
+    """The comparison on stdout, notes on stderr."""
+    if form == "json":
+        sys.stdout.write(comparison.to_json())
+        return
+    _print_table(_overview(comparison))
+    for pair in comparison.pairs:
+        if pair.slices:
+            _print_table(_slice_table(pair))
+        _print_changes("fixed", pair, pair.fixed)
+        _print_changes("broken", pair, pair.broken)
+    for pair in comparison.pairs:
+        sys.stdout.write(pair.sentence + "\n")
+    sys.stdout.write(_method(comparison) + "\n")
+    sys.stdout.flush()
+    for name in comparison.damaged_parts:
+        say(f"warning: {name} is damaged: its utterances count as not transcribed")
+    for reason, number in comparison.left_out.items():
+        say(f"note: {number:,} utterances are left out: {reason}")
+
+
+def _overview(comparison: Comparison) -> Table:
+    first, *others = comparison.labels
+    num_utterances, num_words = comparison.num_utterances, comparison.num_reference_words
+    table = _table(f"{num_utterances:,} utterances, {num_words:,} words", "run")
+    is_adjusted = len(comparison.pairs) > 1
+    for name in ("WER %", "delta", "95 % interval", "p (Holm)" if is_adjusted else "p", "MAPSSWE p", "McNemar p"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("fixed", "broken"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_row(first, _per_cent(comparison.pairs[0].wer_a))
+    for label, pair in zip(others, comparison.pairs, strict=True):
+        interval = (pair.interval.low, pair.interval.high) if pair.interval else None
+        p_values = (pair.p_adjusted, pair.mapsswe.p, pair.mcnemar_p)
+        table.add_row(
+            label,
+            _per_cent(pair.wer_b),
+            _points(pair.delta_wer),
+            _range(interval),
+            *(_p(one) for one in p_values),
+            f"{len(pair.fixed):,}",
+            f"{len(pair.broken):,}",
+        )
+    return table
+
+
+def _slice_table(pair: PairComparison) -> Table:
+    table = _table(f"{pair.b} against {pair.a}, by slice (* fewer than 30 utterances: says little)", "slice")
+    for name in ("utts", "words", "WER A %", "WER B %", "delta", "95 % interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for column in dict.fromkeys(one.column for one in pair.slices):
+        of_column = [one for one in pair.slices if one.column == column]
+        # Too many to read: those with the most speech.
+        shown = sorted(of_column, key=lambda one: -one.num_reference_words)[:_NUM_SLICES]
+        for one in of_column if len(of_column) <= _NUM_SLICES else shown:
+            table.add_row(*_slice_cells(one))
+        if len(of_column) > _NUM_SLICES:
+            table.add_row(f"{column}: {len(of_column) - _NUM_SLICES:,} more in --format json")
+    return table
+
+
+def _slice_cells(one: Slice) -> list[str]:
+    return [
+        f"{one.column} {one.value}{'*' if one.is_small else ''}",
+        f"{one.num_utterances:,}",
+        f"{one.num_reference_words:,}",
+        _per_cent(one.wer_a),
+        _per_cent(one.wer_b),
+        _points(one.delta_wer),
+        _range((one.interval.low, one.interval.high) if one.interval else None),
+    ]
+
+
+def _print_changes(kind: str, pair: PairComparison, changes: tuple[Change, ...]) -> None:
+    """The worst ones: id and errors of the system that was wrong."""
+    if changes:
+        shown = ", ".join(f"{one.id} ({one.errors_a or one.errors_b})" for one in changes[:_NUM_CHANGES])
+        rest = len(changes) - _NUM_CHANGES
+        more = f", and {rest:,} more in --format json" if rest > 0 else ""
+        sys.stdout.write(f"{kind} by {pair.b}: {len(changes):,} utterances (errors): {shown}{more}\n")
+
+
+def _method(comparison: Comparison) -> str:
+    identity = comparison.normalizer
+    interval = comparison.pairs[0].interval
+    drawn = f"  95 % interval: {interval.num_replicates:,} paired bootstraps by {interval.unit}" if interval else ""
+    return f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}{drawn}"
+
+
+def _table(title: str, first: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.add_column(first, overflow="fold")
+    return table
+
+
+def _print_table(table: Table) -> None:
+    import shutil
+
+    from rich.console import Console
+
+    width = max(100, shutil.get_terminal_size((100, 24)).columns)
+    Console(file=sys.stdout, no_color=not has_colour(sys.stdout), width=width).print(table)
+
+
+def _per_cent(rate: float | None) -> str:
+    return "n/a" if rate is None else f"{100 * rate:.2f}"
+
+
+def _points(difference: float | None) -> str:
+    if difference is None:
+        return "n/a"
+    text = f"{100 * difference:+.2f}"
+    return text if text.strip("+-0.") else "0.00"
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    return f"[{_points(interval[0])}, {_points(interval[1])}]" if interval else "-"
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004  # the last digit that is printed

@@ -1,0 +1,112 @@
+"""``compare``: two or more runs of the same speech beside each other. Transcribes nothing and writes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from earmark.errors import FolderError, UsageError
+from earmark.reports.compare import Comparison, compare_pairs
+from earmark.reports.gate import Gate
+from earmark.reports.pairing import RunRows, match, read_run
+from earmark.reports.slices import DURATION, SliceLabels
+from earmark.scoring.identity import SCORER
+from earmark.spec import RunSpec
+from earmark.store import layout
+from earmark.store.run import RunStore
+from earmark.text import load_normalizer
+from earmark.text.base import Normalizer, NormalizerIdentity
+
+_DEFAULT_NORMALIZER = "basic"
+
+
+def compare(
+    a: str,
+    b: str,
+    /,
+    *others: str,
+    normalizer: str | None = None,
+    slices: Sequence[str] = (DURATION,),
+    replicates: int = 10_000,
+    intersect: bool = False,
+    fail_if: str | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare the runs in the folders ``b`` and ``others`` with the one in ``a``, utterance by utterance.
+
+    All are scored anew with ``normalizer``, by default the one of the summary of ``a``; what the folders hold stays as
+    it is. ``slices`` are columns to divide the utterances by: ``duration``, ``speaking_rate``, ``speaker``,
+    ``language`` or any column of the data. ``replicates`` are drawn for each interval, from ``seed`` (for a slice 1,000
+    at most). With ``intersect`` the utterances that some run does not have are left out; else they are refused.
+    ``fail_if`` is a condition such as ``"delta_wer > 0.2 and p < 0.05"``, which ``Comparison.check`` looks at.
+
+    Raises FolderError where there is no run, UsageError for different ids or references, for a condition that cannot be
+    understood and where nothing can be compared, UnknownNameError for a normalizer or a slice, StoreError.
+    """
+    if fail_if is not None:
+        Gate.parse(fail_if)
+    if replicates < 1:
+        raise UsageError(f"--replicates {replicates} is no number from 1")
+    urls = (a, b, *others)
+    stores = [RunStore.at(url) for url in urls]
+    specs = [_spec(store) for store in stores]
+    rules = load_normalizer(normalizer or _normalizer_of(stores[0]))
+    labels = _labels(urls)
+    slice_labels = SliceLabels(slices)
+    runs = _read(stores, specs, labels, rules, slice_labels)
+    matched = match(runs, slice_labels, intersect=intersect)
+    return Comparison(
+        runs=urls,
+        labels=labels,
+        num_utterances=len(matched.rows[0]),
+        num_reference_words=sum(matched.rows[0]["reference_words"].to_pylist()),
+        left_out=matched.left_out,
+        damaged_parts=tuple(f"{run.label}: {part}" for run in runs for part in run.damaged_parts),
+        normalizer=NormalizerIdentity.of(rules),
+        scorer=SCORER,
+        pairs=compare_pairs(matched, labels, num_replicates=replicates, seed=seed),
+        fail_if=fail_if,
+    )
+
+
+def _read(
+    stores: Sequence[RunStore],
+    specs: Sequence[RunSpec],
+    labels: Sequence[str],
+    rules: Normalizer,
+    slice_labels: SliceLabels,
+) -> list[RunRows]:
+    """Score all runs, and name the slices of the first one's utterances."""
+    return [
+        read_run(store, spec, label, rules, None if number else slice_labels)
+        for number, (store, spec, label) in enumerate(zip(stores, specs, labels, strict=True))
+    ]
+
+
+def _spec(store: RunStore) -> RunSpec:
+    spec = store.spec()
+    if spec is None:
+        raise FolderError(
+            store.url, "there is no run in it", hint="earmark eval MODEL --data DATA --out FOLDER makes one"
+        )
+    return spec
+
+
+def _normalizer_of(store: RunStore) -> str:
+    """The normalizer of a run's summary; the default one where it has none yet."""
+    if not store.folder.has(layout.SUMMARY):
+        return _DEFAULT_NORMALIZER
+    try:
+        name = json.loads(store.folder.read(layout.SUMMARY))["normalizer"]["name"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise FolderError(
+            store.url, f"its {layout.SUMMARY} is not ours: {error!r}", hint="--normalizer NAME says what to score with"
+        ) from error
+    return str(name)
+
+
+def _labels(urls: Sequence[str]) -> tuple[str, ...]:
+    """The last part of each path, where they differ; else the paths."""
+    names = tuple(PurePosixPath(url.rstrip("/")).name or url for url in urls)
+    return names if len(set(names)) == len(names) else tuple(urls)
