@@ -17,10 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from earmark.errors import StoreError, UsageError
-from earmark.reports.mistakes import COVERED_KEY, NORMALIZER_KEY, from_steps, steps_of
+from earmark.reports.mistakes import COVERED_KEY, NORMALIZER_KEY, from_ranges, ranges_of
 from earmark.schema import MISTAKES
 from earmark.store.folder import Folder, open_folder
 
@@ -60,18 +59,18 @@ class _Inputs:
     names: Sequence[str]
     merged: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
-    covered: dict[str, list[NDArray[np.int64]]] = field(default_factory=dict)  # of each run, by its eight digits
+    covered: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # of each run, by its eight digits
     normalizer: dict[str, str] = field(default_factory=dict)
 
     def tables(self) -> Iterator[pa.Table]:
         for name in self.names:
-            table = _read_rows(self.folder, name)
-            if table is None:
+            found = _read_rows(self.folder, name)
+            if found is None:
                 self.damaged.append(name)
             else:
                 self.merged.append(name)
-                self._cover(name, table.schema.metadata or {})
-                yield table.replace_schema_metadata(None)
+                self._cover(name, found[1])
+                yield found[0]
 
     def _cover(self, name: str, metadata: dict[bytes, bytes]) -> None:
         """Add what a file covers to what is covered of its run."""
@@ -79,16 +78,19 @@ class _Inputs:
         if match and COVERED_KEY in metadata:
             self.cover(match[1], metadata[COVERED_KEY], metadata.get(NORMALIZER_KEY, b""))
 
-    def cover(self, run8: str, steps: bytes, normalizer: bytes) -> None:
+    def cover(self, run8: str, ranges: bytes, normalizer: bytes) -> None:
         """Add indices, as the export writes them, to what is covered of a run."""
-        self.covered.setdefault(run8, []).append(np.array(from_steps(steps), dtype=np.int64))
+        self.covered.setdefault(run8, []).extend(from_ranges(ranges))
         self.normalizer[run8] = normalizer.decode()
 
     def coverage(self) -> dict[str, str]:
         """What the merged file covers, for its metadata."""
         facts = {}
-        for run8, indices in self.covered.items():
-            facts[f"{COVERED_KEY.decode()}.{run8}"] = steps_of(np.unique(np.concatenate(indices)))
+        for run8, ranges in self.covered.items():
+            mask = np.zeros(max((stop for _, stop in ranges), default=0), dtype=bool)
+            for start, stop in ranges:
+                mask[start:stop] = True
+            facts[f"{COVERED_KEY.decode()}.{run8}"] = ranges_of(mask)
             facts[f"{NORMALIZER_KEY.decode()}.{run8}"] = self.normalizer[run8]
         return facts
 
@@ -164,10 +166,10 @@ def _earlier(target: Folder, output: str, read: _Inputs) -> Iterator[Iterator[pa
             yield iter(())
             return
         metadata = older.metadata.metadata or {}
-        for key, steps in metadata.items():
+        for key, ranges in metadata.items():
             if key.startswith(COVERED_KEY + b"."):
                 run8 = key.removeprefix(COVERED_KEY + b".")
-                read.cover(run8.decode(), steps, metadata.get(NORMALIZER_KEY + b"." + run8, b""))
+                read.cover(run8.decode(), ranges, metadata.get(NORMALIZER_KEY + b"." + run8, b""))
         inputs = pa.array(read.names, pa.string())
         groups = (pa.Table.from_batches([batch]) for batch in older.iter_batches(ROWS_PER_GROUP))
         yield (rows.filter(pc.invert(pc.is_in(rows["source_file"], value_set=inputs))).cast(MERGED) for rows in groups)
@@ -206,8 +208,8 @@ def _groups(tables: Iterator[pa.Table], rows_per_group: int = ROWS_PER_GROUP) ->
         yield pa.concat_tables(waiting)
 
 
-def _read_rows(folder: Folder, name: str) -> pa.Table | None:
-    """One file's rows with the columns ``MERGED``. None if it is damaged anywhere or has other columns."""
+def _read_rows(folder: Folder, name: str) -> tuple[pa.Table, dict[bytes, bytes]] | None:
+    """One file's rows with the columns ``MERGED``, and its metadata. None if damaged, or with other columns."""
     try:
         data = folder.read(name)
     except OSError as error:  # the disk's or the network's fault, which says nothing about the file
@@ -219,10 +221,8 @@ def _read_rows(folder: Folder, name: str) -> pa.Table | None:
             if not columns >= _NEEDED or "source_file" in columns:
                 return None
             rows = file.read(columns=[column for column in MISTAKES.names if column in columns], use_threads=False)
-            metadata = {
-                key: value for key, value in (file.metadata.metadata or {}).items() if key.startswith(b"earmark.")
-            }
-        return _with_origin(rows, name).replace_schema_metadata(metadata)
+            metadata = file.metadata.metadata or {}
+        return _with_origin(rows, name), metadata
     except (pa.ArrowException, OSError):  # pyarrow says OSError for damaged pages; the reading from disk is done
         return None
 

@@ -8,7 +8,7 @@ built anew after a kill goes on exactly where the files end.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 UTTERANCES_PER_FILE = 250
 COVERED_KEY = b"earmark.covered"
-"""In a file's Parquet metadata: the indices that it covers, ascending, each as its distance from the one before."""
+"""In a file's Parquet metadata: the indices that it covers, as ranges."""
 NORMALIZER_KEY = b"earmark.normalizer"
 """Likewise: the hash of the normalizer whose texts it holds. In a merged file both keys end with ``.<run8>``."""
 
@@ -177,19 +177,20 @@ class MistakesExport:
         if self._folder.has(layout.MERGED):
             self._take_in(layout.MERGED, covered_by(self._folder.read(layout.MERGED), run8=self._run8))
 
-    def _take_in(self, name: str, found: tuple[list[int], str] | None) -> None:
+    def _take_in(self, name: str, found: tuple[list[tuple[int, int]], str] | None) -> None:
         """Count what a file covers. One made with another normalizer goes: its rows are exported anew."""
         if found is None:
             return
-        indices, normalizer = found
+        ranges, normalizer = found
         if normalizer != self._normalizer:
             self._folder.remove(name)
             return
-        for index in indices:
-            self._covered.add(index)
+        for start, stop in ranges:
+            for index in range(start, stop):
+                self._covered.add(index)
 
 
-def _encoded(rows: Sequence[Mistake], covered: Iterable[int], normalizer: str) -> bytes:
+def _encoded(rows: Sequence[Mistake], covered: Sequence[int], normalizer: str) -> bytes:
     columns = {name: [getattr(row, name) for row in rows] for name in MISTAKES.names}
     sink = pa.BufferOutputStream()
     # A dictionary or statistics cost more than they save in so small a file.
@@ -197,11 +198,13 @@ def _encoded(rows: Sequence[Mistake], covered: Iterable[int], normalizer: str) -
         sink, MISTAKES, compression="zstd", use_dictionary=False, write_statistics=False, write_page_checksum=True
     ) as writer:
         writer.write_table(pa.table(columns, schema=MISTAKES))
-        writer.add_key_value_metadata({COVERED_KEY.decode(): steps_of(covered), NORMALIZER_KEY.decode(): normalizer})
+        writer.add_key_value_metadata(
+            {COVERED_KEY.decode(): ranges_of(_mask(covered)), NORMALIZER_KEY.decode(): normalizer}
+        )
     return bytes(sink.getvalue())
 
 
-def covered_by(data: bytes, *, run8: str | None = None) -> tuple[list[int], str] | None:
+def covered_by(data: bytes, *, run8: str | None = None) -> tuple[list[tuple[int, int]], str] | None:
     """Which utterances a file covers, and its normalizer; of a merged one, those of ``run8``.
 
     None if it is damaged anywhere, or was not written by an export.
@@ -215,16 +218,21 @@ def covered_by(data: bytes, *, run8: str | None = None) -> tuple[list[int], str]
         return None
     if COVERED_KEY + end not in metadata:
         return None
-    return from_steps(metadata[COVERED_KEY + end]), metadata.get(NORMALIZER_KEY + end, b"").decode()
+    return from_ranges(metadata[COVERED_KEY + end]), metadata.get(NORMALIZER_KEY + end, b"").decode()
 
 
-def steps_of(indices: Iterable[int]) -> str:
-    """Write indices as ``COVERED_KEY`` holds them."""
-    ascending: NDArray[np.int64] = np.sort(np.fromiter(indices, dtype=np.int64))
-    return " ".join(map(str, np.diff(ascending, prepend=0).tolist()))
+def ranges_of(is_covered: NDArray[np.bool_]) -> str:
+    """Write which indices are covered as ``COVERED_KEY`` holds them: ``3-7 9-10`` are 3 to 6, and 9."""
+    edges = np.flatnonzero(np.diff(is_covered.view(np.int8), prepend=0, append=0))
+    return " ".join(f"{start}-{stop}" for start, stop in edges.reshape(-1, 2).tolist())
 
 
-def from_steps(steps: bytes) -> list[int]:
-    """Read what ``steps_of`` wrote."""
-    indices: list[int] = np.cumsum(np.array(steps.split(), dtype=np.int64)).tolist()
-    return indices
+def from_ranges(ranges: bytes) -> list[tuple[int, int]]:
+    """Read what ``ranges_of`` wrote: the first index of each range, and the one behind its last."""
+    return [(int(start), int(stop)) for start, _, stop in (each.partition(b"-") for each in ranges.split())]
+
+
+def _mask(indices: Sequence[int]) -> NDArray[np.bool_]:
+    mask = np.zeros(max(indices, default=-1) + 1, dtype=bool)
+    mask[list(indices)] = True
+    return mask
