@@ -59,7 +59,7 @@ class _Inputs:
     names: Sequence[str]
     merged: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
-    covered: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # of each run, by its eight digits
+    covered: dict[str, bytearray] = field(default_factory=dict)  # of each run, by its eight digits: a byte an index
     normalizer: dict[str, str] = field(default_factory=dict)
 
     def tables(self) -> Iterator[pa.Table]:
@@ -80,17 +80,17 @@ class _Inputs:
 
     def cover(self, run8: str, ranges: bytes, normalizer: bytes) -> None:
         """Add indices, as the export writes them, to what is covered of a run."""
-        self.covered.setdefault(run8, []).extend(from_ranges(ranges))
+        is_covered = self.covered.setdefault(run8, bytearray())
+        for start, stop in from_ranges(ranges):
+            is_covered.extend(bytes(max(0, stop - len(is_covered))))
+            is_covered[start:stop] = b"\x01" * (stop - start)
         self.normalizer[run8] = normalizer.decode()
 
     def coverage(self) -> dict[str, str]:
         """What the merged file covers, for its metadata."""
         facts = {}
-        for run8, ranges in self.covered.items():
-            mask = np.zeros(max((stop for _, stop in ranges), default=0), dtype=bool)
-            for start, stop in ranges:
-                mask[start:stop] = True
-            facts[f"{COVERED_KEY.decode()}.{run8}"] = ranges_of(mask)
+        for run8, is_covered in self.covered.items():
+            facts[f"{COVERED_KEY.decode()}.{run8}"] = ranges_of(np.frombuffer(is_covered, dtype=bool))
             facts[f"{NORMALIZER_KEY.decode()}.{run8}"] = self.normalizer[run8]
         return facts
 
