@@ -229,7 +229,7 @@ def ranges_of(is_covered: NDArray[np.bool_]) -> str:
 
 def from_ranges(ranges: bytes) -> list[tuple[int, int]]:
     """Read what ``ranges_of`` wrote: the first index of each range, and the one behind its last."""
-    return [(int(start), int(stop)) for start, _, stop in (each.partition(b"-") for each in ranges.split())]
+    return [(int(start), int(stop)) for start, stop in re.findall(rb"(\d+)-(\d+)", ranges)]
 
 
 def _mask(indices: Sequence[int]) -> NDArray[np.bool_]:
