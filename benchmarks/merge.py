@@ -9,15 +9,13 @@ kernel's. pandas does what a script of ten lines does: read every file, concaten
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from _measure import Cost, machine, run
 
 from earmark.reports.merge import merge_mistakes
 from earmark.reports.mistakes import Mistake, MistakesExport
@@ -25,14 +23,6 @@ from earmark.store import layout
 from earmark.store.folder import LocalFolder
 
 FEW_FILES = 500
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a process took."""
-
-    cpu_s: float
-    peak_mib: float
 
 
 def main() -> None:
@@ -45,10 +35,10 @@ def main() -> None:
         few, many = Path(scratch, "few"), Path(scratch, "many")
         make_files(few, FEW_FILES, arguments.rows)
         make_files(many, arguments.files, arguments.rows)
-        output = Path(scratch, "merged.parquet")
         ours_few, ours, pandas = (
-            _measure(way, folder, output) for way, folder in (("earmark", few), ("earmark", many), ("pandas", many))
+            _measure(way, folder) for way, folder in (("earmark", few), ("earmark", many), ("pandas", many))
         )
+    print(machine())
     for label, cost in (
         (f"earmark, {FEW_FILES:,} files", ours_few),
         (f"earmark, {arguments.files:,} files", ours),
@@ -96,13 +86,10 @@ def merge_pandas(inputs: str, output: str) -> None:
 WAYS: dict[str, Callable[[str, str], None]] = {"earmark": merge_ours, "pandas": merge_pandas}
 
 
-def _measure(way: str, folder: Path, output: Path) -> Cost:
-    inputs = folder / layout.MISTAKES
-    child = subprocess.Popen([sys.executable, __file__, "--child", way, "--inputs", inputs, "--output", output])
-    _, status, usage = os.wait4(child.pid, 0)
-    if status:
-        raise SystemExit(f"the process of {way} failed")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+def _measure(way: str, folder: Path) -> Cost:
+    """In a fresh process, to an output that is not there yet: a merge keeps an older output's rows."""
+    inputs, output = str(folder / layout.MISTAKES), str(folder / f"{way}.parquet")
+    return run([sys.executable, __file__, "--child", way, "--inputs", inputs, "--output", output])
 
 
 def _arguments() -> argparse.Namespace:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from earmark.cli.screen import has_colour, say
 from earmark.errors import without_secret
-from earmark.verbs.events import Event, Observer, RunBegan, RunProgressed, StopAsked, nobody
+from earmark.verbs.events import Event, Observer, RunBegan, RunProgressed, StopAsked
 
 _LINE_EVERY_S = 30.0
 _MINUTES_FROM_S = 90
@@ -20,7 +20,7 @@ _MINUTES_FROM_S = 90
 def observer_for(kind: str) -> Iterator[Observer]:
     """The observer that ``--progress`` names, for the length of the block."""
     if kind == "none":
-        yield nobody
+        yield _on_stop
     elif kind == "bar" or (kind == "auto" and sys.stderr.isatty()):
         with contextlib.closing(_Bar()) as bar:
             yield bar
@@ -54,10 +54,10 @@ def _head(event: RunBegan) -> list[str]:
 
 
 def _facts(event: RunProgressed) -> str:
-    """WER so far, speed, failures and the time that is left."""
+    """WER of what this attempt did, speed, failures and the time that is left."""
     facts = []
     if event.wer is not None:
-        facts.append(f"WER so far {event.wer:.2%}".replace("%", " %"))
+        facts.append(f"WER this attempt {event.wer:.2%}".replace("%", " %"))
     if event.elapsed_s > 0:
         facts.append(f"{event.audio_s / event.elapsed_s:.1f} x real time (wall)")
     if event.num_failed:
@@ -74,6 +74,13 @@ def _stop_lines() -> list[str]:
         "stopping: batches in hand are finished and kept; Ctrl-C again stops at once and loses what is not committed",
         f"resume with: {without_secret(shlex.join(['earmark', *words]))}",
     ]
+
+
+def _on_stop(event: Event) -> None:
+    """Say nothing, but what a Ctrl-C does and how to go on."""
+    if isinstance(event, StopAsked):
+        for line in _stop_lines():
+            say(line)
 
 
 class _Lines:

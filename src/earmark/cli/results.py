@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from earmark.cli.screen import has_colour, say
+from earmark.scoring.lines import per_cent, ser_line, wer_line
 
 if TYPE_CHECKING:
     from earmark.reports.summary import RunSummary, Speed
@@ -35,13 +36,13 @@ def _print_table(summary: RunSummary) -> None:
     cells = {
         "utts": f"{summary.num_scored:,}",
         "words": f"{words.reference_length:,}",
-        "WER %": _per_cent(summary.wer),
-        "95 % interval": f"[{_per_cent(interval.low)}, {_per_cent(interval.high)}]" if interval else "-",
+        "WER %": per_cent(summary.wer),
+        "95 % interval": f"[{per_cent(interval.low)}, {per_cent(interval.high)}]" if interval else "-",
         "sub": f"{words.substitutions:,}",
         "del": f"{words.deletions:,}",
         "ins": f"{words.insertions:,}",
-        "CER %": _per_cent(summary.cer),
-        "SER %": _per_cent(summary.ser),
+        "CER %": per_cent(summary.cer),
+        "SER %": per_cent(summary.ser),
     }
     for name in cells:
         table.add_column(name, justify="right", no_wrap=True)
@@ -56,8 +57,6 @@ def _width() -> int:
 
 
 def _lines(summary: RunSummary) -> list[str]:
-    from earmark.scoring.lines import ser_line, wer_line
-
     lines = [f"{wer_line(summary.counts.words)}  {ser_line(summary.counts)}"]
     identity = summary.normalizer
     unit = (
@@ -93,7 +92,7 @@ def _notes(summary: RunSummary) -> list[str]:
     if summary.num_failed:
         notes.append(
             f"warning: {summary.num_failed:,} of {summary.num_utterances:,} utterances failed; with their words as "
-            f"deletions the WER is {_per_cent(summary.wer_failed_as_deletions)} %: {summary.run}/errors.jsonl"
+            f"deletions the WER is {per_cent(summary.wer_failed_as_deletions)} %: {summary.run}/errors.jsonl"
         )
     notes += [
         f"note: {number:,} utterances are left out of the score: {rule}" for rule, number in summary.skipped.items()
@@ -107,11 +106,3 @@ def _notes(summary: RunSummary) -> list[str]:
         notes.append(f"note: {summary.num_split_rows:,} utterances were transcribed in batches that had to be split")
     notes.append(f"results {summary.run}")
     return notes
-
-
-def _per_cent(rate: float | None) -> str:
-    return "n/a" if rate is None else f"{100 * rate:.2f}"
-
-
-def _utterances(number: int) -> str:
-    return "1 utterance is" if number == 1 else f"{number:,} utterances are"

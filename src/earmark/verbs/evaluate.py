@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal
 
-import numpy as np
-import pyarrow.compute as pc
-
-from earmark.engines import ENGINES
-from earmark.errors import InterruptedRunError, UsageError
+from earmark.errors import UsageError
 from earmark.planning.index import MissingAudio
-from earmark.planning.plan import shards
 from earmark.recognizers import Recognizer, load_recognizer
-from earmark.records import Engine
-from earmark.reports.live import LiveScores
-from earmark.reports.mistakes import MistakesExport
-from earmark.reports.summary import Attempt, RunSummary, summarize
+from earmark.reports.summary import RunSummary, summarize
 from earmark.sources import open_source
 from earmark.sources.base import Source
 from earmark.spec import DEFAULT_MAX_BATCH_S, BatchingSpec, OptionValue
 from earmark.store import layout
-from earmark.store.folder import LocalFolder
-from earmark.store.reader import done_batches
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
-from earmark.text.base import Normalizer
-from earmark.verbs.events import Observer, RunBegan, RunProgressed, StopAsked, nobody
+from earmark.verbs.attempt import EngineName, RunAttempt, Workforce
+from earmark.verbs.events import Observer, StopAsked, nobody
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.merge import merge_run
-from earmark.verbs.prepare import PreparedRun, default_out, indexed, prepare
-from earmark.worker import Transcription
-
-EngineName = Literal["auto", "inline", "processes"]
-
-_log = logging.getLogger("earmark")
+from earmark.verbs.prepare import default_out, indexed, prepare
+from earmark.verbs.run_log import logged
 
 
 def evaluate(
@@ -104,7 +85,7 @@ def evaluate(
         )
     rules = load_normalizer(normalizer)
     batching = BatchingSpec(max_batch_s=max_batch_s, max_batch_size=batch_size)
-    workforce = _Workforce.of(engine, workers)
+    workforce = Workforce.of(engine, workers)
     stop = StopRequest(lambda: observer(StopAsked()))
     # Before the lock, so that data which cannot be used leave no folder behind.
     kept = RunStore.at(out) if out and not fresh else None
@@ -112,13 +93,13 @@ def evaluate(
     store = RunStore.at(out or default_out(recognizer, data, utterances, batching))
     with ExitStack() as stack:
         stack.enter_context(store.locked())
-        stack.enter_context(_logged(store))
+        stack.enter_context(logged(store))
         stack.enter_context(stop_on_signals(stop))
         if fresh:
             store.clear()
         store.sweep()
         run = prepare(store, recognizer, data, utterances, batching)
-        attempt = _Attempt(run, workforce, rules, began=began, retry_failed=retry_failed, observer=observer)
+        attempt = RunAttempt(run, workforce, rules, began=began, retry_failed=retry_failed, observer=observer)
         attempt.transcribe(recognizer, stop)
         summary = summarize(store, run.spec, rules)
         attempt.check(summary)
@@ -146,157 +127,3 @@ def _check_arguments(
         raise UsageError("limit, seed, channel and the like choose from a path; a Source is chosen from already")
     if cleanup and not auto_merge:
         raise UsageError("--cleanup removes what was merged, and nothing is merged", hint="--auto-merge --cleanup")
-
-
-@dataclass(frozen=True, slots=True)
-class _Workforce:
-    """An engine, what it is called, and its number of workers."""
-
-    engine: Engine
-    name: str
-    num_workers: int
-
-    @classmethod
-    def of(cls, name: EngineName, num_workers: int) -> _Workforce:
-        chosen = ("inline" if num_workers == 1 else "processes") if name == "auto" else name
-        return cls(ENGINES.load(chosen)(num_workers), chosen, num_workers)
-
-
-class _RunLog(logging.FileHandler):
-    """A log that is silent where the disk is full: it must not hide the error that it should record."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the name is logging's
-        del record
-
-
-@contextlib.contextmanager
-def _logged(store: RunStore) -> Iterator[None]:
-    """Keep what is logged within the block, and an error's traceback, in the log of a run on a local disk."""
-    if not isinstance(store.folder, LocalFolder):
-        yield
-        return
-    handler = _RunLog(store.folder.path / layout.LOG, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    _log.addHandler(handler)
-    _log.setLevel(logging.INFO)
-    try:
-        yield
-    except BaseException:
-        _log.exception("the run ends with an error")
-        raise
-    finally:
-        _log.removeHandler(handler)
-        with contextlib.suppress(OSError):  # a full disk, which the run's own error says
-            handler.close()
-
-
-class _Attempt:
-    """One go at what is left of a run: counts how far it is, and tells the observer."""
-
-    def __init__(
-        self,
-        run: PreparedRun,
-        workforce: _Workforce,
-        normalizer: Normalizer,
-        *,
-        began: float,
-        retry_failed: bool,
-        observer: Observer,
-    ) -> None:
-        self._run = run
-        self._workforce = workforce
-        self._began = began
-        self._started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        self._observer = observer
-        self._retry = self._started if retry_failed else ""
-        self._before = run.store.progress(run.spec)
-        self._done = done_batches(run.store.folder, run.plan, self._before, retry_failed=retry_failed)
-        export = MistakesExport(
-            run.store.folder,
-            run8=run.spec.fingerprint()[:8],
-            num_ranks=workforce.num_workers,
-            normalizer=normalizer.content_hash,
-        )
-        self._live = LiveScores(run.store.folder, run.utterances, normalizer, export)
-        is_done = self._done[run.plan["batch"].to_numpy()]
-        self._num_done = int(np.count_nonzero(is_done))
-        self._left_s = float(np.sum(run.plan["duration_s"].to_numpy()[~is_done]))
-        self._audio_s = 0.0
-        self._num_rows = 0
-
-    def transcribe(self, recognizer: Recognizer, stop: StopRequest) -> None:
-        """Do what is left of the plan. Raises InterruptedRunError, with all that was done committed."""
-        run = self._run
-        self._live.catch_up(self._before.receipts, run.plan)
-        self._tell_began()
-        work = Transcription(recognizer, run.spec, run.store.folder, run.attempt, retry=self._retry)
-        queue = shards(run.utterances, run.plan, run.audio_root, self._done, num_workers=self._workforce.num_workers)
-        outcome = "failed"
-        try:
-            for receipt in self._workforce.engine.run(work, queue, stop=stop):
-                self._live.take(receipt)
-                self._num_rows += receipt.num_rows
-                self._num_done += receipt.num_rows
-                self._audio_s += receipt.audio_s
-                self._tell_progress()
-            outcome = "interrupted" if stop() and self._num_done < len(run.plan) else "finished"
-        finally:
-            self._live.finish()
-            self._save(outcome)
-        if outcome == "interrupted":
-            raise InterruptedRunError(self._num_done, len(run.plan))
-
-    def check(self, summary: RunSummary) -> None:
-        """Raise AssertionError where one attempt did the whole run and its live counts are not the summary's."""
-        is_whole = not self._before.receipts and not summary.num_damaged_parts
-        if is_whole and self._live.counts != summary.counts:
-            raise AssertionError(f"live counts {self._live.counts} are not those of the summary, {summary.counts}")
-
-    def _tell_began(self) -> None:
-        run, before = self._run, self._before
-        for part in before.damaged:
-            _log.warning("damaged part %s counts as not done: %s", part.name, part.problem)
-        _log.info("attempt %s: %d of %d segments are done", run.attempt, self._num_done, len(run.plan))
-        self._observer(
-            RunBegan(
-                out=run.store.url,
-                model=run.spec.recognizer.name,
-                model_version=run.spec.recognizer.version,
-                data=run.spec.data.name,
-                num_utterances=len(run.utterances),
-                audio_s=float(pc.sum(run.utterances["duration_s"]).as_py() or 0.0),
-                num_segments=len(run.plan),
-                num_segments_done=self._num_done,
-                engine=self._workforce.name,
-                num_workers=self._workforce.num_workers,
-                num_references=len(run.utterances) - run.utterances["reference"].null_count,
-                num_changed_audio=run.num_changed_audio,
-                damaged_parts=tuple(part.name for part in before.damaged),
-            )
-        )
-
-    def _tell_progress(self) -> None:
-        self._observer(
-            RunProgressed(
-                num_segments=len(self._run.plan),
-                num_segments_done=self._num_done,
-                num_failed=self._live.num_failed,
-                remaining_audio_s=max(0.0, self._left_s - self._audio_s),
-                audio_s=self._audio_s,
-                elapsed_s=time.monotonic() - self._began,
-                wer=self._live.counts.wer,
-            )
-        )
-
-    def _save(self, outcome: str) -> None:
-        _log.info("attempt %s: %s, %d rows", self._run.attempt, outcome, self._num_rows)
-        Attempt(
-            attempt=self._run.attempt,
-            started=self._started,
-            wall_s=time.monotonic() - self._began,
-            audio_s=self._audio_s,
-            num_rows=self._num_rows,
-            engine=self._workforce.name,
-            num_workers=self._workforce.num_workers,
-            outcome=outcome,
-        ).save(self._run.store)
