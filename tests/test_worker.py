@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import time
+import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from earmark.audio.decode import decode
 from earmark.errors import OutOfMemoryError, RecognizerError, StoreError, UnknownNameError
 from earmark.recognizers.doubles import Echo, Failing, Hungry
 from earmark.records import AudioRef, Batch, Hypothesis, Receipt, Segment, Shard, Waveform
@@ -214,17 +218,84 @@ def test_a_batch_that_fits_in_halves_costs_nothing(tmp_path, audio):
     assert receipt.batches == (0, 1)
 
 
-def test_the_seconds_of_a_try_that_failed_count_as_compute(tmp_path, audio):
-    """They were spent inside the recognizer: splitting must not make it look faster."""
+@dataclass
+class Clock:
+    """Time that passes only when somebody says so."""
+
+    now_s: float = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+
+def test_the_seconds_of_a_try_that_failed_count_as_compute(tmp_path, audio, monkeypatch):
+    """Once: they were spent inside the recognizer, and splitting must not make it look faster or slower."""
+    clock = Clock()
+    monkeypatch.setattr("earmark.worker.time", clock)
 
     def slow_to_fail(ids: list[str]) -> list[Hypothesis]:
+        clock.now_s += 10.0 if len(ids) > 1 else 1.0
         if len(ids) > 1:
-            time.sleep(0.05)
             raise OutOfMemoryError("too many")
         return [Hypothesis("x")]
 
-    receipt, _ = transcribe(tmp_path, Scripted(slow_to_fail), shard(audio, [0, 1]))
-    assert receipt.compute_s >= 0.05
+    receipt, rows = transcribe(tmp_path, Scripted(slow_to_fail), shard(audio, [0, 1]))
+    assert [row["compute_s"] for row in rows] == [11.0, 1.0]
+    assert receipt.compute_s == receipt.worker_s == 12.0
+
+
+def test_what_a_failed_try_held_is_free_before_the_next(tmp_path, audio):
+    """Its traceback and the knots in it hold the memory that the halves need."""
+
+    class Tensor:
+        """Holds itself, so that only the collector can free it."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    held: list[weakref.ref[Tensor]] = []
+    found: list[bool] = []
+
+    def out_of_memory_with_a_tensor(ids: list[str]) -> list[Hypothesis]:
+        if len(ids) > 1:
+            tensor = Tensor()
+            held.append(weakref.ref(tensor))
+            raise OutOfMemoryError("too many")
+        found.append(any(reference() is not None for reference in held))
+        return [Hypothesis("x")]
+
+    transcribe(tmp_path, Scripted(out_of_memory_with_a_tensor), shard(audio, [0, 1]))
+    assert (len(held), found) == (1, [False, False])
+
+
+def test_two_batches_are_decoded_while_one_is_transcribed_and_no_more(tmp_path, audio, monkeypatch):
+    """So that a device does not wait for audio, and a shard's audio never fills the memory."""
+    begun: list[str] = []
+    begun_meanwhile: list[list[str]] = []
+
+    def noted(uri: str, **options: Any) -> np.ndarray:
+        begun.append(Path(uri).stem)
+        return decode(uri, **options)
+
+    def patient(ids: list[str]) -> list[Hypothesis]:
+        if ids == ["u0"]:
+            end = time.monotonic() + 20
+            while len(begun) < 3 and time.monotonic() < end:
+                time.sleep(0.01)
+            time.sleep(0.2)  # in which a fourth batch would begin
+            begun_meanwhile.append(sorted(begun))
+        return [Hypothesis("x")]
+
+    monkeypatch.setattr("earmark.worker.decode", noted)
+    transcribe(tmp_path, Scripted(patient), shard(audio, *([number] for number in range(6))))
+    assert begun_meanwhile == [["0", "1", "2"]]
+
+
+def test_the_seconds_of_decoding_and_of_waiting_for_it_are_measured(tmp_path, audio):
+    """Of each row its own decoding, of the receipt what the recognizer waited."""
+    receipt, rows = transcribe(tmp_path, Echo(), shard(audio, [0, 1], [2]))
+    assert all(row["decode_s"] > 0 for row in rows)
+    assert 0 < receipt.wait_s < receipt.worker_s
 
 
 @pytest.mark.parametrize(
@@ -333,6 +404,17 @@ def test_what_is_given_up_is_committed_as_failed(tmp_path, audio):
     assert receipt.part != part_name(toy_spec().fingerprint(), work)
     assert (receipt.num_rows, receipt.num_failed, receipt.batches, receipt.audio_s) == (3, 3, (0, 1), 0.0)
     assert {(row["error_kind"], row["error"], row["hypothesis"]) for row in rows} == {("worker_died", "it died", None)}
+
+
+def test_a_failed_piece_of_a_split_batch_is_split_too(tmp_path, audio):
+    """Given up or not decoded: the summary counts every row of a batch that was cut."""
+    (audio / "1.wav").unlink()
+    piece, _ = Batch(0, tuple(segment(audio, number) for number in range(4))).halves()
+    with Transcription(Echo(), toy_spec(), open_folder(str(tmp_path / "run")), "a") as work:
+        done = work(Shard((piece,)), rank=0, stop=never)
+        given_up = work.give_up(Shard((piece,)), rank=0, reason="it died")
+    assert (done.num_failed, done.num_splits) == (1, 2)
+    assert (given_up.num_failed, given_up.num_splits) == (2, 2)
 
 
 def test_a_recognizer_that_cannot_load_says_why(tmp_path):

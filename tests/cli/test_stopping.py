@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,15 @@ from earmark.store import layout
 from tests.toys import toy_source, write_manifest
 
 SECONDS_EACH = 0.25
+PATIENCE_S = 60.0
+STARTED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    yield
+    while STARTED:
+        end(STARTED.pop())
 
 
 @pytest.fixture(scope="module")
@@ -25,26 +36,56 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(manifest: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+    """The program in a group of processes of its own, which a signal can be sent to as a terminal does."""
     command = [sys.executable, "-m", "earmark", "eval", "slow", "--data", str(manifest), "--out", str(out)]
     options = ["--set", f"texts={manifest}", "--set", f"seconds={SECONDS_EACH}", "--max-batch-seconds", "1", *more]
-    return subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    STARTED.append(subprocess.Popen([*command, *options], stdout=pipe, stderr=pipe, text=True, start_new_session=True))
+    return STARTED[-1]
 
 
-def wait_for_parts(out: Path, number: int = 1) -> None:
-    while len(list((out / layout.PARTS).glob("*.parquet"))) < number:
+def end(process: subprocess.Popen[str]) -> str:
+    """Kill whatever is left of its group, and give what it wrote to stderr."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.communicate()[1]
+
+
+def said_by(process: subprocess.Popen[str]) -> str:
+    """What it wrote to stderr until its end. One that does not end in time fails the test, with what it said."""
+    try:
+        return process.communicate(timeout=PATIENCE_S)[1]
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"no end within {PATIENCE_S:g} s; it said:\n{end(process)}")
+
+
+def wait_for(condition: Callable[[], bool], what: str, process: subprocess.Popen[str], out: Path) -> None:
+    """Return when the condition holds. A process that ends before, or a minute of waiting, fails the test."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        code = process.poll()
+        if code is not None or time.monotonic() > deadline:
+            why = f"{PATIENCE_S:g} s went by" if code is None else f"it ended with {code}"
+            seen = sorted(path.relative_to(out).as_posix() for path in out.rglob("*"))
+            pytest.fail(f"{why} before {what}; in its folder are {seen}; it said:\n{end(process)}")
         time.sleep(0.02)
+
+
+def wait_for_parts(process: subprocess.Popen[str], out: Path, number: int = 1) -> None:
+    folder = out / layout.PARTS
+    wait_for(lambda: len(list(folder.glob("[!.]*.parquet"))) >= number, f"{number} parts were there", process, out)
 
 
 def rows_done(out: Path) -> int:
     import pyarrow.parquet as pq
 
-    return sum(pq.read_metadata(path).num_rows for path in (out / layout.PARTS).glob("*.parquet"))
+    return sum(pq.read_metadata(path).num_rows for path in (out / layout.PARTS).glob("[!.]*.parquet"))
 
 
 def finish(manifest: Path, out: Path, *more: str) -> dict:
     process = start(manifest, out, *more)
-    process.communicate()
-    assert process.returncode == 0
+    said = said_by(process)
+    assert process.returncode == 0, said
     return json.loads((out / layout.SUMMARY).read_text())
 
 
@@ -53,9 +94,9 @@ def finish(manifest: Path, out: Path, *more: str) -> dict:
 def test_the_first_signal_finishes_the_batch_and_says_how_to_resume(manifest, tmp_path, workers, number):
     """Exit code 130, the line that resumes, results kept; the same line ends the run."""
     process = start(manifest, tmp_path / "run", "--workers", workers)
-    wait_for_parts(tmp_path / "run")
+    wait_for_parts(process, tmp_path / "run")
     process.send_signal(number)
-    _, said = process.communicate()
+    said = said_by(process)
     assert process.returncode == 130
     assert "resume with: earmark eval slow" in said
     assert "are done and safe" in said
@@ -67,20 +108,40 @@ def test_the_first_signal_finishes_the_batch_and_says_how_to_resume(manifest, tm
     assert summary["wer"] == 0.0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_is_answered_by_the_driver_alone(manifest, tmp_path, number):
+    """A terminal sends Ctrl-C to all: workers finish their batches without a word, and the same line ends the run."""
+    process = start(manifest, tmp_path / "run", "--workers", "2")
+    wait_for_parts(process, tmp_path / "run", 2)
+    assert len(children_of(process.pid)) >= 2, "workers are what this is about"
+    os.killpg(process.pid, number)
+    said = said_by(process)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert "KeyboardInterrupt" not in said
+    assert said.count("resume with:") == 1
+    attempt = json.loads(next((tmp_path / "run" / layout.ATTEMPTS).iterdir()).read_text())
+    assert attempt["outcome"] == "interrupted"
+    done = rows_done(tmp_path / "run")
+    assert attempt["num_rows"] == done
+    assert 0 < done < 24
+    summary = finish(manifest, tmp_path / "run", "--workers", "2")
+    assert (summary["num_scored"], summary["num_failed"], summary["wer"]) == (24, 0, 0.0)
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_second_signal_stops_at_once(manifest, tmp_path, workers):
     """Even in the middle of a batch that lasts; what was committed stays, and no process is left behind."""
     slow = ("--set", "seconds=30", "--workers", workers)
     process = start(manifest, tmp_path / "run", *slow)
-    while not (tmp_path / "run" / layout.PLAN).exists():
-        time.sleep(0.02)
+    wait_for((tmp_path / "run" / layout.PLAN).exists, "the plan was there", process, tmp_path / "run")
     time.sleep(1.0)
     children = children_of(process.pid)
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     assert process.poll() is None, "the first signal waits for the batch"
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    said_by(process)
     assert process.returncode in (130, -signal.SIGINT)
     wait_until_gone(children)
 
@@ -89,10 +150,10 @@ def test_the_second_signal_stops_at_once(manifest, tmp_path, workers):
 def test_kill_9_costs_only_what_was_not_committed(manifest, tmp_path, workers):
     """The workers of a killed driver end themselves, the lock is free, and the next start does the rest."""
     process = start(manifest, tmp_path / "run", "--workers", workers)
-    wait_for_parts(tmp_path / "run", 2)
+    wait_for_parts(process, tmp_path / "run", 2)
     children = children_of(process.pid)
     process.kill()
-    process.communicate()
+    said_by(process)
     wait_until_gone(children)
     done = rows_done(tmp_path / "run")
     summary = finish(manifest, tmp_path / "run", "--workers", "3")
@@ -106,7 +167,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def wait_until_gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     for pid in pids:
         while is_running(pid):
             assert time.monotonic() < deadline, f"process {pid} outlived its driver"

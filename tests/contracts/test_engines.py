@@ -13,12 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from earmark.engines import ENGINES
 from earmark.engines.inline import InlineEngine
-from earmark.engines.processes import ProcessEngine
+from earmark.engines.processes import ProcessEngine, _Pool, _Slot
 from earmark.errors import EarmarkError, EngineError, UnknownNameError, UsageError
 from earmark.records import AudioRef, Batch, Engine, Receipt, Segment, Shard
 
@@ -90,6 +91,8 @@ class Diary:
             os._exit(3)
         if self.entering == "raise":
             raise UnknownNameError("checkpoint", "bset", ["best", "last"])
+        if self.entering == "every-other-time" and len(self.noted("entered")) % 2:
+            os._exit(3)
         if self.entering == "only-one-fits":
             try:
                 Path(self.folder, "seat~0~0").touch(exist_ok=False)
@@ -130,6 +133,7 @@ class Diary:
             wait_until(lambda: len(self.noted("did-not-fit")) > 2)
         elif action == "stopping":
             assert wait_until(stop)
+            self.note("heard stopping-a")
             os.kill(os.getpid(), signal.SIGKILL)
         elif action == "forever":
             time.sleep(1000)
@@ -337,8 +341,103 @@ def test_a_place_where_no_worker_can_load_fails_no_utterance(tmp_path):
     assert work.noted("gave up") == []
 
 
+def test_a_place_that_could_load_in_between_is_tried_again(tmp_path, monkeypatch):
+    """Failed starts count in a row: a device that is busy now and then does not lose its place for good."""
+    monkeypatch.setattr("earmark.engines.processes._FAILED_STARTS", 2)
+    work = Diary(str(tmp_path), entering="every-other-time")
+    [receipt] = run(ProcessEngine(1), work, [shard("once-a")])
+    assert (receipt.part, receipt.num_failed, len(work.noted("entered"))) == ("once-a", 0, 4)
+
+
+def test_utterances_that_kill_every_worker_one_after_the_other_end_the_run(diary, monkeypatch):
+    """A machine on which nothing works is said to be that, and does not fail a whole test set, row by row."""
+    monkeypatch.setattr("earmark.engines.processes._DEATHS_PER_SHARD", 1)
+    monkeypatch.setattr("earmark.engines.processes._GIVEN_UP_IN_A_ROW", 2)
+    with pytest.raises(EngineError, match="2 utterances in a row") as raised:
+        run(ProcessEngine(1), diary, [shard(f"SIGKILL-{number}") for number in range(5)])
+    assert "SIGKILL" in raised.value.cause
+    assert len(diary.noted("gave up")) == 2
+
+
+def test_utterances_that_kill_their_workers_now_and_then_do_not_end_the_run(diary, monkeypatch):
+    """However many they are in all, a result in between shows that work is possible."""
+    monkeypatch.setattr("earmark.engines.processes._DEATHS_PER_SHARD", 1)
+    monkeypatch.setattr("earmark.engines.processes._GIVEN_UP_IN_A_ROW", 1)
+    receipts = run(ProcessEngine(1), diary, [shard("SIGKILL-a"), shard("s0"), shard("SIGKILL-b"), shard("s1")])
+    assert [receipt.num_failed for receipt in receipts] == [1, 0, 1, 0]
+
+
+def test_a_receipt_that_a_dead_worker_left_in_its_pipe_is_heard(diary):
+    """It said so before it died: the shard is done, and nobody does it again."""
+    pool = _Pool(diary, iter([shard("s0")]), 1)
+    pool.slots = [_Slot(0)]
+    try:
+        pool._feed()
+        [slot] = pool.slots
+        while not slot.is_ready:
+            assert list(pool._events(pool.slots)) == []
+        assert wait_until(slot.connection.poll)
+        slot.process.kill()
+        slot.process.join()
+        assert [receipt.part for receipt in pool._events(pool.slots)] == ["s0"]
+    finally:
+        pool.close()
+
+
+@dataclass
+class Interrupted(Diary):
+    """Work that the whole group's signal meets while it arrives at a worker, and again while it loads."""
+
+    number: int = 0
+    arriving: bool = True
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.arriving:
+            self.signal()
+
+    def __enter__(self):
+        self.signal()
+        return super().__enter__()
+
+    def signal(self) -> None:
+        self.note("signalled")
+        os.kill(os.getpid(), self.number)
+
+
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])
+def number(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A signal that this process handles, so that no process which it starts has it silenced from before."""
+    before = signal.signal(request.param, deaf_ear)
+    yield request.param
+    signal.signal(request.param, before)
+
+
+def deaf_ear(number: int, frame: object) -> None:
+    """Hear and do nothing."""
+
+
+def test_a_worker_hears_no_signal_that_is_meant_for_its_driver(tmp_path, number):
+    """Neither while its work arrives, nor while it loads; and the driver hears as before: it is the one to answer."""
+    work = Interrupted(str(tmp_path), number=number)
+    [receipt] = run(ProcessEngine(1), work, [shard("s0")])
+    assert (receipt.part, len(work.noted("signalled")), len(work.noted("entered"))) == ("s0", 2, 1)
+    assert signal.getsignal(number) is deaf_ear
+
+
+def test_a_worker_that_a_thread_started_hears_no_signal_either(tmp_path, number):
+    """A thread may not silence signals beforehand, so the worker does it itself before it loads."""
+    work = Interrupted(str(tmp_path), number=number, arriving=False)
+    receipts: list[Receipt] = []
+    thread = threading.Thread(target=lambda: receipts.extend(run(ProcessEngine(1), work, [shard("s0")])))
+    thread.start()
+    thread.join(PATIENCE_S)
+    assert [receipt.part for receipt in receipts] == ["s0"]
+    assert len(work.noted("entered")) == 1
+
+
 def test_a_worker_that_dies_after_a_stop_is_not_replaced(diary):
-    """The user wants to go; its shard is left for the next start."""
+    """It heard of the stop in the middle of its shard, which is left for the next start: the user wants to go."""
     is_asked = threading.Event()
     parts = []
     queue = iter([shard("s0"), shard("stopping-a"), shard("s1")])
@@ -347,6 +446,7 @@ def test_a_worker_that_dies_after_a_stop_is_not_replaced(diary):
         assert wait_until(lambda: bool(diary.noted("began stopping-a")))
         is_asked.set()
     assert "stopping-a" not in parts
+    assert diary.noted("heard") == ["heard stopping-a"]
     assert len(diary.noted("began stopping-a")) == 1
     assert diary.noted("gave up") == []
 

@@ -242,10 +242,11 @@ def test_a_missing_file_is_a_fact_of_the_sample(tmp_path):
 
 
 texts = st.text("ab", max_size=2)
+seconds = st.none() | st.sampled_from([0.0, 1.0])
 utterances = st.builds(
     Utterance,
     texts,
-    st.builds(AudioRef, texts, st.none() | st.sampled_from([0.0, 1.0]), st.just(1.0), st.none() | st.integers(0, 1)),
+    st.builds(AudioRef, texts, seconds, seconds, st.none() | st.integers(0, 1)),
     language=st.none() | texts,
     reference=texts,
     speaker=texts,
@@ -257,7 +258,7 @@ def rows_of(items: Sequence[Utterance]) -> pa.Table:
     rows = [
         {
             "index": index, "id": item.id, "audio": item.audio.uri, "start_s": item.audio.start_s,
-            "duration_s": item.audio.duration_s, "channel": item.audio.channel, "language": item.language,
+            "stated_duration_s": item.audio.duration_s, "channel": item.audio.channel, "language": item.language,
             "reference": item.reference, "speaker": item.speaker,
         }
         for index, item in enumerate(items)
@@ -275,6 +276,26 @@ def test_the_fingerprint_of_data_tells_apart_all_that_can_change_an_answer(one, 
     """Where one text ends and the next begins, nothing and 0; and not references or speakers."""
     are_same = [decisive(item) for item in one] == [decisive(item) for item in other]
     assert (data_fingerprint(rows_of(one)) == data_fingerprint(rows_of(other))) == are_same
+
+
+@pytest.mark.parametrize("column", ["id", "audio", "start_s", "stated_duration_s", "channel", "language"])
+def test_each_fact_that_can_change_an_answer_changes_the_fingerprint(column):
+    """By itself, and also where it was not stated before."""
+    nothing = rows_of([Utterance("u", AudioRef("a.wav"))]).to_pylist()[0]
+    values = {"id": ("v", "w"), "audio": ("b.wav", "c.wav"), "language": ("de", "es")}.get(column, (0, 1))
+    rows = [nothing, *({**nothing, column: value} for value in values)]
+    assert len({data_fingerprint(pa.Table.from_pylist([row], schema.UTTERANCES)) for row in rows}) == 3
+
+
+def test_a_length_that_only_a_header_says_is_no_part_of_the_data(audio):
+    """Mending the file changes it, and the run goes on; a length that the data state is a decision of theirs."""
+    silent, stated = Utterance("u", AudioRef("a.wav")), Utterance("u", AudioRef("a.wav", duration_s=2.0))
+    before = index_source(source_of(audio, silent))
+    write_wav(audio / "a.wav", 3.0)
+    after = index_source(source_of(audio, silent))
+    assert [table["duration_s"].to_pylist() for table in (before, after)] == [[2.0], [3.0]]
+    assert data_fingerprint(before) == data_fingerprint(after)
+    assert data_fingerprint(before) != data_fingerprint(index_source(source_of(audio, stated)))
 
 
 @given(st.lists(utterances, min_size=2, max_size=4))

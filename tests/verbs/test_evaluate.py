@@ -269,6 +269,18 @@ def test_what_is_heard_of_a_file_is_part_of_the_identity(tmp_path, change):
     assert list(refused.value.fields) == ["data.fingerprint"]
 
 
+@pytest.mark.parametrize("change", [{"start_s": 0.2}, {"duration_s": 0.4}, {"start_s": None}], ids=str)
+def test_another_piece_of_the_same_file_is_another_run(tmp_path, change):
+    """Where a piece begins and how long it is decide what is heard; the files and their bytes are the same."""
+    source = toy_source(tmp_path / "audio", durations_s=[1.0, 1.0])
+    first = replace(source.items[0], audio=replace(source.items[0].audio, start_s=0.1, duration_s=0.5))
+    moved = replace(first, audio=replace(first.audio, **change))
+    run(ToySource(source.root, (first, source.items[1])), tmp_path / "run")
+    with pytest.raises(RunMismatchError) as refused:
+        run(ToySource(source.root, (moved, source.items[1])), tmp_path / "run", noisy(source))
+    assert list(refused.value.fields) == ["data.fingerprint"]
+
+
 def test_another_normalizer_on_the_way_writes_the_mistakes_anew(source, tmp_path):
     """One mistakes export never holds the texts of two normalizers."""
     shouting = Echo({name: text.upper() for name, text in source.texts.items()})
@@ -288,6 +300,35 @@ def test_a_cleanup_that_was_killed_loses_no_row(source, tmp_path):
     run(source, tmp_path / "run")
     merge(str(tmp_path / "run"), cleanup=True)
     assert pd.read_parquet(tmp_path / "run" / layout.MERGED).sort_values("index")["index"].tolist() == whole
+
+
+def exported(out: Path) -> list[int]:
+    """The utterances in the mistakes files."""
+    return sorted(index for path in (out / layout.MISTAKES).iterdir() for index in pd.read_parquet(path)["index"])
+
+
+def test_the_mistakes_of_a_batch_that_was_cut_are_not_lost_with_their_files(source, tmp_path):
+    """A batch that killed its workers is kept in pieces; a kill before their export is made good by the next start."""
+    shouting = {name: text.upper() for name, text in source.texts.items()}
+    recognizer = Crashing(shouting, ids=max(source.items, key=lambda item: item.audio.duration_s).id)
+    summary = evaluate(recognizer, source, out=tmp_path / "run", normalizer="none", max_batch_s=3.0, workers=2)
+    assert summary.num_split_rows > 1
+    before = exported(tmp_path / "run")
+    assert len(before) == summary.num_scored == 11
+    for path in (tmp_path / "run" / layout.MISTAKES).iterdir():
+        path.unlink()
+    evaluate(recognizer, source, out=tmp_path / "run", normalizer="none", max_batch_s=3.0)
+    assert exported(tmp_path / "run") == before
+
+
+def test_progress_counts_this_attempt_and_not_what_an_earlier_one_left_to_export(source, tmp_path):
+    """A failure of the earlier attempt is in the summary, and no failure of what goes on now."""
+    recognizer = Failing(source.texts, ids=max(source.items, key=lambda item: item.audio.duration_s).id)
+    with pytest.raises(InterruptedRunError):
+        run(source, tmp_path / "run", recognizer, observer=StopAfter(1))
+    events = []
+    assert run(source, tmp_path / "run", recognizer, observer=events.append).num_failed == 1
+    assert {event.num_failed for event in events if isinstance(event, RunProgressed)} == {0}
 
 
 def test_a_merge_waits_for_a_run_that_goes_on(source, tmp_path):

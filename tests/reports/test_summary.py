@@ -1,0 +1,42 @@
+"""What the summary says of a run's speed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from earmark.recognizers.doubles import Echo
+from earmark.reports.summary import Attempt, attempts
+from earmark.store import layout
+from earmark.store.run import RunStore
+from earmark.verbs.evaluate import evaluate
+from earmark.verbs.score import score
+from tests.toys import toy_source
+
+
+def attempt(started: str, *, audio_s: float, wall_s: float, num_rows: int) -> Attempt:
+    return Attempt(
+        attempt="a",
+        started=started,
+        wall_s=wall_s,
+        audio_s=audio_s,
+        num_rows=num_rows,
+        engine="inline",
+        num_workers=1,
+        outcome="finished",
+    )
+
+
+def test_the_wall_clock_speed_is_of_the_latest_attempt_that_did_work(tmp_path: Path):
+    """Neither the seconds nor the audio of an earlier one are in it, nor a later one that found nothing to do."""
+    source = toy_source(tmp_path / "audio", 3)
+    out = tmp_path / "run"
+    evaluate(Echo(source.texts), source, out=out)
+    for path in (out / layout.ATTEMPTS).iterdir():
+        path.unlink()
+    store = RunStore.at(str(out))
+    attempt("20250103T000000.000000Z", audio_s=0.0, wall_s=5.0, num_rows=0).save(store)
+    attempt("20250101T000000.000000Z", audio_s=100.0, wall_s=10.0, num_rows=9).save(store)
+    attempt("20250102T000000.000000Z", audio_s=60.0, wall_s=30.0, num_rows=3).save(store)
+    assert [each.wall_s for each in attempts(store)] == [10.0, 30.0, 5.0]
+    speed = score(out).speed
+    assert (speed.wall, speed.wall_s, speed.wall_audio_s) == (2.0, 30.0, 60.0)
