@@ -223,7 +223,8 @@ def covered_by(data: bytes, *, run8: str | None = None) -> tuple[list[tuple[int,
 
 def ranges_of(is_covered: NDArray[np.bool_]) -> str:
     """Write which indices are covered as ``COVERED_KEY`` holds them: ``3-7 9-10`` are 3 to 6, and 9."""
-    edges = np.flatnonzero(np.diff(is_covered.view(np.int8), prepend=0, append=0))
+    bordered = np.concatenate([[False], is_covered, [False]])  # of bytes: a run may have many millions
+    edges = np.flatnonzero(bordered[1:] != bordered[:-1])
     return " ".join(f"{start}-{stop}" for start, stop in edges.reshape(-1, 2).tolist())
 
 

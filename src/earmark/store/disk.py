@@ -15,9 +15,10 @@ class Disk:
 
     def make_folder(self, path: Path) -> None:
         """Make a folder and its parents, for good; no error if it is there."""
-        if not path.is_dir():
-            path.mkdir(parents=True, exist_ok=True)
-            self.sync_folder(path.parent)
+        new = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+        path.mkdir(parents=True, exist_ok=True)
+        for folder in reversed(new):
+            self.sync_folder(folder.parent)
 
     def open_new(self, path: Path) -> BinaryIO:
         """Open a file that must not exist yet, for writing."""

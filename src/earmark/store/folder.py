@@ -163,6 +163,10 @@ class LocalFolder:
                 raise FileExistsError(target) from error
             self._disk.replace(temporary, target)
 
+    def make(self) -> None:
+        """Make the folder itself, for good. Raises OSError."""
+        self._disk.make_folder(self.path)
+
     def sweep(self) -> None:
         """Remove the temporary files of writers that died more than an hour ago."""
         for path in self.path.rglob(f"{TEMPORARY}*"):

@@ -21,15 +21,14 @@ def locked(folder: Folder) -> Iterator[None]:
     """Hold the folder's lock for the length of the block.
 
     Raises RunLockedError, naming the holder, if another living process has it, and FolderError if there can be no such
-    folder. An object store has no locks: there the
-    parts of two runs cannot collide, and at worst work is done twice.
+    folder. An object store has no locks: there the parts of two runs cannot collide, and at worst work is done twice.
     """
     if not isinstance(folder, LocalFolder):
         yield
         return
     path = folder.path / LOCK
     try:
-        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.make()
         # Without flock a lock would be a mere file, which a dead holder keeps: better an error than that.
         lock = FileLock(path, timeout=0, fallback_to_soft=False, preserve_lock_file=True)
         lock.acquire()
