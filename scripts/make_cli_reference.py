@@ -40,7 +40,9 @@ MEANING_OF_EXIT = {
     errors.EXIT_FAILED: "the run failed; what was committed is safe",
     errors.EXIT_USAGE: "bad usage, configuration or input",
     errors.EXIT_TOO_MANY_FAILURES: "finished, with more failed utterances than `--max-errors` allows; results are kept",
-    errors.EXIT_GATE_FAILED: "a comparison is what `--fail-if` forbids; it is printed all the same",
+    errors.EXIT_GATE_FAILED: (
+        "a comparison is what `--fail-if` forbids, or an audit did not pass; it is printed all the same"
+    ),
     errors.EXIT_INTERRUPTED: "interrupted; the same command goes on",
 }
 
@@ -111,6 +113,8 @@ def _kind(hint: Any) -> str:  # noqa: ANN401  # a type expression
         return ", ".join(f"`{choice}`" for choice in get_args(hint))
     if origin is list:
         return f"{_kind(get_args(hint)[0])}, repeatable"
+    if origin is tuple:
+        return " and ".join(_kind(part) for part in get_args(hint))
     return {str: "text", int: "integer", float: "number", bool: "switch"}[hint]
 
 

@@ -95,22 +95,25 @@ def test_the_reference_script_sees_a_difference(reference, tmp_path, monkeypatch
 
 
 def test_a_flag_is_of_the_same_type_in_every_verb(reference):
-    """A flag that occurs in two verbs takes the same values in both, under the same names."""
+    """A flag that occurs in two verbs takes the same values in both, under the same names.
+
+    Only ``--format`` has more of them where there may be several results: behind those that every verb has.
+    """
     for name, flags in reference.flags_by_name().items():
-        assert len({flag.kind for flag in flags}) == 1, name
+        shortest = min((flag.kind for flag in flags), key=len)
+        is_list = name == "--format"
+        assert all(one.kind == shortest or (is_list and one.kind.startswith(shortest)) for one in flags), name
         assert len({flag.names for flag in flags if len(flag.names) == max(len(one.names) for one in flags)}) == 1, name
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "--cleanup",
-        "--format",
-        "--normalizer",
-        "--out",
-        "RUN",
-    ],
-)
+SHARED = {
+    "--audio-root", "--batch-size", "--channel", "--cleanup", "--data", "--format", "--language", "--limit",
+    "--max-batch-seconds", "--missing-audio", "--normalizer", "--out", "--progress", "--scorer", "--seed", "--set",
+    "--slices", "--text-column", "MODEL", "RUN",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(SHARED))
 def test_a_flag_is_explained_alike_in_every_verb(reference, name):
     """Up to the remark on a verb's default that may follow in parentheses or after a semicolon."""
     assert len({flag.meaning for flag in reference.flags_by_name()[name]}) == 1
@@ -119,7 +122,7 @@ def test_a_flag_is_explained_alike_in_every_verb(reference, name):
 def test_every_flag_of_two_verbs_is_compared(reference):
     """A flag that joins a second verb joins the list above on purpose."""
     shared = {name for name, flags in reference.flags_by_name().items() if len(flags) > 1}
-    assert shared == {"--cleanup", "--format", "--normalizer", "--out", "RUN"}
+    assert shared == SHARED
 
 
 def test_exit_codes_are_documented_alike(reference):

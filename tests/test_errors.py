@@ -11,6 +11,7 @@ import pytest
 from earmark import errors
 from earmark.errors import (
     AudioError,
+    AuditFailedError,
     DuplicateIdError,
     EarmarkError,
     EngineError,
@@ -53,6 +54,7 @@ EXAMPLES = [
     StoreError("what", cause="cause", hint="hint"),
     EngineError("what"),
     GateFailedError("delta_wer > 0.2", "b against a", {"delta_wer": 0.25}),
+    AuditFailedError("batching changes the text of 12 of 50 utterances", "--batch-size 1"),
     TooManyFailuresError(3, 1000, "2", "runs/a/errors.jsonl"),
     InterruptedRunError(3, 1000),
     InterruptedRunError(3, 1000, "earmark eval echo --data m.jsonl"),

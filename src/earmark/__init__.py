@@ -21,21 +21,25 @@ if TYPE_CHECKING:
     from earmark.recognizers import load_recognizer
     from earmark.recognizers.base import Recognizer
     from earmark.records import AudioRef, Hypothesis, Utterance, Waveform
+    from earmark.reports.audit import Audit
     from earmark.reports.compare import Comparison
     from earmark.reports.summary import RunSummary
     from earmark.sources import open_source
     from earmark.sources.base import Source
     from earmark.spec import RecognizerSpec
+    from earmark.verbs.audit import audit
     from earmark.verbs.compare import compare
     from earmark.verbs.evaluate import evaluate
     from earmark.verbs.merge import merge
     from earmark.verbs.score import score
+    from earmark.verbs.score_outputs import ScoredOutputs, score_files, score_texts
 
 __version__ = "0.1.0"
 
 _STARTED = time.monotonic()
 
 _HOMES = {
+    "Audit": "earmark.reports.audit",
     "AudioRef": "earmark.records",
     "Comparison": "earmark.reports.compare",
     "EarmarkError": "earmark.errors",
@@ -43,34 +47,43 @@ _HOMES = {
     "Recognizer": "earmark.recognizers.base",
     "RecognizerSpec": "earmark.spec",
     "RunSummary": "earmark.reports.summary",
+    "ScoredOutputs": "earmark.verbs.score_outputs",
     "Source": "earmark.sources.base",
     "Utterance": "earmark.records",
     "Waveform": "earmark.records",
+    "audit": "earmark.verbs.audit",
     "compare": "earmark.verbs.compare",
     "evaluate": "earmark.verbs.evaluate",
     "load_recognizer": "earmark.recognizers",
     "merge": "earmark.verbs.merge",
     "open_source": "earmark.sources",
     "score": "earmark.verbs.score",
+    "score_files": "earmark.verbs.score_outputs",
+    "score_texts": "earmark.verbs.score_outputs",
 }
 
 __all__ = [  # sorted as a person would, and a test compares it with the table above
     "AudioRef",
+    "Audit",
     "Comparison",
     "EarmarkError",
     "Hypothesis",
     "Recognizer",
     "RecognizerSpec",
     "RunSummary",
+    "ScoredOutputs",
     "Source",
     "Utterance",
     "Waveform",
+    "audit",
     "compare",
     "evaluate",
     "load_recognizer",
     "merge",
     "open_source",
     "score",
+    "score_files",
+    "score_texts",
 ]
 
 

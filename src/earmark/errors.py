@@ -23,6 +23,7 @@ so that a caller can act on them without reading the message.
     ├── EngineError                   workers cannot be started or kept alive
     ├── TooManyFailuresError          exit 3   finished, with more failed utterances than allowed
     ├── GateFailedError               exit 4   a comparison is what ``--fail-if`` forbids
+    ├── AuditFailedError              exit 4   an audit did not find that batches leave every text as it is
     └── InterruptedRunError           exit 130 stopped by the user; carries the line that resumes
 """
 
@@ -270,6 +271,16 @@ class GateFailedError(EarmarkError):
             f"--fail-if {condition!r} holds for {pair}",
             cause=", ".join(f"{name} is {value:.6g}" for name, value in self.values.items()),
         )
+
+
+class AuditFailedError(EarmarkError):
+    """The audit was made and printed, and its verdict is ``sentence``, not that no text changed."""
+
+    exit_code = EXIT_GATE_FAILED
+
+    def __init__(self, sentence: str, advice: str | None) -> None:
+        self.sentence = sentence
+        super().__init__("the audit did not pass", cause=sentence, hint=advice)
 
 
 class InterruptedRunError(EarmarkError):

@@ -59,8 +59,12 @@ PARTS = pa.schema(
         pa.field("is_split", pa.bool_(), nullable=False),
         pa.field("rank", pa.int32(), nullable=False),
         pa.field("device", pa.string(), nullable=False),
+        pa.field("level_dbfs", pa.float64()),  # of what decoded; null where the row failed, or nobody measured it
     ]
 )
+
+REPEATED = ("status", "reason", "skip_reason", "error_kind", "speaker", "language", "extra", "device", "audio")
+"""The columns of texts that come again; for others a dictionary of values costs time and saves nothing."""
 
 SCORED, FAILED, SKIPPED = "scored", "failed", "skipped"
 
@@ -82,10 +86,13 @@ SCORES = pa.schema(
         pa.field("reference_characters", pa.int32()),
         pa.field("hypothesis_characters", pa.int32()),
         pa.field("alignment", pa.string()),  # run-length coded: "5=1S3=1I"
+        # compounds written apart on one side that counted as right; null where there is none
+        pa.field("forgiven", pa.list_(pa.struct([("reference", pa.string()), ("hypothesis", pa.string())]))),
         pa.field("duration_s", pa.float64(), nullable=False),
         pa.field("speaker", pa.string()),
         pa.field("language", pa.string()),
         pa.field("extra", pa.string()),
+        pa.field("flags", pa.list_(pa.string()), nullable=False),  # the guards that it tripped: reports/guards.py
     ]
 )
 

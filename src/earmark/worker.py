@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from earmark.audio.decode import decode
+from earmark.audio.level import rms_dbfs
 from earmark.errors import AudioError, EarmarkError, OutOfMemoryError, RecognizerError
 from earmark.recognizers.base import Recognizer
 from earmark.records import Batch, Hypothesis, Receipt, Segment, Shard, StopCheck, Waveform
@@ -41,6 +42,7 @@ class _Failure:
 class _Decoded:
     segment: Segment
     outcome: Waveform | _Failure
+    level_dbfs: float | None
     seconds: float
 
 
@@ -54,6 +56,7 @@ class _Answer:
     outcome: Hypothesis | _Failure
     compute_s: float
     is_split: bool
+    level_dbfs: float | None = None
 
 
 @dataclass
@@ -137,7 +140,8 @@ class Transcription:
             outcome = _Failure(error.kind, error.what)
         except Exception as error:  # noqa: BLE001  # whatever a hostile file does to a decoder is that file's failure
             outcome = _Failure("unreadable", _sentence(error))
-        return _Decoded(segment, outcome, time.perf_counter() - started)
+        level_dbfs = rms_dbfs(outcome.samples) if isinstance(outcome, Waveform) else None
+        return _Decoded(segment, outcome, level_dbfs, time.perf_counter() - started)
 
     def _waveform(self, segment: Segment) -> Waveform:
         audio = segment.audio
@@ -256,6 +260,7 @@ class Transcription:
             is_split=answer.is_split,
             rank=rank,
             device=self.device,
+            level_dbfs=None if failure else answer.level_dbfs,
         )
 
 
@@ -279,7 +284,15 @@ def _batch_of_each(shard: Shard) -> Iterator[Batch]:
 
 
 def _answer(decoded: _Decoded, outcome: Hypothesis | _Failure, compute_s: float, *, is_split: bool) -> _Answer:
-    return _Answer(decoded.segment, _audio_s(decoded), decoded.seconds, outcome, compute_s, is_split)
+    return _Answer(
+        decoded.segment,
+        _audio_s(decoded),
+        decoded.seconds,
+        outcome,
+        compute_s,
+        is_split,
+        level_dbfs=decoded.level_dbfs,
+    )
 
 
 def _audio_s(decoded: _Decoded) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from earmark.errors import OutOfMemoryError, RecognizerError, UsageError
-from earmark.recognizers.doubles import Crashing, Echo, Failing, Hungry, Noisy, Slow
+from earmark.recognizers.doubles import Crashing, Echo, Failing, Fickle, Hungry, Leaky, Noisy, Slow, Unmasked
 from earmark.records import Hypothesis, Waveform
 
 TEXTS = {f"u{number}": "one two three four five seven eight nine" for number in range(200)}
@@ -92,3 +92,36 @@ def test_a_crashing_one_kills_its_process():
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
+
+
+def noise_of(utterance_id: str, duration_s: float) -> Waveform:
+    return Waveform(utterance_id, np.ones(round(16_000 * duration_s), np.float32))
+
+
+def test_an_unmasked_one_hears_its_padding():
+    """A word for each whole stretch of it; nothing alone, nor where all are as long; and the option is a length."""
+    unmasked = Unmasked(TEXTS, heard_s=0.5)
+    long, short = noise_of("u1", 2.0), noise_of("u2", 0.9)
+    assert unmasked.transcribe([long, short]) == [Hypothesis(TEXTS["u1"]), Hypothesis(f"{TEXTS['u2']} uh uh")]
+    assert unmasked.transcribe([short]) == [Hypothesis(TEXTS["u2"])]
+    assert unmasked.transcribe([short, short]) == [Hypothesis(TEXTS["u2"])] * 2
+    with pytest.raises(UsageError, match="above 0"):
+        Unmasked(TEXTS, heard_s=0.0)
+
+
+def test_a_leaky_one_keeps_a_word_until_it_is_loaded_anew():
+    """The last one of the text before."""
+    batch = [waveform("u1"), waveform("say-this")]
+    with Leaky(TEXTS) as leaky:
+        assert leaky.transcribe(batch) == [Hypothesis(TEXTS["u1"]), Hypothesis("nine say this")]
+        assert leaky.transcribe(batch[:1]) == [Hypothesis(f"this {TEXTS['u1']}")]
+    with leaky:
+        assert leaky.transcribe(batch[:1]) == [Hypothesis(TEXTS["u1"])]
+
+
+def test_a_fickle_one_never_says_the_same():
+    """Not in the same call, and not in the next one."""
+    fickle = Fickle(TEXTS)
+    said = [one.text for _ in range(3) for one in fickle.transcribe([waveform("u1")] * 2)]
+    assert len(set(said)) == 6
+    assert all(text.startswith(TEXTS["u1"]) for text in said)

@@ -43,6 +43,13 @@ def test_a_long_error_of_one_system_bridges_those_of_the_other():
     assert list(segments("1=6D1=", "1=1S4=1S1=")) == [(6, 2)]
 
 
+def test_forgiven_merges_are_no_errors():
+    """They part segments like other good words, as many as the reference has there."""
+    assert list(segments("1S2J1S", "4=")) == [(1, 0), (1, 0)]
+    assert list(segments("1S1P1=1S", "4=")) == [(1, 0), (1, 0)]
+    assert list(segments("1S3P1S", "3=")) == [(2, 0)]
+
+
 def slow_segments(code_a, code_b):
     """Walk over the slots of both texts, word by word: before each word the insertions, then the word."""
     slots = [expanded(code) for code in (code_a, code_b)]

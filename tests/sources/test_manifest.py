@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.errors import ManifestError, MissingColumnError
+from earmark.formats.ids import DerivedIds
+from earmark.formats.lines import excerpt
 from earmark.records import AudioRef, Utterance
 from earmark.sources import open_source
-from earmark.sources.ids import DerivedIds
-from earmark.sources.lines import excerpt
 
 
 def utterances_of(path: Path, text: str | bytes, **options) -> list[Utterance]:

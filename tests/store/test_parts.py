@@ -134,13 +134,16 @@ def test_a_flipped_bit_in_the_rows_is_noticed(folder, tmp_path):
 
 
 def test_a_part_whose_rows_are_damaged_is_named(tmp_path):
-    """Its receipt is whole and its rows are not: who reads them learns which part it is, and what to do."""
+    """Its receipt is whole and its rows are not: who reads them learns which part it is, and a run does it again."""
     source = toy_source(tmp_path / "audio", 4)
-    evaluate(Echo(source.texts), source, out=str(tmp_path / "run"))
+    whole = evaluate(Echo(source.texts), source, out=str(tmp_path / "run"))
     part = min((tmp_path / "run" / layout.PARTS).iterdir())
     data = bytearray(part.read_bytes())
     data[4:80] = b"\xff" * 76
     part.write_bytes(data)
     with pytest.raises(StoreError, match=part.name) as raised:
-        evaluate(Echo(source.texts), source, out=str(tmp_path / "run"))
+        read_part(LocalFolder(tmp_path / "run"), f"{layout.PARTS}/{part.name}")
     assert raised.value.hint
+    again = evaluate(Echo(source.texts), source, out=str(tmp_path / "run"))
+    assert again.scores_hash == whole.scores_hash
+    assert again.num_damaged_parts == 0

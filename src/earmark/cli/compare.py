@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from earmark.cli.screen import has_colour, say
+from earmark.cli.breakdown import columns_from, print_suspects
+from earmark.cli.screen import say, visible
+from earmark.cli.tables import new_table, print_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,6 +26,7 @@ def compare_command(
     /,
     *,
     normalizer: str | None = None,
+    scorer: str | None = None,
     slices: str = "duration",
     replicates: int = 10_000,
     intersect: Annotated[bool, Parameter(negative="")] = False,
@@ -41,6 +44,8 @@ def compare_command(
         The runs' folders, two or more; the first is the baseline.
     normalizer
         Done to both texts first: earmark ls normalizers (the first run's).
+    scorer
+        How errors are counted: earmark ls scorers (the first run's).
     slices
         Columns to divide by: duration,speaking_rate,speaker,language,COLUMN.
     replicates
@@ -60,7 +65,8 @@ def compare_command(
     comparison = compare(
         *runs,
         normalizer=normalizer,
-        slices=[column.strip() for column in slices.split(",") if column.strip()],
+        scorer=scorer,
+        slices=columns_from(slices),
         replicates=replicates,
         intersect=intersect,
         fail_if=fail_if,
@@ -81,6 +87,7 @@ def _print(comparison: Comparison, form: str) -> None:
             _print_table(_slice_table(pair))
         _print_changes("fixed", pair, pair.fixed)
         _print_changes("broken", pair, pair.broken)
+    print_suspects(comparison.suspects)
     for pair in comparison.pairs:
         sys.stdout.write(pair.sentence + "\n")
     sys.stdout.write(_method(comparison) + "\n")
@@ -133,7 +140,7 @@ def _slice_table(pair: PairComparison) -> Table:
 
 def _slice_cells(one: Slice) -> list[str]:
     return [
-        f"{one.column} {one.value}{'*' if one.is_small else ''}",
+        visible(f"{one.column} {one.value}{'*' if one.is_small else ''}"),
         f"{one.num_utterances:,}",
         f"{one.num_reference_words:,}",
         _per_cent(one.wer_a),
@@ -155,26 +162,19 @@ def _print_changes(kind: str, pair: PairComparison, changes: tuple[Change, ...])
 def _method(comparison: Comparison) -> str:
     identity = comparison.normalizer
     interval = comparison.pairs[0].interval
+    counted = f"  scorer {comparison.scorer.name}@{comparison.scorer.version}"
     drawn = f"  95 % interval: {interval.num_replicates:,} paired bootstraps by {interval.unit}" if interval else ""
-    return f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}{drawn}"
+    return f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}{counted}{drawn}"
 
 
 def _table(title: str, first: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = new_table(title)
     table.add_column(first, overflow="fold")
     return table
 
 
 def _print_table(table: Table) -> None:
-    import shutil
-
-    from rich.console import Console
-
-    width = max(100, shutil.get_terminal_size((100, 24)).columns)
-    Console(file=sys.stdout, no_color=not has_colour(sys.stdout), width=width).print(table)
+    print_table(table, least_width=100)
 
 
 def _per_cent(rate: float | None) -> str:

@@ -33,9 +33,11 @@ def eval_command(
     set_: Annotated[list[str] | None, Parameter(name="--set", group=_MODEL, negative="")] = None,
     batch_size: Annotated[int | None, Parameter(group=_MODEL)] = None,
     max_batch_seconds: Annotated[float, Parameter(group=_MODEL)] = 240.0,
+    audit: Annotated[int | None, Parameter(group=_MODEL)] = None,
     workers: Annotated[str, Parameter(group=_WORKERS)] = "auto",
     engine: Annotated[Literal["auto", "inline", "processes"], Parameter(group=_WORKERS)] = "auto",
     normalizer: Annotated[str, Parameter(group=_SCORING)] = "basic",
+    scorer: Annotated[str, Parameter(group=_SCORING)] = "levenshtein",
     out: Annotated[str | None, Parameter(name=["--out", "-o"], group=_OUTPUT)] = None,
     fresh: Annotated[bool, Parameter(group=_OUTPUT, negative="")] = False,
     auto_merge: Annotated[bool, Parameter(group=_OUTPUT, negative="")] = False,
@@ -72,12 +74,16 @@ def eval_command(
         Utterances in a batch, at most.
     max_batch_seconds
         Padded audio in a batch, at most.
+    audit
+        First see on N utterances whether batches change texts.
     workers
         Processes; auto: one a core.
     engine
         Where they run; auto: processes, so that a crash costs little.
     normalizer
         Done to both texts first: earmark ls normalizers.
+    scorer
+        How errors are counted: earmark ls scorers.
     out
         The run's folder (one under runs/, by identity).
     fresh
@@ -107,6 +113,7 @@ def eval_command(
             data,
             out=out,
             normalizer=normalizer,
+            scorer=scorer,
             options=options_from(set_ or []),
             engine="processes" if engine == "auto" else engine,
             workers=number_of_workers(workers, engine),
@@ -119,6 +126,7 @@ def eval_command(
             missing_audio=missing_audio,
             max_batch_s=max_batch_seconds,
             batch_size=batch_size,
+            audit=audit,
             retry_failed=retry_failed,
             fresh=fresh,
             auto_merge=auto_merge,

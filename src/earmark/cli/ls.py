@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+_Kind = Literal["models", "normalizers", "scorers", "formats", "engines", "sources", "all"]
 
-def ls_command(kind: Literal["models", "normalizers", "engines", "sources", "all"] = "all", /) -> int:
-    """List the models, normalizers, engines and sources by name.
+
+def ls_command(kind: _Kind = "all", /) -> int:
+    """List the models, normalizers, scorers, formats, engines and sources by name.
 
     Parameters
     ----------
@@ -14,11 +16,20 @@ def ls_command(kind: Literal["models", "normalizers", "engines", "sources", "all
         One of them, or all.
     """
     from earmark.engines import ENGINES
+    from earmark.formats import FORMATS
     from earmark.recognizers import RECOGNIZERS
+    from earmark.scoring import SCORERS
     from earmark.sources import SOURCES
     from earmark.text import NORMALIZERS
 
-    registries = {"models": RECOGNIZERS, "normalizers": NORMALIZERS, "engines": ENGINES, "sources": SOURCES}
+    registries = {
+        "models": RECOGNIZERS,
+        "normalizers": NORMALIZERS,
+        "scorers": SCORERS,
+        "formats": FORMATS,
+        "engines": ENGINES,
+        "sources": SOURCES,
+    }
     for name, registry in registries.items():
         if kind in (name, "all"):
             print(name)  # noqa: T201  # the result

@@ -22,6 +22,7 @@ earmark eval pocketsphinx --data manifest.jsonl   transcribe, score, keep
 earmark eval pocketsphinx --data manifest.jsonl   again: goes on after a kill
 earmark score runs/NAME --normalizer whisper-en   other rules, same texts
 earmark compare runs/A runs/B                     is B better, and how sure
+earmark audit pocketsphinx --data manifest.jsonl  do batches change its texts
 
 Every flag has an environment twin: --batch-size is EARMARK_BATCH_SIZE.
 """
@@ -36,6 +37,25 @@ earmark eval pocketsphinx -d test.tsv --limit 5% --seed 0 --out runs/glance
 The same line again goes on where an earlier attempt stopped.
 """
 
+_SCORE = """Score a run again, or the outputs of any recognizer; transcribes nothing.
+
+earmark score runs/NAME --normalizer whisper-en
+earmark score predictions.jsonl
+earmark score -r ref.trn -h hyp.trn
+earmark score -r ref.stm -h hyp.ctm --missing-hyp delete
+earmark score -r ref.csv -h a.csv -h b.csv --id-column utt --out runs/both
+
+A manifest with text and pred_text, or several pred_text_*, is all it needs.
+"""
+
+_AUDIT = """Find out whether batches change what a model says.
+
+earmark audit pocketsphinx -d manifest.jsonl
+earmark audit pocketsphinx -d manifest.jsonl --batch-size 8 --sample 200
+
+Exits with 4 unless no text changed. earmark eval --audit 50 does it before a run.
+"""
+
 app = App(
     name="earmark",
     help=_ROOT,
@@ -46,15 +66,14 @@ app = App(
     default_parameter=Parameter(show_env_var=False),
 )
 app.command("earmark.cli.eval:eval_command", name="eval", help=_EVAL)
-app.command(
-    "earmark.cli.score:score_command", name="score", help="Score a run with another normalizer, transcribing nothing."
-)
+app.command("earmark.cli.score:score_command", name="score", help=_SCORE)
 app.command(
     "earmark.cli.compare:compare_command", name="compare", help="Compare runs with the first one, by utterance."
 )
+app.command("earmark.cli.audit:audit_command", name="audit", help=_AUDIT)
 app.command("earmark.cli.merge:merge_command", name="merge", help="Merge the mistakes files of a run into one.")
 app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips, offline, in half a minute.")
-app.command("earmark.cli.ls:ls_command", name="ls", help="List models, normalizers, engines and sources by name.")
+app.command("earmark.cli.ls:ls_command", name="ls", help="List models, normalizers, scorers, formats and more.")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from earmark.cli.screen import has_colour, say
 from earmark.errors import without_secret
-from earmark.verbs.events import Event, Observer, RunBegan, RunProgressed, StopAsked
+from earmark.verbs.events import AuditBegan, AuditEnded, Event, Observer, RunBegan, RunProgressed, StopAsked
 
 _LINE_EVERY_S = 30.0
 _MINUTES_FROM_S = 90
@@ -53,6 +53,23 @@ def _head(event: RunBegan) -> list[str]:
     return lines
 
 
+def _lines_of(event: Event) -> list[str]:
+    """What to print of anything but progress."""
+    if isinstance(event, RunBegan):
+        return _head(event)
+    if isinstance(event, AuditBegan):
+        return [f"audit  sample of {event.num_utterances:,}, batches drawn: {event.num_batches:,}"]
+    if isinstance(event, AuditEnded):
+        return audit_lines(event.sentence, event.advice, is_invariant=event.is_invariant)
+    return _stop_lines() if isinstance(event, StopAsked) else []
+
+
+def audit_lines(sentence: str, advice: str | None, *, is_invariant: bool) -> list[str]:
+    """The verdict of an audit as a note, or as a warning with what to do."""
+    lines = [f"{'note' if is_invariant else 'warning'}: audit: {sentence}"]
+    return lines + ([f"         {advice}"] if advice else [])
+
+
 def _facts(event: RunProgressed) -> str:
     """WER of what this attempt did, speed, failures and the time that is left."""
     facts = []
@@ -90,13 +107,9 @@ class _Lines:
         self._last = time.monotonic()
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, RunBegan):
-            for line in _head(event):
-                say(line)
-        elif isinstance(event, StopAsked):
-            for line in _stop_lines():
-                say(line)
-        elif time.monotonic() - self._last >= _LINE_EVERY_S:
+        for line in _lines_of(event):
+            say(line)
+        if isinstance(event, RunProgressed) and time.monotonic() - self._last >= _LINE_EVERY_S:
             self._last = time.monotonic()
             share = event.num_segments_done / max(1, event.num_segments)
             say(f"{share:4.0%}  {event.num_segments_done:,}/{event.num_segments:,}  {_facts(event)}")
@@ -115,16 +128,13 @@ class _Bar:
         self._task = self._progress.add_task("", total=None, facts="")
 
     def __call__(self, event: Event) -> None:
+        for line in _lines_of(event):
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         if isinstance(event, RunBegan):
-            for line in _head(event):
-                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
             self._progress.update(self._task, total=event.num_segments, completed=event.num_segments_done)
             self._progress.start()
         elif isinstance(event, RunProgressed):
             self._progress.update(self._task, completed=event.num_segments_done, facts=_facts(event))
-        else:
-            for line in _stop_lines():
-                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar off the screen."""

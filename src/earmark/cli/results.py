@@ -5,11 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from earmark.cli.screen import has_colour, say
+from earmark.cli.breakdown import print_confusions, print_slices
+from earmark.cli.forgiven import forgiven_lines
+from earmark.cli.progress import audit_lines
+from earmark.cli.screen import say
+from earmark.cli.tables import new_table, print_table
 from earmark.scoring.lines import per_cent, ser_line, wer_line
 
 if TYPE_CHECKING:
-    from earmark.reports.summary import RunSummary, Speed
+    from earmark.reports.audit_verdict import AuditVerdict
+    from earmark.reports.speed import Speed
+    from earmark.reports.summary import RunSummary
 
 
 def print_summary(summary: RunSummary, form: str) -> None:
@@ -18,21 +24,19 @@ def print_summary(summary: RunSummary, form: str) -> None:
         sys.stdout.write(summary.to_json())
         return
     _print_table(summary)
+    print_slices(summary.slices)
+    print_confusions(summary.confusions)
     for line in _lines(summary):
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
-    for note in _notes(summary):
+    for note in notes_of(summary):
         say(note)
 
 
 def _print_table(summary: RunSummary) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
     words = summary.counts.words
     interval = summary.wer_interval
-    table = Table(title=f"{summary.model} on {summary.data}", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = new_table(f"{summary.model} on {summary.data}")
     cells = {
         "utts": f"{summary.num_scored:,}",
         "words": f"{words.reference_length:,}",
@@ -47,13 +51,7 @@ def _print_table(summary: RunSummary) -> None:
     for name in cells:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_row(*cells.values())
-    Console(file=sys.stdout, no_color=not has_colour(sys.stdout), width=max(80, _width())).print(table)
-
-
-def _width() -> int:
-    import shutil
-
-    return shutil.get_terminal_size((100, 24)).columns
+    print_table(table)
 
 
 def _lines(summary: RunSummary) -> list[str]:
@@ -65,6 +63,7 @@ def _lines(summary: RunSummary) -> list[str]:
         else ""
     )
     lines.append(f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}")
+    lines.append(f"scorer {summary.scorer.name}@{summary.scorer.version} sha256:{summary.scorer.hash[:8]}")
     if unit:
         lines.append(unit)
     return lines + _speed_lines(summary.speed)
@@ -87,7 +86,14 @@ def _speed_lines(speed: Speed) -> list[str]:
     return lines
 
 
-def _notes(summary: RunSummary) -> list[str]:
+def _audit_notes(verdict: AuditVerdict | None) -> list[str]:
+    if verdict is None:
+        return []
+    return audit_lines(verdict.sentence, verdict.advice, is_invariant=verdict.kind == "invariant")
+
+
+def notes_of(summary: RunSummary) -> list[str]:
+    """What to know of a summary beside its numbers, a line each."""
     notes = []
     if summary.num_failed:
         notes.append(
@@ -102,7 +108,30 @@ def _notes(summary: RunSummary) -> list[str]:
             f"note: {summary.num_empty_references:,} references are empty after {summary.normalizer.name!r}; "
             "what is heard there counts as insertions"
         )
+    if summary.num_forgiven:
+        notes += forgiven_lines(summary)
+    if summary.is_unsegmented:
+        notes.append(
+            "warning: words of Chinese, Japanese or Thai have no spaces between them here, so their WER says little: "
+            "--scorer mixed counts characters"
+        )
+    notes += _flag_notes(summary)
     if summary.num_split_rows:
         notes.append(f"note: {summary.num_split_rows:,} utterances were transcribed in batches that had to be split")
-    notes.append(f"results {summary.run}")
+    notes += _audit_notes(summary.audit)
+    if not summary.counts.words.reference_length:
+        notes.append("note: there is no reference word, so there is no word error rate")
+    if summary.run:
+        notes.append(f"results {summary.run}")
     return notes
+
+
+def _flag_notes(summary: RunSummary) -> list[str]:
+    """The flags that something has: how many, what it means, the first ones, and where they all are."""
+    notes = []
+    for name, found in summary.flags.items():
+        if found.number:
+            more = ", ..." if found.number > len(found.first_ids) else ""
+            notes.append(f"note: {name}: {found.number:,} ({found.meaning}): {', '.join(found.first_ids)}{more}")
+    is_kept = notes and summary.run
+    return notes + ([f"      all of them: the column flags of {summary.run}/scores.parquet"] if is_kept else [])

@@ -23,18 +23,18 @@ def print_error(what: str, *, cause: str | None = None, hint: str | None = None)
     for label, colour, text in (("error", "31", what), ("cause", "33", cause), ("hint", "36", hint)):
         if text:
             # Paths, ids and lines of data come from anywhere: they must not speak to the terminal, nor flood it.
-            shown = _visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...").replace("\n", "\n       ")
+            shown = visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...").replace("\n", "\n       ")
             sys.stderr.write(f"{_painted(label, colour)}: {shown}\n")
     sys.stderr.flush()
 
 
 def say(text: str) -> None:
     """A line to stderr."""
-    sys.stderr.write(_visible(text) + "\n")
+    sys.stderr.write(visible(text) + "\n")
     sys.stderr.flush()
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """The text with control characters and marks that turn the writing direction spelled out."""
     return "".join(one if one == "\n" or unicodedata.category(one) not in _HIDDEN else ascii(one)[1:-1] for one in text)
 

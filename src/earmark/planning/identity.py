@@ -26,16 +26,20 @@ def data_fingerprint(utterances: pa.Table) -> str:
     """
     digest = hashlib.sha256()
     for name in _DECISIVE:
-        column = utterances[name].combine_chunks()
-        digest.update(f"{name} {len(column)} ".encode())
-        digest.update(pc.is_valid(column).to_numpy(zero_copy_only=False).tobytes())
-        if pa.types.is_string(column.type):
-            texts = column.fill_null("").cast(pa.large_string())
-            digest.update(pc.binary_length(texts).to_numpy().astype("<i8").tobytes())
-            digest.update(_characters(texts))
-        else:
-            digest.update(column.fill_null(0).to_numpy().astype("<f8").tobytes())
+        digest.update(f"{name} {len(utterances)} ".encode())
+        hash_column(digest, utterances[name].combine_chunks())
     return digest.hexdigest()
+
+
+def hash_column(digest: hashlib._Hash, column: pa.Array) -> None:
+    """Feed a column of texts or numbers to ``digest``: its values, where each ends, and which are null."""
+    digest.update(pc.is_valid(column).to_numpy(zero_copy_only=False).tobytes())
+    if pa.types.is_string(column.type):
+        texts = column.fill_null("").cast(pa.large_string())
+        digest.update(pc.binary_length(texts).to_numpy().astype("<i8").tobytes())
+        digest.update(_characters(texts))
+    else:
+        digest.update(column.fill_null(0).to_numpy().astype("<f8").tobytes())
 
 
 def audio_sample(utterances: pa.Table, root: str) -> str:

@@ -26,6 +26,9 @@ RECOGNIZERS.add("slow", "earmark.recognizers.doubles:Slow", "toy: says them, and
 RECOGNIZERS.add("failing", "earmark.recognizers.doubles:Failing", "toy: raises on some utterances")
 RECOGNIZERS.add("crashing", "earmark.recognizers.doubles:Crashing", "toy: kills its process on some utterances")
 RECOGNIZERS.add("hungry", "earmark.recognizers.doubles:Hungry", "toy: is out of memory on large batches")
+RECOGNIZERS.add("unmasked", "earmark.recognizers.doubles:Unmasked", "toy, broken: hears the padding of its batch")
+RECOGNIZERS.add("leaky", "earmark.recognizers.doubles:Leaky", "toy, broken: keeps a word of the utterance before")
+RECOGNIZERS.add("fickle", "earmark.recognizers.doubles:Fickle", "toy, broken: never says the same again")
 
 
 def load_recognizer(name: str, options: Mapping[str, OptionValue] | None = None) -> Recognizer:

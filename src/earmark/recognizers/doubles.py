@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import secrets
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from earmark.errors import OutOfMemoryError, RecognizerError, UsageError
-from earmark.records import Hypothesis, Waveform
+from earmark.records import SAMPLE_RATE_HZ, Hypothesis, Waveform
 from earmark.spec import BatchingKind, OptionValue, RecognizerSpec
 
 _WORDS = re.compile(r"[^\W_]+")
@@ -154,6 +155,61 @@ class Hungry(Echo):
         if len(batch) > self._most_at_once:
             raise OutOfMemoryError(f"{len(batch)} utterances do not fit")
         return super().transcribe(batch)
+
+
+class Unmasked(Echo):
+    """Hears the padding: a word too many for each ``heard_s`` seconds by which its batch pads an utterance.
+
+    So does an encoder without an attention mask. What it declares, that batches do not matter, is false.
+    """
+
+    name = "unmasked"
+
+    def __init__(self, texts: Mapping[str, str] | str | None = None, *, heard_s: float = 1.0) -> None:
+        super().__init__(texts)
+        if not heard_s > 0:
+            raise UsageError(f"unmasked option heard_s is above 0, not {heard_s:g}")
+        self._heard_s = heard_s
+
+    def options(self) -> dict[str, OptionValue]:
+        return {"heard_s": self._heard_s}
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        longest = max((len(waveform.samples) for waveform in batch), default=0)
+        padding_s = ((longest - len(waveform.samples)) / SAMPLE_RATE_HZ for waveform in batch)
+        return [
+            Hypothesis(" ".join([self.text(waveform), *["uh"] * int(one_s / self._heard_s)]))
+            for waveform, one_s in zip(batch, padding_s, strict=True)
+        ]
+
+
+class Leaky(Echo):
+    """Begins each text with the last word of the one before, as a decoder does that is not reset."""
+
+    name = "leaky"
+
+    def __init__(self, texts: Mapping[str, str] | str | None = None) -> None:
+        super().__init__(texts)
+        self._kept: list[str] = []
+
+    def __enter__(self) -> Self:
+        """Forget, as a model does that is loaded anew."""
+        self._kept = []
+        return self
+
+    def text(self, waveform: Waveform) -> str:
+        said = super().text(waveform)
+        leaked, self._kept = self._kept, said.split()[-1:]
+        return " ".join([*leaked, said])
+
+
+class Fickle(Echo):
+    """Ends each text with a word that it makes up: the same call has never the same answer."""
+
+    name = "fickle"
+
+    def text(self, waveform: Waveform) -> str:
+        return f"{super().text(waveform)} {secrets.token_hex(8)}"
 
 
 def _read_texts(path: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from earmark.errors import GateFailedError
 from earmark.reports.gate import Gate
 from earmark.reports.pairing import Matched
 from earmark.reports.slices import Grouping, Slice, slices
+from earmark.reports.suspects import Suspects
 from earmark.reports.verdict import Verdict, sentence, speech_factor, verdict_on
 from earmark.scoring.bootstrap import Interval, difference_interval, drawn_units
 from earmark.scoring.identity import ScorerIdentity
@@ -105,8 +106,8 @@ class PairComparison:
 class Comparison:
     """Every run beside the first one, over the utterances that are scored in all of them.
 
-    ``left_out`` says how many others there are and why. ``only_in_some`` are those that not every run has, which
-    ``intersect`` allowed. ``fail_if`` is the condition that was given, ``damaged_parts`` what could not be read.
+    ``left_out`` says how many others there are and why. ``fail_if`` is the condition that was given, ``damaged_parts``
+    what could not be read, ``suspects`` the references that all runs contradict.
     """
 
     runs: tuple[str, ...]
@@ -118,6 +119,7 @@ class Comparison:
     normalizer: NormalizerIdentity
     scorer: ScorerIdentity
     pairs: tuple[PairComparison, ...]
+    suspects: Suspects
     fail_if: str | None = None
 
     @property
@@ -147,6 +149,7 @@ class Comparison:
             "normalizer": dataclasses.asdict(self.normalizer),
             "scorer": dataclasses.asdict(self.scorer),
             "pairs": [pair.facts() for pair in self.pairs],
+            "suspect_references": dataclasses.asdict(self.suspects),
             "fail_if": self.fail_if,
             "is_gate_failed": bool(self.failed_pairs),
         }

@@ -19,7 +19,9 @@ from earmark.reports.scores import outcomes, score_utterances
 from earmark.schema import FAILED, SCORED
 from earmark.scoring.alignment import render_diff
 from earmark.scoring.counts import CorpusCounts
+from earmark.scoring.levenshtein import LEVENSHTEIN
 from earmark.scoring.pairs import PairScores
+from earmark.scoring.scorer import Scorer
 from earmark.store.folder import Folder
 from earmark.store.parts import read_part
 from earmark.store.reader import READ_COLUMNS, winners_in_order
@@ -29,11 +31,19 @@ from earmark.text.base import Normalizer
 class LiveScores:
     """Takes the receipts of a run as they come. ``utterances`` is the run's whole table (schema.UTTERANCES)."""
 
-    def __init__(self, folder: Folder, utterances: pa.Table, normalizer: Normalizer, export: MistakesExport) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        utterances: pa.Table,
+        normalizer: Normalizer,
+        export: MistakesExport,
+        scorer: Scorer = LEVENSHTEIN,
+    ) -> None:
         self._folder = folder
         self._utterances = utterances
         self._normalizer = normalizer
         self._export = export
+        self._scorer = scorer
         self._waiting: dict[int, list[pa.Table]] = {}
         self.counts = CorpusCounts.zero()
         self.num_done = 0
@@ -72,7 +82,7 @@ class LiveScores:
         if not found:
             return
         ranks = dict(zip(rows["index"].to_pylist(), rows["rank"].to_pylist(), strict=True))
-        scores = score_utterances(self._utterances.take(list(found)), found, self._normalizer)
+        scores = score_utterances(self._utterances.take(list(found)), found, self._normalizer, self._scorer)
         if counts_as_new:
             self._count(scores)
         evaluated = scores.filter(pc.equal(scores["status"], SCORED)).to_pylist()
@@ -81,7 +91,9 @@ class LiveScores:
         ):
             members = list(group)
             mistakes = [
-                _mistake(row, rank) for row in members if row["substitutions"] + row["deletions"] + row["insertions"]
+                _mistake(row, rank, self._scorer)
+                for row in members
+                if row["substitutions"] + row["deletions"] + row["insertions"]
             ]
             self._export.add(rank, [row["index"] for row in members], mistakes)
 
@@ -112,7 +124,7 @@ class LiveScores:
         self.num_failed += pc.sum(pc.equal(scores["status"], FAILED)).as_py() or 0
 
 
-def _mistake(row: dict[str, Any], rank: int) -> Mistake:
+def _mistake(row: dict[str, Any], rank: int, scorer: Scorer) -> Mistake:
     reference, hypothesis = row["reference_normalized"], row["hypothesis_normalized"]
     errors = row["substitutions"] + row["deletions"] + row["insertions"]
     words = row["hits"] + row["substitutions"] + row["deletions"]
@@ -120,7 +132,7 @@ def _mistake(row: dict[str, Any], rank: int) -> Mistake:
         index=row["index"],
         reference=reference,
         prediction=hypothesis,
-        diff=render_diff(reference.split(), hypothesis.split(), row["alignment"]),
+        diff=render_diff(scorer.tokens(reference), scorer.tokens(hypothesis), row["alignment"]),
         sample_wer=errors / words if words else None,
         sample_cer=row["character_errors"] / row["reference_characters"] if row["reference_characters"] else None,
         gpu_rank=rank,

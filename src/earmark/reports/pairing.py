@@ -19,6 +19,8 @@ from earmark.errors import UsageError
 from earmark.reports.slices import Grouping, SliceLabels
 from earmark.reports.summary import scored_windows
 from earmark.schema import FAILED, SCORED
+from earmark.scoring.levenshtein import LEVENSHTEIN
+from earmark.scoring.scorer import Scorer
 from earmark.spec import RunSpec
 from earmark.store.run import RunStore
 from earmark.text.base import Normalizer
@@ -37,6 +39,7 @@ _ROWS = pa.schema(
         pa.field("reference_characters", pa.int32()),
         pa.field("alignment", pa.string()),
         pa.field("reference_hash", pa.int64()),
+        pa.field("hypothesis_hash", pa.int64()),  # null where no word was heard
     ]
 )
 
@@ -63,12 +66,17 @@ class Matched:
 
 
 def read_run(
-    store: RunStore, spec: RunSpec, label: str, normalizer: Normalizer, labels: SliceLabels | None = None
+    store: RunStore,
+    spec: RunSpec,
+    label: str,
+    normalizer: Normalizer,
+    labels: SliceLabels | None = None,
+    scorer: Scorer = LEVENSHTEIN,
 ) -> RunRows:
     """Score a run, a window at a time, and name the slices of its utterances if ``labels`` are given."""
     done = store.progress(spec)
     found = [_ROWS.empty_table()]
-    for scores in scored_windows(store, done, spec.data.num_utterances, normalizer):
+    for scores in scored_windows(store, done, spec.data.num_utterances, normalizer, scorer):
         rows = _rows(scores)
         if labels is not None:
             labels.add(scores, rows["reference_words"].to_numpy())
@@ -112,6 +120,7 @@ def _rows(scores: pa.Table) -> pa.Table:
         name: pc.fill_null(scores[name], 0)
         for name in ("hits", "substitutions", "deletions", "insertions", "character_errors", "reference_characters")
     }
+    heard = scores["hypothesis_normalized"].to_pylist()
     not_inserted = pc.add(counts["substitutions"], counts["deletions"])
     columns = {name: scores[name] for name in ("id", "status", "reason", "speaker", "alignment")} | {
         "errors": pc.add(not_inserted, counts["insertions"]),
@@ -119,6 +128,7 @@ def _rows(scores: pa.Table) -> pa.Table:
         "character_errors": counts["character_errors"],
         "reference_characters": counts["reference_characters"],
         "reference_hash": pa.array([_hash(text) for text in scores["reference_normalized"].to_pylist()], pa.int64()),
+        "hypothesis_hash": pa.array([_hash(text) if text and text.strip() else None for text in heard], pa.int64()),
     }
     return pa.table([columns[name] for name in _ROWS.names], schema=_ROWS)
 

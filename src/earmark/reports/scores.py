@@ -6,20 +6,21 @@ give the same table.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from itertools import compress, groupby, repeat
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from earmark import schema
 from earmark.schema import FAILED, SCORED, SKIPPED
-from earmark.scoring.alignment import align
-from earmark.scoring.pairs import PairScores, score_pairs
-from earmark.text.base import Normalizer
+from earmark.scoring.levenshtein import LEVENSHTEIN
+from earmark.scoring.scorer import Scorer
+from earmark.text.base import Normalizer, normalized_all
 
 NO_REFERENCE_RULE = "no reference"
 NOT_DONE_RULE = "not transcribed yet"
@@ -36,8 +37,7 @@ _COUNTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one utterance: a hypothesis, or why there is none."""
 
     hypothesis: str | None
@@ -50,6 +50,11 @@ def outcomes(rows: pa.Table) -> Iterator[tuple[int, Outcome]]:
     The texts of a long utterance's segments are joined with spaces; one failed segment fails it. An utterance some of
     whose segments have no row yet is left out.
     """
+    is_single = pc.max(rows["num_segments"]).as_py() in (None, 1)
+    if is_single and rows["error"].null_count == len(rows):  # by far the commonest
+        found = map(Outcome, rows["hypothesis"].to_pylist(), repeat(None))
+        yield from zip(rows["index"].to_pylist(), found, strict=True)
+        return
     columns = ["index", "num_segments", "segment", "hypothesis", "error_kind", "error"]
     values = zip(*(rows[name].to_pylist() for name in columns), strict=True)
     for index, pieces in groupby(values, key=itemgetter(0)):
@@ -58,33 +63,30 @@ def outcomes(rows: pa.Table) -> Iterator[tuple[int, Outcome]]:
             yield index, _join(parts)
 
 
-def score_utterances(utterances: pa.Table, found: dict[int, Outcome], normalizer: Normalizer) -> pa.Table:
+def score_utterances(
+    utterances: pa.Table, found: dict[int, Outcome], normalizer: Normalizer, scorer: Scorer = LEVENSHTEIN
+) -> pa.Table:
     """The table of schema.SCORES for ``utterances`` (schema.UTTERANCES), in their order.
 
-    An utterance without an outcome counts as skipped: not transcribed yet.
+    An utterance without an outcome counts as skipped: not transcribed yet. ``flags`` are empty: ``guards`` gives them,
+    which looks at the audio too.
     """
-    facts = [
-        _status(found.get(index), reference, skip_reason)
-        for index, reference, skip_reason in zip(
-            *(utterances[name].to_pylist() for name in ("index", "reference", "skip_reason")), strict=True
-        )
-    ]
-    status = [fact[0] for fact in facts]
-    hypotheses = [fact[2] for fact in facts]
     references = utterances["reference"].to_pylist()
+    given = (utterances["index"].to_pylist(), references, utterances["skip_reason"].to_pylist())
+    facts = [status_of(found.get(index), reference, skip) for index, reference, skip in zip(*given, strict=True)]
+    status, reasons, hypotheses = zip(*facts, strict=True) if facts else ((), (), ())
     normalized = {
-        "reference_normalized": [
-            normalizer(text) if text is not None and one != SKIPPED else None
-            for text, one in zip(references, status, strict=True)
-        ],
-        "hypothesis_normalized": [
-            normalizer(text) if text is not None and one == SCORED else None
-            for text, one in zip(hypotheses, status, strict=True)
-        ],
+        "reference_normalized": normalized_all(
+            normalizer, [text if one != SKIPPED else None for text, one in zip(references, status, strict=True)]
+        ),
+        "hypothesis_normalized": normalized_all(
+            normalizer, [text if one == SCORED else None for text, one in zip(hypotheses, status, strict=True)]
+        ),
     }
     columns: dict[str, Any] = {name: utterances[name] for name in _COPIED}
-    columns |= {"status": status, "reason": [fact[1] for fact in facts], "hypothesis": hypotheses, **normalized}
-    columns |= _counted([one == SCORED for one in status], **normalized)
+    columns |= {"status": status, "reason": reasons, "hypothesis": hypotheses, **normalized}
+    columns["flags"] = [[]] * len(status)
+    columns |= _counted(scorer, [one == SCORED for one in status], **normalized)
     return pa.table({name: columns[name] for name in schema.SCORES.names}, schema=schema.SCORES)
 
 
@@ -96,10 +98,10 @@ def _join(parts: Sequence[tuple[Any, ...]]) -> Outcome:
     return Outcome(" ".join(text for *_, text, _, _ in parts if text) if len(parts) > 1 else parts[0][3], None)
 
 
-def _status(
+def status_of(
     outcome: Outcome | None, reference: str | None, skip_reason: str | None
 ) -> tuple[str, str | None, str | None]:
-    """Status, reason and hypothesis."""
+    """Say what an utterance counts as: status, reason and hypothesis. Without an outcome it is not done yet."""
     if outcome is None:
         return SKIPPED, NOT_DONE_RULE, None
     if outcome.failure is not None:
@@ -110,30 +112,29 @@ def _status(
 
 
 def _counted(
-    is_scored: list[bool], *, reference_normalized: list[str | None], hypothesis_normalized: list[str | None]
+    scorer: Scorer,
+    is_scored: list[bool],
+    *,
+    reference_normalized: list[str | None],
+    hypothesis_normalized: list[str | None],
 ) -> dict[str, pa.Array]:
     """The count columns and the alignments, null where an utterance is not scored."""
     mask = np.array(is_scored, dtype=bool)
-    pairs = [
-        (reference or "", hypothesis or "")
-        for reference, hypothesis, scored in zip(reference_normalized, hypothesis_normalized, is_scored, strict=True)
-        if scored
-    ]
-    scores = score_pairs([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    references, hypotheses = (
+        [text or "" for text in compress(texts, is_scored)] for texts in (reference_normalized, hypothesis_normalized)
+    )
+    scored = scorer.score(references, hypotheses)
     columns = {}
     for name in _COUNTED:
         values = np.zeros(len(mask), dtype=np.int32)
-        values[mask] = getattr(scores, name)
+        values[mask] = getattr(scored.counts, name)
         columns[name] = pa.array(values, mask=~mask)
-    codes = iter(_alignments(pairs, scores))
-    columns["alignment"] = pa.array([next(codes) if scored else None for scored in is_scored], pa.string())
+    codes, merges = iter(scored.alignments), iter(scored.forgiven)
+    columns["alignment"] = pa.array([next(codes) if one else None for one in is_scored], pa.string())
+    kind = schema.SCORES.field("forgiven").type
+    if any(scored.forgiven):
+        forgiven = [next(merges) if one else () for one in is_scored]
+        columns["forgiven"] = pa.array([[dataclasses.asdict(merge) for merge in one] or None for one in forgiven], kind)
+    else:
+        columns["forgiven"] = pa.nulls(len(mask), kind)
     return columns
-
-
-def _alignments(pairs: list[tuple[str, str]], scores: PairScores) -> Iterator[str]:
-    errors = scores.substitutions + scores.deletions + scores.insertions
-    for (reference, hypothesis), num_errors, hits in zip(pairs, errors.tolist(), scores.hits.tolist(), strict=True):
-        if num_errors:
-            yield align(reference.split(), hypothesis.split())
-        else:
-            yield f"{hits}=" if hits else ""

@@ -24,10 +24,12 @@ SMALL = 30
 """A slice of fewer utterances than this says little, whatever its interval."""
 MAX_REPLICATES = 1000
 """Of the interval of a slice."""
+MAX_SLICES = 1000
+"""Of a column. With more values, those with the most utterances have a slice each, and the rest share one."""
 
 _EDGES = {DURATION: ((5, 10, 20), "s"), SPEAKING_RATE: ((1, 2, 3, 4), "words/s")}
 _OURS = frozenset({*_EDGES, "speaker", "language"})
-_UNKNOWN = "(none)"
+_UNKNOWN, _OTHERS = "(none)", "(others)"
 _LABELS = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -73,7 +75,10 @@ class Slice:
 
 
 class SliceLabels:
-    """Names the slices of each utterance, a window of the run at a time, and then divides the run by them."""
+    """Names the slices of each utterance, a window of the run at a time, and then divides the run by them.
+
+    Memory grows with four bytes an utterance for each column, and with the distinct values.
+    """
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = tuple(dict.fromkeys(columns))
@@ -90,8 +95,8 @@ class SliceLabels:
             values = _values(column, scores, reference_words, extras)
             self._labels[column].append(pa.array(values, pa.string()).dictionary_encode())
 
-    def groupings(self, positions: pa.Array) -> tuple[Grouping, ...]:
-        """Divide the utterances at ``positions`` of the run, which are counted anew from 0.
+    def groupings(self, positions: pa.Array | None = None) -> tuple[Grouping, ...]:
+        """Divide the utterances at ``positions`` of those that were taken, which are counted anew from 0; all for None.
 
         Raises UnknownNameError for a column that no utterance of the run has.
         """
@@ -99,7 +104,7 @@ class SliceLabels:
             if column not in self._known:
                 raise UnknownNameError("column to slice by", column, self._known)
         return tuple(
-            _grouping(column, pa.chunked_array(labels, _LABELS).unify_dictionaries().combine_chunks().take(positions))
+            _grouping(column, _joined(labels) if positions is None else _joined(labels).take(positions))
             for column, labels in self._labels.items()
         )
 
@@ -161,13 +166,23 @@ def _bin_names(column: str) -> list[str]:
     return [*(f"{low}-{high} {unit}" for low, high in pairwise((0, *edges))), f"{edges[-1]}+ {unit}"]
 
 
+def _joined(labels: Sequence[pa.Array]) -> pa.DictionaryArray:
+    joined: pa.DictionaryArray = pa.chunked_array(labels, _LABELS).unify_dictionaries().combine_chunks()
+    return joined
+
+
 def _grouping(column: str, labels: pa.DictionaryArray) -> Grouping:
-    """A slice a label: bins in ascending order, others by name; utterances without one come last."""
-    names = [*labels.dictionary.to_pylist(), _UNKNOWN]
+    """A slice a label: bins in ascending order, others by name; what shares one and what has none come last."""
+    names = [*labels.dictionary.to_pylist(), _OTHERS, _UNKNOWN]
     codes = pc.fill_null(labels.indices, len(names) - 1).to_numpy(zero_copy_only=False)
+    if len(names) - 2 > MAX_SLICES:
+        sizes = np.bincount(codes, minlength=len(names))[:-2]
+        rarest = np.lexsort((names[:-2], -sizes))[MAX_SLICES:]
+        codes = np.where(np.isin(codes, rarest), len(names) - 2, codes)
     order = np.argsort(codes, kind="stable")
     found, starts = np.unique(codes[order], return_index=True)
     positions = dict(zip((names[code] for code in found.tolist()), np.split(order, starts[1:]), strict=True))
     ranks = {name: rank for rank, name in enumerate(_bin_names(column))} if column in _EDGES else {}
-    ascending = sorted(positions, key=lambda name: (name == _UNKNOWN, ranks.get(name, 0), name))
+    last = {_OTHERS: 1, _UNKNOWN: 2}
+    ascending = sorted(positions, key=lambda name: (last.get(name, 0), ranks.get(name, 0), name))
     return Grouping(column, tuple((name, positions[name]) for name in ascending))

@@ -1,7 +1,7 @@
 """The summary of a run: computed from its parts alone, so that the same answers give the same numbers.
 
 Writes scores.parquet, errors.jsonl and summary.json. Memory grows with a window of utterances, not with the run, but
-for three integers an utterance that the interval needs.
+for what the intervals need of each utterance: four counts and its speaker, and a number for each column to slice by.
 """
 
 from __future__ import annotations
@@ -9,53 +9,53 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
+import json.encoder
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from earmark import schema
-from earmark.records import Receipt
+from earmark.reports.audit import kept_verdict
+from earmark.reports.audit_verdict import AuditVerdict
+from earmark.reports.breakdown import SliceErrors, errors_by_slice
+from earmark.reports.confusions import Confusions, ConfusionTally
+from earmark.reports.guards import GUARDS, Flagged, FlagTally, GuardsIdentity, with_flags
+from earmark.reports.remarks import ForgivenMerge, Remarks
 from earmark.reports.scores import outcomes, score_utterances
+from earmark.reports.slices import Grouping, SliceLabels
+from earmark.reports.speed import Speed, attempts, speed
 from earmark.schema import FAILED, SCORED, SKIPPED
 from earmark.scoring.bootstrap import Interval, wer_interval
 from earmark.scoring.counts import CorpusCounts
-from earmark.scoring.identity import SCORER, ScorerIdentity
+from earmark.scoring.identity import ScorerIdentity
+from earmark.scoring.levenshtein import LEVENSHTEIN
 from earmark.scoring.pairs import PairScores
+from earmark.scoring.scorer import Scorer
 from earmark.spec import RunSpec
 from earmark.store import layout
 from earmark.store.reader import Progress, windows
 from earmark.store.run import RunStore
 from earmark.text.base import Normalizer, NormalizerIdentity
 
-_WINDOW = 65_536
+_WINDOW = 65_536  # utterances: a temporary file for each, so not too few
+_SCORED_AT_ONCE = 4096  # measured: with more, memory that comes and goes costs as much as counting
+_quoted = json.encoder.encode_basestring  # a text as JSON with every character as it is
+_COUNTS = ("hits", "substitutions", "deletions", "insertions")
 _HASHED = ("id", "status", "hypothesis", "hits", "substitutions", "deletions", "insertions", "character_errors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Speed:
-    """Seconds of audio for a second of time, in three scopes.
-
-    ``compute``: inside the recognizer. ``worker``: the workers' time, decoding and waiting included. Both over every
-    part of the run. ``wall``: from the start of the program to its last result, loading included, over what the latest
-    attempt transcribed itself. None where nothing was measured.
-    """
-
-    compute: float | None
-    worker: float | None
-    wall: float | None
-    wall_s: float | None
-    wall_audio_s: float
-    waited_share: float | None
-    """Of the workers' time, what the recognizer spent waiting for audio."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """What a run found. Rates are fractions, None where there is no reference. Counts are of words."""
+    """What a run found. Rates are fractions, None where there is no reference. Counts are of words.
+
+    ``flags`` has every flag of ``reports.guards``, those that nothing has too. ``slices`` are of the columns that were
+    asked for, and ``confusions`` is None where none were.
+    """
 
     run: str
     model: str
@@ -68,15 +68,23 @@ class RunSummary:
     num_empty_references: int
     num_split_rows: int
     num_damaged_parts: int
+    num_forgiven: int
+    forgiven: tuple[ForgivenMerge, ...]
+    is_unsegmented: bool
     counts: CorpusCounts
     wer_interval: Interval | None
     wer_failed_as_deletions: float | None
     audio_s: float
     speed: Speed
+    flags: dict[str, Flagged]
+    guards: GuardsIdentity
+    slices: tuple[SliceErrors, ...]
+    confusions: Confusions | None
     normalizer: NormalizerIdentity
     scorer: ScorerIdentity
     scores_hash: str
     spec_fingerprint: str
+    audit: AuditVerdict | None = None
 
     @property
     def wer(self) -> float | None:
@@ -110,6 +118,9 @@ class RunSummary:
             "num_empty_references": self.num_empty_references,
             "num_split_rows": self.num_split_rows,
             "num_damaged_parts": self.num_damaged_parts,
+            "num_forgiven": self.num_forgiven,
+            "forgiven": [dataclasses.asdict(merge) for merge in self.forgiven],
+            "is_unsegmented": self.is_unsegmented,
             "num_reference_words": words.reference_length,
             "hits": words.hits,
             "substitutions": words.substitutions,
@@ -125,106 +136,135 @@ class RunSummary:
             "wall_s": self.speed.wall_s,
             "wall_audio_s": self.speed.wall_audio_s,
             "waited_share": self.speed.waited_share,
+            "flags": {name: found.number for name, found in self.flags.items()},
+            "first_flagged": {name: list(found.first_ids) for name, found in self.flags.items() if found.number},
+            "guards": dataclasses.asdict(self.guards),
+            "slices": [one.facts() for one in self.slices],
+            "confusions": self.confusions.facts() if self.confusions else None,
             "normalizer": dataclasses.asdict(self.normalizer),
             "scorer": dataclasses.asdict(self.scorer),
             "scores_hash": self.scores_hash,
             "spec_fingerprint": self.spec_fingerprint,
+            "audit": dataclasses.asdict(self.audit) if self.audit else None,
         }
         return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One start of a run that came to its end or to a stop: what it transcribed itself, and how long it took."""
-
-    attempt: str
-    started: str
-    wall_s: float
-    audio_s: float
-    num_rows: int
-    engine: str
-    num_workers: int
-    outcome: str
-
-    def save(self, store: RunStore) -> None:
-        """Keep it under its own name, so that attempts never collide."""
-        text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-        store.folder.write(f"{layout.ATTEMPTS}/{self.started}-{self.attempt}.json", text.encode())
-
-
-def attempts(store: RunStore) -> list[Attempt]:
-    """All that were kept, the earliest first."""
-    return [Attempt(**json.loads(store.folder.read(name))) for name in store.folder.names(layout.ATTEMPTS)]
-
-
 @dataclass
 class _Totals:
+    labels: SliceLabels
+    confusions: ConfusionTally | None
     counts: CorpusCounts = field(default_factory=CorpusCounts.zero)
     status: dict[str, int] = field(default_factory=lambda: {SCORED: 0, FAILED: 0, SKIPPED: 0})
     skipped: dict[str, int] = field(default_factory=dict)
     failed_words: int = 0
     audio_s: float = 0.0
     num_splits: int = 0
-    errors: list[Any] = field(default_factory=list)
-    words: list[Any] = field(default_factory=list)
+    columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _COUNTS})
     speakers: list[Any] = field(default_factory=list)
+    flags: FlagTally = field(default_factory=FlagTally)
+    remarks: Remarks = field(default_factory=Remarks)
     digest: Any = field(default_factory=hashlib.sha256)
 
 
-def summarize(store: RunStore, spec: RunSpec, normalizer: Normalizer) -> RunSummary:
+def summarize(
+    store: RunStore,
+    spec: RunSpec,
+    normalizer: Normalizer,
+    scorer: Scorer = LEVENSHTEIN,
+    *,
+    slices: Sequence[str] = (),
+    num_confusions: int = 0,
+) -> RunSummary:
     """Score every utterance of the run anew and write its tables and its summary.
 
-    An unfinished run is summarized as far as it is; what is not done counts as skipped. Raises StoreError.
+    ``slices`` are columns to divide it by, and ``num_confusions`` is how many confusions of each kind are kept; with 0
+    none are counted. An unfinished run is summarized as far as it is; what is not done counts as skipped.
+
+    Raises StoreError, and UnknownNameError for a column that no utterance has; then everything stays as it was.
     """
     done = store.progress(spec)
-    totals = _Totals()
+    totals = _Totals(SliceLabels(slices), ConfusionTally() if num_confusions else None)
     listing = bytearray()
     with store.table_writer(layout.SCORES, schema.SCORES) as writer:
-        for scores, rows in _windows(store, done, spec.data.num_utterances, normalizer):
+        for counted, rows in _windows(store, done, spec.data.num_utterances, normalizer, scorer):
+            scores = with_flags(counted, rows)
             writer.write_table(scores)
             totals.audio_s += pc.sum(rows["audio_s"]).as_py() or 0.0
             totals.num_splits += pc.sum(rows["is_split"]).as_py() or 0
-            _add(totals, scores)
+            _add(totals, scores, scorer)
             listing += _error_lines(scores)
+        groupings = totals.labels.groupings()
     store.folder.write(layout.ERRORS, bytes(listing))
-    summary = _summary(store, spec, normalizer, done, totals)
+    summary = _summary(store, spec, normalizer, scorer, done, totals, groupings, num_confusions)
     store.folder.write(layout.SUMMARY, summary.to_json().encode())
     return summary
 
 
-def scored_windows(store: RunStore, done: Progress, num_utterances: int, normalizer: Normalizer) -> Iterator[pa.Table]:
-    """Yield the tables of schema.SCORES of a run, in order, a window of utterances each. Raises StoreError."""
-    return (scores for scores, _ in _windows(store, done, num_utterances, normalizer))
+def scored_windows(
+    store: RunStore, done: Progress, num_utterances: int, normalizer: Normalizer, scorer: Scorer = LEVENSHTEIN
+) -> Iterator[pa.Table]:
+    """Yield the tables of schema.SCORES of a run, in order, a window of utterances each, without their flags.
+
+    Raises StoreError.
+    """
+    return (scores for scores, _ in _windows(store, done, num_utterances, normalizer, scorer))
 
 
 def _windows(
-    store: RunStore, done: Progress, num_utterances: int, normalizer: Normalizer
+    store: RunStore, done: Progress, num_utterances: int, normalizer: Normalizer, scorer: Scorer
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Each window's scores, and the rows of parts that they come from."""
     utterances = store.batches(layout.UTTERANCES, _WINDOW)
     rows = windows(store.folder, done.part_names, num_utterances, _WINDOW)
     for window, found in zip(utterances, rows, strict=True):
-        yield score_utterances(window, dict(outcomes(found)), normalizer), found
+        for some, theirs in _pieces(window, found):
+            yield score_utterances(some, dict(outcomes(theirs)), normalizer, scorer), theirs
 
 
-def _add(totals: _Totals, scores: pa.Table) -> None:
+def _pieces(window: pa.Table, rows: pa.Table) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Cut a window, and the rows of parts that belong to it, so that few Python objects are alive at a time."""
+    index, owner = window["index"].to_numpy(), rows["index"].to_numpy()
+    for start in range(0, len(window), _SCORED_AT_ONCE):
+        some = window.slice(start, _SCORED_AT_ONCE)
+        first, last = np.searchsorted(owner, [index[start], index[start + len(some) - 1] + 1]).tolist()
+        yield some, rows.slice(first, last - first)
+
+
+def _add(totals: _Totals, scores: pa.Table, scorer: Scorer) -> None:
     for name, number in zip(*_counted(scores["status"]), strict=True):
         totals.status[name] += number
     skipped = scores.filter(pc.equal(scores["status"], SKIPPED))
     for rule, number in zip(*_counted(skipped["reason"]), strict=True):
         totals.skipped[rule] = totals.skipped.get(rule, 0) + number
     failed = scores.filter(pc.equal(scores["status"], FAILED))
-    totals.failed_words += sum(len(text.split()) for text in failed["reference_normalized"].to_pylist() if text)
+    totals.failed_words += sum(len(scorer.tokens(text)) for text in failed["reference_normalized"].to_pylist() if text)
     scored = scores.filter(pc.equal(scores["status"], SCORED))
     column = {field.name: scored[field.name].to_numpy() for field in schema.SCORES if field.type == pa.int32()}
-    errors = column["substitutions"] + column["deletions"] + column["insertions"]
-    words = column["hits"] + column["substitutions"] + column["deletions"]
-    totals.errors.append(errors)
-    totals.words.append(words)
+    for name in _COUNTS:
+        totals.columns[name].append(column[name])
     totals.speakers.append(scored["speaker"])
+    totals.flags.add(scores)
+    totals.remarks.add(scored, scorer)
+    totals.labels.add(scored, column["hits"] + column["substitutions"] + column["deletions"])
+    if totals.confusions is not None:
+        totals.confusions.add(scored, scorer.tokens)
     totals.counts += PairScores(**column).total()
-    for row in zip(*(scores[name].to_pylist() for name in _HASHED), strict=True):
-        totals.digest.update(json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n")
+    totals.digest.update("".join(_hashed_lines(scores)).encode("utf-8"))
+
+
+def _hashed_lines(scores: pa.Table) -> Iterator[str]:
+    """What the hash of the scores is over: each row of _HASHED as JSON writes it, a line each."""
+    columns = [_json_cells(scores[name]) for name in _HASHED]
+    return map(f"[{', '.join(['%s'] * len(columns))}]\n".__mod__, zip(*columns, strict=True))
+
+
+def _json_cells(column: pa.ChunkedArray) -> Iterable[object]:
+    """Each text or integer as what prints as JSON."""
+    values = column.to_pylist()
+    if column.null_count:
+        return ("null" if value is None else json.dumps(value, ensure_ascii=False) for value in values)
+    return map(_quoted, values) if pa.types.is_string(column.type) else values
 
 
 def _counted(column: pa.ChunkedArray) -> tuple[list[str], list[int]]:
@@ -237,10 +277,21 @@ def _error_lines(scores: pa.Table) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in failed.to_pylist()).encode()
 
 
-def _summary(store: RunStore, spec: RunSpec, normalizer: Normalizer, done: Progress, totals: _Totals) -> RunSummary:
+def _summary(
+    store: RunStore,
+    spec: RunSpec,
+    normalizer: Normalizer,
+    scorer: Scorer,
+    done: Progress,
+    totals: _Totals,
+    groupings: Sequence[Grouping],
+    num_confusions: int,
+) -> RunSummary:
     num_utterances = sum(totals.status.values())
     if num_utterances != spec.data.num_utterances:
         raise AssertionError(f"{num_utterances} utterances scored, failed or skipped, of {spec.data.num_utterances}")
+    columns = {name: np.concatenate([np.zeros(0, np.int32), *found]) for name, found in totals.columns.items()}
+    speakers = _known_speakers(totals.speakers)
     words = totals.counts.words
     all_words = words.reference_length + totals.failed_words
     return RunSummary(
@@ -255,35 +306,37 @@ def _summary(store: RunStore, spec: RunSpec, normalizer: Normalizer, done: Progr
         num_empty_references=totals.counts.num_empty_references,
         num_split_rows=totals.num_splits,
         num_damaged_parts=len(done.damaged),
+        num_forgiven=totals.remarks.num_forgiven,
+        forgiven=totals.remarks.forgiven,
+        is_unsegmented=totals.remarks.is_unsegmented,
         counts=totals.counts,
-        wer_interval=_interval(totals),
+        wer_interval=_interval(columns, speakers),
         wer_failed_as_deletions=(words.errors + totals.failed_words) / all_words if all_words else None,
         audio_s=totals.audio_s,
-        speed=_speed(done.receipts, attempts(store)),
+        speed=speed(done.receipts, attempts(store)),
+        flags=totals.flags.found(),
+        guards=GUARDS,
+        slices=errors_by_slice(groupings, columns, speakers),
+        confusions=totals.confusions.most(num_confusions) if totals.confusions else None,
         normalizer=NormalizerIdentity.of(normalizer),
-        scorer=SCORER,
+        scorer=scorer.identity,
         scores_hash=totals.digest.hexdigest(),
         spec_fingerprint=spec.fingerprint(),
+        audit=kept_verdict(store),
     )
 
 
-def _interval(totals: _Totals) -> Interval | None:
-    speakers = pa.chunked_array([chunk for column in totals.speakers for chunk in column.chunks], pa.string())
-    groups = speakers.to_pylist() if speakers.null_count == 0 else None
-    return wer_interval(np.concatenate(totals.errors), np.concatenate(totals.words), groups)
+def _known_speakers(columns: Sequence[pa.ChunkedArray]) -> list[str | None] | None:
+    """The speaker of each utterance; None where some are unknown. The names are kept once each."""
+    found = pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
+    if found.null_count:
+        return None
+    encoded = found.dictionary_encode().combine_chunks()
+    names = encoded.dictionary.to_pylist()
+    return [names[code] for code in encoded.indices.to_pylist()]
 
 
-def _speed(receipts: tuple[Receipt, ...], kept: list[Attempt]) -> Speed:
-    compute_s = sum(receipt.compute_s for receipt in receipts)
-    worker_s = sum(receipt.worker_s for receipt in receipts)
-    audio_s = sum(receipt.audio_s for receipt in receipts)
-    worked = [attempt for attempt in kept if attempt.num_rows]
-    last = worked[-1] if worked else None
-    return Speed(
-        compute=audio_s / compute_s if compute_s else None,
-        worker=audio_s / worker_s if worker_s else None,
-        wall=last.audio_s / last.wall_s if last and last.wall_s else None,
-        wall_s=last.wall_s if last else None,
-        wall_audio_s=last.audio_s if last else 0.0,
-        waited_share=sum(receipt.wait_s for receipt in receipts) / worker_s if worker_s else None,
-    )
+def _interval(columns: Mapping[str, NDArray[np.int32]], speakers: Sequence[str | None] | None) -> Interval | None:
+    errors = columns["substitutions"] + columns["deletions"] + columns["insertions"]
+    words = columns["hits"] + columns["substitutions"] + columns["deletions"]
+    return wer_interval(errors, words, speakers)

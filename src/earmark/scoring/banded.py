@@ -155,3 +155,39 @@ def _last_operation(table: Sequence[Row], i: int, b: int, band: Band, *, is_hit:
     if i > 0 and b + 1 < band.width and table[i][b] == table[i - 1][b + 1] + band.unit - 1:
         return "D"
     return "I"
+
+
+def trace_short(reference: Sequence[str], hypothesis: Sequence[str], band: Band) -> str:
+    """``trace`` of words, without numpy: some times as fast where the band has a few hundred cells."""
+    unit, beyond = band.unit, band.unit * (band.num_reference + band.num_hypothesis + 2)
+    row = [j * unit for j in range(band.max_insertions + 1)] + [beyond] * (band.num_hypothesis - band.max_insertions)
+    table = [row]
+    for i, word in enumerate(reference, start=1):
+        above, row = row, [beyond] * (band.num_hypothesis + 1)
+        first, last = max(0, i - band.max_deletions), min(band.num_hypothesis, i + band.max_insertions)
+        if first == 0:
+            row[0], first = i * unit, 1
+        for j in range(first, last + 1):
+            if word == hypothesis[j - 1]:
+                row[j] = above[j - 1]
+            else:
+                row[j] = min(above[j - 1] + 1, above[j], row[j - 1]) + unit
+        table.append(row)
+    return _trace_words(reference, hypothesis, table, unit)
+
+
+def _trace_words(reference: Sequence[str], hypothesis: Sequence[str], table: Sequence[list[int]], unit: int) -> str:
+    i, j = len(reference), len(hypothesis)
+    operations = []
+    while i or j:
+        cost = table[i][j]
+        if i and j and reference[i - 1] == hypothesis[j - 1]:
+            operation = "="
+        elif i and j and cost == table[i - 1][j - 1] + unit + 1:
+            operation = "S"
+        else:
+            operation = "D" if i and cost == table[i - 1][j] + unit else "I"
+        operations.append(operation)
+        i -= operation != "I"
+        j -= operation != "D"
+    return "".join(reversed(operations))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-RULES = """\
+WORD_RULES = """\
 tokens: the text split at Unicode whitespace, as by Python's str.split(); compared code point by code point
-words: fewest errors (substitutions, deletions, insertions cost 1 each); among those alignments, most hits
+"""
+
+CHARACTER_RULES = """\
 characters: Unicode code points of the tokens joined by one U+0020, spaces included; fewest errors
 unicode: texts are scored as given, with no normalisation form applied
 rates: sum of errors over sum of reference tokens, never a mean of rates; undefined without reference tokens
@@ -24,5 +26,6 @@ class ScorerIdentity:
     hash: str
 
 
-SCORER = ScorerIdentity(name="levenshtein", version="1", hash=hashlib.sha256(RULES.encode()).hexdigest())
-"""The one scorer that there is. Its version grows when ``RULES`` change."""
+def identify(name: str, version: str, rules: str) -> ScorerIdentity:
+    """Make the identity of a scorer with these rules. Its version grows when they change."""
+    return ScorerIdentity(name, version, hashlib.sha256(rules.encode()).hexdigest())

@@ -15,7 +15,7 @@ from heapq import merge
 
 import numpy as np
 
-from earmark.scoring.alignment import HIT, INSERTION, operations
+from earmark.scoring.alignment import HIT, JOINED, PARTED, spans
 from earmark.scoring.significance import LEAST_P, sign_flip_p
 
 MIN_GOOD_WORDS = 2
@@ -70,8 +70,8 @@ def segments(code_a: str, code_b: str) -> Iterator[tuple[int, int]]:
 def _errors(code: str, system: int) -> Iterator[tuple[int, int, int, int]]:
     """Each run of errors: the reference words before its start and before its end, its errors, and whose they are."""
     position = 0
-    for letter, length in operations(code):
-        end = position if letter == INSERTION else position + length
-        if letter != HIT:
-            yield position, end, length, system
+    for letter, num_reference, num_hypothesis in spans(code):
+        end = position + num_reference
+        if letter not in (HIT, JOINED, PARTED):
+            yield position, end, max(num_reference, num_hypothesis), system
         position = end

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earmark.errors import ManifestError, UsageError
+from earmark.formats.lines import near_hint
 from earmark.registry import Registry
-from earmark.sources.options import SourceOptions, near_hint
+from earmark.sources.options import SourceOptions
 
 if TYPE_CHECKING:
     from earmark.sources.base import Source

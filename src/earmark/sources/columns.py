@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from earmark.errors import ManifestError, MissingColumnError
-from earmark.records import AudioRef, ExtraValue, Utterance
-from earmark.sources.ids import DerivedIds
+from earmark.formats.cells import (
+    AUDIO,
+    CHANNEL,
+    DURATION,
+    END,
+    ID,
+    LANGUAGE,
+    SPEAKER,
+    START,
+    TEXT,
+    as_channel,
+    as_extra,
+    as_seconds,
+    as_text,
+    by_lower_case,
+)
+from earmark.formats.ids import DerivedIds
+from earmark.records import AudioRef, Utterance
 
 if TYPE_CHECKING:
     from earmark.sources.options import SourceOptions
-
-# The names that manifests of the field use, the likeliest first: ours, NeMo's, SpeechBrain's, Common Voice's. Upper
-# and lower case are one.
-AUDIO = ("audio", "audio_filepath", "wav", "path")
-ID = ("id",)
-TEXT = ("text", "reference", "sentence", "normalized_text", "transcript", "transcription", "wrd")
-START = ("start", "offset")
-END = ("stop", "end")
-DURATION = ("duration",)
-CHANNEL = ("channel",)
-LANGUAGE = ("language", "lang", "locale")
-SPEAKER = ("speaker", "spk_id", "speaker_id", "client_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Columns:
         Raises ValueError without audio, and for a start with a stop: SpeechBrain counts both in samples, others in
         seconds.
         """
-        known = _by_lower_case(names)
+        known = by_lower_case(names)
 
         def first(candidates: Iterable[str]) -> str | None:
             return next((known[name] for name in candidates if name in known), None)
@@ -61,19 +63,12 @@ class Columns:
         return cls(audio, first(ID), text, start, first(DURATION), first(CHANNEL), first(LANGUAGE), first(SPEAKER))
 
 
-def _by_lower_case(names: Iterable[str]) -> dict[str, str]:
-    known: dict[str, str] = {}
-    for name in names:
-        known.setdefault(name.lower(), name)
-    return known
-
-
 def text_column(path: str, names: Iterable[str], options: SourceOptions) -> str | None:
     """Find the column of the references. Raises MissingColumnError where there is none and the user did not say so."""
     if not options.has_text:
         return None
     names = list(names)
-    known = _by_lower_case(names)
+    known = by_lower_case(names)
     column = options.text_column or next((known[name] for name in TEXT if name in known), None)
     if column is None or column not in names:
         raise MissingColumnError(path, "reference text", names, flag="--text-column")
@@ -134,65 +129,3 @@ def _own_id(row: Mapping[str, Any], column: str) -> str:
     if not utterance_id:
         raise ValueError(f"no id in {column!r}")
     return utterance_id
-
-
-def as_text(row: Mapping[str, Any], column: str | None) -> str | None:
-    """Read the text in a column; a number becomes the text that Python prints, and NaN (pandas' null) is none.
-
-    Raises ValueError for anything else.
-    """
-    value = row.get(column) if column is not None else None
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    raise ValueError(f"{column!r} holds {_kind(value)}, where text is expected")
-
-
-def as_seconds(row: Mapping[str, Any], column: str | None) -> float | None:
-    """Read the seconds in a column, a number or its text. Raises ValueError for less than 0, NaN and anything else."""
-    value = row.get(column) if column is not None else None
-    if value is None or value == "":
-        return None
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        seconds = _number(value)
-        if math.isfinite(seconds) and seconds >= 0:
-            return seconds
-    raise ValueError(f"{column!r} holds {_shown(value)}, where seconds are expected")
-
-
-def as_channel(row: Mapping[str, Any], column: str | None) -> int | None:
-    """Read the number of a channel, from 0. Raises ValueError for anything else."""
-    seconds = as_seconds(row, column)
-    if seconds is not None and not seconds.is_integer():
-        raise ValueError(f"{column!r} holds {seconds:g}, where a channel (0, 1, ...) is expected")
-    return None if seconds is None else int(seconds)
-
-
-def as_extra(value: Any) -> ExtraValue:  # noqa: ANN401  # another tool's column may hold anything
-    """Keep a column that means nothing to us: scalars as they are, nested values as JSON text, others as text."""
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
-
-
-def _number(value: str | float) -> float:
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return math.nan
-
-
-def _shown(value: object) -> str:
-    return repr(value)[:50] if isinstance(value, str | int | float) else _kind(value)
-
-
-def _kind(value: object) -> str:
-    names = {dict: "an object", list: "a list", bool: "true or false", bytes: "bytes"}
-    return names.get(type(value), f"a {type(value).__name__}")

@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path, PurePath
 
 from earmark.errors import FolderError, UsageError
+from earmark.formats.lines import near_hint, text_lines
 from earmark.records import AudioRef, Utterance
-from earmark.sources.lines import text_lines
-from earmark.sources.options import SourceOptions, near_hint
+from earmark.sources.options import SourceOptions
 from earmark.sources.tree import size_bytes, walk
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3"})

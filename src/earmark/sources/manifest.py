@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earmark.errors import ManifestError, UsageError
-from earmark.sources.columns import AUDIO, RowReader
-from earmark.sources.delimited import delimited_rows
-from earmark.sources.jsonl import jsonl_rows
-from earmark.sources.options import SourceOptions, near_hint
-from earmark.sources.parquet import parquet_rows
+from earmark.formats.cells import AUDIO
+from earmark.formats.delimited import delimited_rows
+from earmark.formats.jsonl import jsonl_rows
+from earmark.formats.lines import near_hint
+from earmark.formats.parquet import parquet_rows
+from earmark.sources.columns import RowReader
+from earmark.sources.options import SourceOptions
 
 if TYPE_CHECKING:
     from earmark.records import Utterance

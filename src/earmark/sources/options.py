@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from earmark.errors import UsageError
 
@@ -37,10 +35,3 @@ class SourceOptions:
             raise UsageError(f"--audio-root does not fit {data}", cause="a folder of audio is its own root")
         if self.text_column not in (None, NO_TEXT):
             raise UsageError(f"--text-column does not fit {data}", cause="a folder of audio has no columns")
-
-
-def near_hint(path: Path) -> str | None:
-    """Ask for a name in the same folder that is close to the one that is missing, if there is one."""
-    siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, siblings, n=1)
-    return f"did you mean {path.parent / near[0]}?" if near else None

@@ -26,7 +26,11 @@ _RECEIPT = b"earmark.receipt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartRow:
-    """One row of a part, in the order of the schema. ``hypothesis`` is None exactly where ``error`` is not."""
+    """One row of a part, in the order of the schema. ``hypothesis`` is None exactly where ``error`` is not.
+
+    ``level_dbfs`` is the root mean square of the samples that the recognizer was given, in dB to full scale; None where
+    the row failed or nobody measured it.
+    """
 
     index: int
     segment: int
@@ -42,6 +46,7 @@ class PartRow:
     is_split: bool
     rank: int
     device: str
+    level_dbfs: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,15 @@ def part_name(spec_fingerprint: str, shard: Shard, *, retry: str = "", is_given_
 def write_part(folder: Folder, rows: Sequence[PartRow], receipt: Receipt) -> None:
     """Commit a part under ``receipt.part``: rows and receipt in one file, so that neither exists without the other."""
     columns = {field.name: [getattr(row, field.name) for row in rows] for field in schema.PARTS}
-    table = pa.table(
-        columns, schema=schema.PARTS.with_metadata({_RECEIPT: json.dumps(dataclasses.asdict(receipt)).encode()})
-    )
+    write_part_table(folder, pa.table(columns, schema=schema.PARTS), receipt)
+
+
+def write_part_table(folder: Folder, rows: pa.Table, receipt: Receipt) -> None:
+    """The same for a table of schema.PARTS."""
+    table = rows.replace_schema_metadata({_RECEIPT: json.dumps(dataclasses.asdict(receipt)).encode()})
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    repeated = [name for name in table.column_names if name in schema.REPEATED]
+    pq.write_table(table, sink, compression="zstd", use_dictionary=repeated, write_page_checksum=True)
     folder.write(receipt.part, sink.getvalue().to_pybytes())
 
 
@@ -94,17 +103,28 @@ def receipts(folder: Folder, spec_fingerprint: str) -> Iterator[Receipt | Damage
 
 
 def read_part(folder: Folder, name: str, columns: Iterable[str] | None = None) -> pa.Table:
-    """The rows of one part. Raises StoreError when they cannot be read though its footer could."""
+    """The rows of one part. Raises StoreError when they cannot be read though its footer could.
+
+    A nullable column that the part lacks, because an earlier version wrote it, comes back as nulls.
+    """
     try:
         file = folder.open(name)
     except FileNotFoundError as error:
         raise StoreError(f"the part {name} in {folder.url} is gone", cause="somebody removed it just now") from error
     try:
         with file, pq.ParquetFile(file, page_checksum_verification=True) as part:
-            return part.read(columns=list(columns) if columns is not None else None, use_threads=False)
+            wanted = list(columns) if columns is not None else schema.PARTS.names
+            return _with_later_columns(part.read(columns=wanted, use_threads=False), wanted)
     except (pa.ArrowException, OSError) as error:
         hint = "remove it and type the same command: its work is done again"
         raise StoreError(f"the part {name} in {folder.url} is damaged", cause=_one_line(error), hint=hint) from error
+
+
+def _with_later_columns(rows: pa.Table, wanted: Sequence[str]) -> pa.Table:
+    for name in wanted:
+        if name not in rows.column_names and schema.PARTS.field(name).nullable:
+            rows = rows.append_column(schema.PARTS.field(name), pa.nulls(len(rows), schema.PARTS.field(name).type))
+    return rows.select(wanted)
 
 
 def _receipt(file: Any, name: str) -> Receipt | DamagedPart:  # noqa: ANN401  # a pyarrow NativeFile, which has no type

@@ -18,11 +18,23 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from earmark import schema
+from earmark.errors import StoreError
 from earmark.records import Receipt
 from earmark.store.folder import Folder
 from earmark.store.parts import DamagedPart, read_part, receipts
 
-READ_COLUMNS = ("index", "segment", "num_segments", "hypothesis", "error_kind", "error", "audio_s", "is_split", "rank")
+READ_COLUMNS = (
+    "index",
+    "segment",
+    "num_segments",
+    "hypothesis",
+    "error_kind",
+    "error",
+    "audio_s",
+    "is_split",
+    "rank",
+    "level_dbfs",
+)
 
 _NO_ROWS = pa.schema(
     [*(schema.PARTS.field(name) for name in READ_COLUMNS), pa.field("failed", pa.bool_()), pa.field("part", pa.int32())]
@@ -43,12 +55,24 @@ class Progress:
 
 
 def progress(folder: Folder, spec_fingerprint: str) -> Progress:
-    """Look at every part's footer. Memory grows with the number of parts, not of rows."""
-    found = list(receipts(folder, spec_fingerprint))
+    """Look at every part, its rows too, so that one whose pages are damaged counts as damaged.
+
+    A part is read at a time: memory grows with the number of parts, not of rows.
+    """
+    found = [_looked_at(folder, one) for one in receipts(folder, spec_fingerprint)]
     return Progress(
         receipts=tuple(one for one in found if isinstance(one, Receipt)),
         damaged=tuple(one for one in found if isinstance(one, DamagedPart)),
     )
+
+
+def _looked_at(folder: Folder, found: Receipt | DamagedPart) -> Receipt | DamagedPart:
+    if isinstance(found, Receipt):
+        try:
+            read_part(folder, found.part, READ_COLUMNS)
+        except StoreError as error:
+            return DamagedPart(found.part, error.cause or error.what)
+    return found
 
 
 def done_batches(folder: Folder, plan: pa.Table, done: Progress, *, retry_failed: bool = False) -> NDArray[np.bool_]:

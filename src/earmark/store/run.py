@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from earmark.errors import FolderError, RunMismatchError, StoreError
+from earmark.schema import REPEATED
 from earmark.spec import RunSpec
 from earmark.store import layout, reader
 from earmark.store.folder import Folder, LocalFolder, open_folder
@@ -70,6 +71,7 @@ class RunStore:
                 self.folder.remove(name)
         for name in (
             layout.SUMMARY,
+            layout.AUDIT,
             layout.MERGED,
             layout.SCORES,
             layout.ERRORS,
@@ -88,7 +90,11 @@ class RunStore:
     @contextlib.contextmanager
     def table_writer(self, name: str, schema: pa.Schema) -> Iterator[Any]:
         """A Parquet writer for the table ``name``, committed when the block ends well."""
-        with self.folder.replacing(name) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        repeated = [column for column in schema.names if column in REPEATED]
+        with (
+            self.folder.replacing(name) as stream,
+            pq.ParquetWriter(stream, schema, compression="zstd", use_dictionary=repeated) as writer,
+        ):
             yield writer
 
     def write_table(self, name: str, table: pa.Table) -> None:
@@ -130,8 +136,13 @@ class RunStore:
             raise StoreError(f"{name} in {self.url} is damaged", cause=str(error).splitlines()[0], hint=hint) from error
 
     def batches(self, name: str, num_rows: int) -> Iterator[pa.Table]:
-        """Yield a table in pieces of ``num_rows`` rows, the last one fewer. Raises FileNotFoundError."""
+        """Yield a table in pieces of ``num_rows`` rows, the last one fewer; of an empty table one empty piece.
+
+        Raises FileNotFoundError.
+        """
         with self._table(name) as file, pq.ParquetFile(file) as table:
+            if table.metadata.num_rows == 0:
+                yield table.schema_arrow.empty_table()
             for batch in table.iter_batches(num_rows):
                 yield pa.Table.from_batches([batch])
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 
 class Normalizer(Protocol):
@@ -38,6 +38,22 @@ class Normalizer(Protocol):
     def __call__(self, text: str) -> str:
         """Return the normalized text. Every string has one, perhaps the empty one."""
         ...
+
+
+@runtime_checkable
+class ManyNormalizer(Protocol):
+    """A normalizer that is faster on many texts at once; the answers are those of calling it on each."""
+
+    def many(self, texts: Sequence[str]) -> list[str]:
+        """Return the normalized texts, in their order."""
+        ...
+
+
+def normalized_all(normalizer: Normalizer, texts: Sequence[str | None]) -> list[str | None]:
+    """Apply ``normalizer`` to each text; what is None stays None."""
+    if isinstance(normalizer, ManyNormalizer) and None not in texts:
+        return [*normalizer.many([text for text in texts if text is not None])]
+    return [normalizer(text) if text is not None else None for text in texts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,10 @@ from earmark.recognizers import Recognizer
 from earmark.records import Engine
 from earmark.reports.live import LiveScores
 from earmark.reports.mistakes import MistakesExport
-from earmark.reports.summary import Attempt, RunSummary
+from earmark.reports.speed import Attempt
+from earmark.reports.summary import RunSummary
+from earmark.scoring.levenshtein import LEVENSHTEIN
+from earmark.scoring.scorer import Scorer
 from earmark.store.reader import done_batches
 from earmark.text.base import Normalizer
 from earmark.verbs.events import Observer, RunBegan, RunProgressed
@@ -55,6 +58,7 @@ class RunAttempt:
         run: PreparedRun,
         workforce: Workforce,
         normalizer: Normalizer,
+        scorer: Scorer,
         *,
         began: float,
         retry_failed: bool,
@@ -72,9 +76,9 @@ class RunAttempt:
             run.store.folder,
             run8=run.spec.fingerprint()[:8],
             num_ranks=workforce.num_workers,
-            normalizer=normalizer.content_hash,
+            normalizer=_rules(normalizer, scorer),
         )
-        self._live = LiveScores(run.store.folder, run.utterances, normalizer, export)
+        self._live = LiveScores(run.store.folder, run.utterances, normalizer, export, scorer)
         is_done = self._done[run.plan["batch"].to_numpy()]
         self._num_done = int(np.count_nonzero(is_done))
         self._left_s = float(np.sum(run.plan["duration_s"].to_numpy()[~is_done]))
@@ -161,3 +165,10 @@ class RunAttempt:
             num_workers=self._workforce.num_workers,
             outcome=outcome,
         ).save(self._run.store)
+
+
+def _rules(normalizer: Normalizer, scorer: Scorer) -> str:
+    """What the mistakes files are of: other rules make other mistakes, so their files are made anew."""
+    if scorer.identity == LEVENSHTEIN.identity:
+        return normalizer.content_hash
+    return f"{normalizer.content_hash}+{scorer.identity.hash}"

@@ -10,8 +10,11 @@ from earmark.errors import FolderError, UsageError
 from earmark.reports.compare import Comparison, compare_pairs
 from earmark.reports.gate import Gate
 from earmark.reports.pairing import RunRows, match, read_run
+from earmark.reports.settings import settings_of
 from earmark.reports.slices import DURATION, SliceLabels
-from earmark.scoring.identity import SCORER
+from earmark.reports.suspects import suspects
+from earmark.scoring import load_scorer
+from earmark.scoring.scorer import Scorer
 from earmark.spec import RunSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
@@ -27,6 +30,7 @@ def compare(
     /,
     *others: str,
     normalizer: str | None = None,
+    scorer: str | None = None,
     slices: Sequence[str] = (DURATION,),
     replicates: int = 10_000,
     intersect: bool = False,
@@ -35,8 +39,8 @@ def compare(
 ) -> Comparison:
     """Compare the runs in the folders ``b`` and ``others`` with the one in ``a``, utterance by utterance.
 
-    All are scored anew with ``normalizer``, by default the one of the summary of ``a``; what the folders hold stays as
-    it is. ``slices`` are columns to divide the utterances by: ``duration``, ``speaking_rate``, ``speaker``,
+    All are scored anew with ``normalizer`` and ``scorer``, by default those of the summary of ``a``; what the folders
+    hold stays as it is. ``slices`` are columns to divide by: ``duration``, ``speaking_rate``, ``speaker``,
     ``language`` or any column of the data. ``replicates`` are drawn for each interval, from ``seed`` (for a slice 1,000
     at most). With ``intersect`` the utterances that some run does not have are left out; else they are refused.
     ``fail_if`` is a condition such as ``"delta_wer > 0.2 and p < 0.05"``, which ``Comparison.check`` looks at.
@@ -52,9 +56,10 @@ def compare(
     stores = [RunStore.at(url) for url in urls]
     specs = [_spec(store) for store in stores]
     rules = load_normalizer(normalizer or _normalizer_of(stores[0]))
+    counting = load_scorer(scorer or settings_of(stores[0].folder).scorer)
     labels = _labels(urls)
     slice_labels = SliceLabels(slices)
-    runs = _read(stores, specs, labels, rules, slice_labels)
+    runs = _read(stores, specs, labels, rules, counting, slice_labels)
     matched = match(runs, slice_labels, intersect=intersect)
     return Comparison(
         runs=urls,
@@ -64,8 +69,9 @@ def compare(
         left_out=matched.left_out,
         damaged_parts=tuple(f"{run.label}: {part}" for run in runs for part in run.damaged_parts),
         normalizer=NormalizerIdentity.of(rules),
-        scorer=SCORER,
+        scorer=counting.identity,
         pairs=compare_pairs(matched, labels, num_replicates=replicates, seed=seed),
+        suspects=suspects(matched.rows, stores[0], specs[0], rules),
         fail_if=fail_if,
     )
 
@@ -75,11 +81,12 @@ def _read(
     specs: Sequence[RunSpec],
     labels: Sequence[str],
     rules: Normalizer,
+    scorer: Scorer,
     slice_labels: SliceLabels,
 ) -> list[RunRows]:
     """Score all runs, and name the slices of the first one's utterances."""
     return [
-        read_run(store, spec, label, rules, None if number else slice_labels)
+        read_run(store, spec, label, rules, None if number else slice_labels, scorer)
         for number, (store, spec, label) in enumerate(zip(stores, specs, labels, strict=True))
     ]
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 from earmark.errors import UsageError
 from earmark.planning.index import MissingAudio
-from earmark.recognizers import Recognizer, load_recognizer
+from earmark.recognizers import Recognizer
 from earmark.reports.summary import RunSummary, summarize
-from earmark.sources import open_source
+from earmark.scoring import DEFAULT_SCORER, load_scorer
 from earmark.sources.base import Source
 from earmark.spec import DEFAULT_MAX_BATCH_S, BatchingSpec, OptionValue
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.verbs.attempt import EngineName, RunAttempt, Workforce
+from earmark.verbs.audit import audit_once, check_sample
 from earmark.verbs.events import Observer, StopAsked, nobody
+from earmark.verbs.inputs import recognizer_of, source_of
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.merge import merge_run
 from earmark.verbs.prepare import default_out, indexed, prepare
@@ -31,6 +33,7 @@ def evaluate(
     *,
     out: str | os.PathLike[str] | None = None,
     normalizer: str = "basic",
+    scorer: str = DEFAULT_SCORER,
     options: Mapping[str, OptionValue] | None = None,
     engine: EngineName = "auto",
     workers: int = 1,
@@ -43,6 +46,7 @@ def evaluate(
     missing_audio: MissingAudio = "error",
     max_batch_s: float = DEFAULT_MAX_BATCH_S,
     batch_size: int | None = None,
+    audit: int | None = None,
     retry_failed: bool = False,
     fresh: bool = False,
     auto_merge: bool = False,
@@ -56,8 +60,9 @@ def evaluate(
     recognizer's name or an object with earmark's Recognizer contract; ``data`` is what ``earmark.open_source`` takes,
     or a Source. ``workers`` is the number of processes (with more than one, call this under
     ``if __name__ == "__main__":``, since they are spawned). ``out`` defaults to a folder under ``runs/`` that is named
-    after the model, the data and what can change the answer. ``began`` is the ``time.monotonic()`` that the wall time
-    counts from (now).
+    after the model, the data and what can change the answer. ``audit`` is the size of a sample that is audited before
+    the run, as ``earmark.audit`` does; it is done once, and the run goes on whatever is found. ``began`` is the
+    ``time.monotonic()`` that the wall time counts from (now).
 
     Returns the summary, which is also in ``out``. Failed utterances do not raise: see ``RunSummary.num_failed``.
 
@@ -66,24 +71,23 @@ def evaluate(
     """
     began = time.monotonic() if began is None else began
     out = os.fspath(out) if out is not None else None
-    for_sources = (audio_root, text_column, channel, language, limit, seed)
-    _check_arguments(model, data, options, for_sources, cleanup=cleanup, auto_merge=auto_merge)
-    if seed is not None and limit is None:
+    if cleanup and not auto_merge:
+        raise UsageError("--cleanup removes what was merged, and nothing is merged", hint="--auto-merge --cleanup")
+    if seed is not None and limit is None and audit is None:
         raise UsageError("--seed chooses a random sample, and nothing says of what size", hint="--limit 5% --seed 0")
-    if channel is not None and channel < 0:
-        raise UsageError(f"--channel {channel} is no channel", hint="--channel 0 is the first one")
-    recognizer = load_recognizer(model, options) if isinstance(model, str) else model
-    if isinstance(data, str | os.PathLike):
-        data = open_source(
-            os.fspath(data),
-            audio_root=audio_root,
-            text_column=text_column,
-            channel=channel,
-            language=language,
-            limit=str(limit) if limit is not None else None,
-            seed=seed,
-        )
+    check_sample(audit)
+    recognizer = recognizer_of(model, options)
+    data = source_of(
+        data,
+        audio_root=audio_root,
+        text_column=text_column,
+        channel=channel,
+        language=language,
+        limit=limit,
+        seed=seed,
+    )
     rules = load_normalizer(normalizer)
+    counting = load_scorer(scorer)
     batching = BatchingSpec(max_batch_s=max_batch_s, max_batch_size=batch_size)
     workforce = Workforce.of(engine, workers)
     stop = StopRequest(lambda: observer(StopAsked()))
@@ -99,31 +103,12 @@ def evaluate(
             store.clear()
         store.sweep()
         run = prepare(store, recognizer, data, utterances, batching)
-        attempt = RunAttempt(run, workforce, rules, began=began, retry_failed=retry_failed, observer=observer)
+        if audit is not None:
+            audit_once(run, recognizer, engine, rules, sample=audit, seed=seed, stop=stop, observer=observer)
+        attempt = RunAttempt(run, workforce, rules, counting, began=began, retry_failed=retry_failed, observer=observer)
         attempt.transcribe(recognizer, stop)
-        summary = summarize(store, run.spec, rules)
+        summary = summarize(store, run.spec, rules, counting)
         attempt.check(summary)
         if auto_merge and store.folder.names(layout.MISTAKES):
             merge_run(store.folder, cleanup=cleanup)
     return summary
-
-
-def _check_arguments(
-    model: object,
-    data: object,
-    options: Mapping[str, OptionValue] | None,
-    for_sources: Sequence[object],
-    *,
-    cleanup: bool,
-    auto_merge: bool,
-) -> None:
-    if not isinstance(model, str) and (isinstance(model, type) or not hasattr(model, "spec")):
-        raise UsageError(f"model is a recognizer's name or a recognizer, not {model!r}", hint="earmark ls models")
-    if not isinstance(data, str | os.PathLike) and not hasattr(data, "utterances"):
-        raise UsageError(f"data are a path, a name or a Source, not {type(data).__name__}")
-    if not isinstance(model, str) and options:
-        raise UsageError("options are for a recognizer's name; this one is made already", hint="give it its options")
-    if hasattr(data, "utterances") and any(value is not None for value in for_sources):
-        raise UsageError("limit, seed, channel and the like choose from a path; a Source is chosen from already")
-    if cleanup and not auto_merge:
-        raise UsageError("--cleanup removes what was merged, and nothing is merged", hint="--auto-merge --cleanup")

@@ -43,7 +43,24 @@ class StopAsked:
     """The user asked to stop; workers finish their batch."""
 
 
-Event = RunBegan | RunProgressed | StopAsked
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditBegan:
+    """A sample is about to be transcribed in several ways."""
+
+    num_utterances: int
+    num_batches: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEnded:
+    """What the audit of a run comes to, now or when it was made, and what to do about it."""
+
+    is_invariant: bool
+    sentence: str
+    advice: str | None
+
+
+Event = RunBegan | RunProgressed | StopAsked | AuditBegan | AuditEnded
 Observer = Callable[[Event], None]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,6 +16,7 @@ from earmark.planning.identity import audio_sample, data_fingerprint, is_same_au
 from earmark.planning.index import MissingAudio, index_source
 from earmark.planning.plan import make_plan, segment_long
 from earmark.recognizers import Recognizer
+from earmark.reports.audit import kept_verdict
 from earmark.schema import SEGMENTS
 from earmark.sources.base import Source
 from earmark.spec import BatchingSpec, DataSpec, RunSpec
@@ -79,7 +82,7 @@ def prepare(
         num_utterances=len(utterances),
     )
     spec = RunSpec(recognizer=recognizer.spec, data=data, batching=batching)
-    if stored is not None and (differences := stored.differences(spec)):
+    if stored is not None and (differences := stored.differences(spec) or _other_batches(store, stored, spec)):
         if store.folder.names(layout.PARTS):
             raise RunMismatchError(store.url, differences)
         store.clear()  # it came to nothing: a mistyped option, say
@@ -94,6 +97,18 @@ def prepare(
         num_changed_audio=num_changed(spec.data.audio_sample, sample),
         attempt=secrets.token_hex(4),
     )
+
+
+def _other_batches(store: RunStore, stored: RunSpec, spec: RunSpec) -> dict[str, tuple[Any, Any]]:
+    """The fields of the batching rule that differ, where an audit showed that batches matter to the recognizer.
+
+    It declared that they do not, so the rule is no part of the fingerprint, and the run goes on with its first plan.
+    """
+    verdict = kept_verdict(store)
+    if verdict is None or verdict.kind != "changed" or spec.recognizer.batching == "single":
+        return {}
+    here, there = dataclasses.asdict(stored.batching), dataclasses.asdict(spec.batching)
+    return {f"batching.{name}": (here[name], there[name]) for name in here if here[name] != there[name]}
 
 
 def _write_utterances(store: RunStore, utterances: pa.Table) -> None:

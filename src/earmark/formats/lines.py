@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import difflib
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,9 @@ def _decoded(path: str, number: int, raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        if number == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            hint = f"iconv -f UTF-16 -t UTF-8 {shlex.quote(path)} > OTHER_FILE"
+            raise ManifestError(path, "it is UTF-16, and UTF-8 is expected", hint=hint) from error
         column = len(raw[: error.start].decode("utf-8")) + 1
         shown = excerpt(raw.decode("utf-8", errors="replace"), column)
         raise ManifestError(path, "not UTF-8", line=number, column=column, excerpt=shown) from error
@@ -41,3 +46,10 @@ def excerpt(line: str, column: int) -> str:
     last = first + EXCERPT_CHARACTERS
     before, after = ("..." if first else ""), ("..." if last < len(line) else "")
     return f"{before}{line[first:last]}{after}\n{' ' * (len(before) + column - 1 - first)}^"
+
+
+def near_hint(path: Path) -> str | None:
+    """Ask for a name in the same folder that is close to the one that is missing, if there is one."""
+    siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, siblings, n=1)
+    return f"did you mean {path.parent / near[0]}?" if near else None

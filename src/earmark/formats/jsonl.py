@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from earmark.errors import ManifestError
-from earmark.sources.lines import excerpt, text_lines
+from earmark.formats.lines import excerpt, text_lines
+
+_decode = json.JSONDecoder().decode
 
 
 def jsonl_rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -29,7 +31,7 @@ def _parsed(path: str, number: int, line: str) -> Any:  # noqa: ANN401  # JSON i
     if number == 1 and line.lstrip().startswith("["):
         return []
     try:
-        row = json.loads(line)
+        row = _decode(line)
         if "\\ud" in line or "\\uD" in line:
             json.dumps(row, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from earmark.errors import ManifestError
-from earmark.sources.lines import text_lines
+from earmark.formats.lines import text_lines
 
 
 def delimited_rows(path: str, *, has_tabs: bool) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,0 +1,199 @@
+"""``earmark audit``: flags to arguments, and what was found as a table, the worst texts and a sentence on stdout."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from earmark.cli.flags import options_from
+from earmark.cli.progress import observer_for
+from earmark.cli.screen import has_colour, say, visible
+from earmark.scoring.lines import per_cent
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from earmark.reports.audit import Answer, Audit, ChangedText
+
+_INPUT = Group("Input", sort_key=1)
+_MODEL = Group("Model and batches", sort_key=2)
+_SAMPLE = Group("Sample", sort_key=3)
+_SCORING = Group("Scoring", sort_key=4)
+_OUTPUT = Group("Output", sort_key=5)
+
+_NUM_CHANGED = 10
+_LONGEST_TEXT = 300
+
+_MEANING = {
+    "alone": "one at a time",
+    "batches": "as a run does",
+    "shuffled": "in another order",
+    "padded": "to double length",
+    "again": "alone, loaded anew",
+}
+
+
+def audit_command(
+    model: Annotated[str, Parameter(group=_MODEL)],
+    /,
+    *,
+    data: Annotated[str, Parameter(name=["--data", "-d"], group=_INPUT)],
+    audio_root: Annotated[str | None, Parameter(group=_INPUT)] = None,
+    text_column: Annotated[str | None, Parameter(group=_INPUT)] = None,
+    channel: Annotated[int | None, Parameter(group=_INPUT)] = None,
+    language: Annotated[str | None, Parameter(group=_INPUT)] = None,
+    limit: Annotated[str | None, Parameter(group=_INPUT)] = None,
+    missing_audio: Annotated[Literal["error", "fail", "skip"], Parameter(group=_INPUT)] = "error",
+    set_: Annotated[list[str] | None, Parameter(name="--set", group=_MODEL, negative="")] = None,
+    batch_size: Annotated[int | None, Parameter(group=_MODEL)] = None,
+    max_batch_seconds: Annotated[float, Parameter(group=_MODEL)] = 240.0,
+    sample: Annotated[int, Parameter(group=_SAMPLE)] = 50,
+    seed: Annotated[int | None, Parameter(group=_SAMPLE)] = None,
+    normalizer: Annotated[str, Parameter(group=_SCORING)] = "basic",
+    format: Annotated[Literal["table", "json"], Parameter(group=_OUTPUT)] = "table",  # noqa: A002  # the flag's name
+    progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=_OUTPUT)] = "auto",
+) -> int:
+    """Find out whether batches change what a model says.
+
+    Parameters
+    ----------
+    model
+        Its name: earmark ls models.
+    data
+        Manifest (.jsonl .csv .tsv .parquet), folder of audio, librispeech:FOLDER.
+    audio_root
+        Where relative audio paths start (manifest's folder).
+    text_column
+        Column of the reference text; none: there is none.
+    channel
+        Take this channel, from 0 (the mean of all).
+    language
+        Of the utterances that do not say.
+    limit
+        The first N utterances, or N%; with --seed at random.
+    missing_audio
+        Refuse to begin, fail the utterance, or leave it out.
+    set_
+        KEY=VALUE, a decoding option; may be repeated.
+    batch_size
+        Utterances in a batch, at most.
+    max_batch_seconds
+        Padded audio in a batch, at most.
+    sample
+        Utterances to transcribe alone and in company.
+    seed
+        Of the random sample (0).
+    normalizer
+        Done to both texts first: earmark ls normalizers.
+    format
+        Of the result, on stdout.
+    progress
+        On stderr; auto: a bar, or a line every 30 s.
+    """
+    from earmark.verbs.audit import audit
+
+    with observer_for(progress) as observer:
+        found = audit(
+            model,
+            data,
+            sample=sample,
+            seed=seed,
+            normalizer=normalizer,
+            options=options_from(set_ or []),
+            engine="processes",
+            audio_root=audio_root,
+            text_column=text_column,
+            channel=channel,
+            language=language,
+            limit=limit,
+            missing_audio=missing_audio,
+            max_batch_s=max_batch_seconds,
+            batch_size=batch_size,
+            observer=observer,
+        )
+    _print(found, format)
+    found.check()
+    return 0
+
+
+def _print(found: Audit, form: str) -> None:
+    """The audit on stdout, notes on stderr."""
+    if form == "json":
+        sys.stdout.write(found.to_json())
+        return
+    _print_table(_conditions(found))
+    for one in found.changed[:_NUM_CHANGED]:
+        sys.stdout.write("".join(visible(line) + "\n" for line in _texts(one)))
+    rest = len(found.changed) - _NUM_CHANGED
+    if rest > 0:
+        sys.stdout.write(f"{rest:,} more in --format json\n")
+    sys.stdout.write(found.verdict.sentence + "\n")
+    sys.stdout.flush()
+    for note in _notes(found):
+        say(note)
+
+
+def _conditions(found: Audit) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    facts = found.facts
+    title = f"{facts.model} on {facts.data}, batches drawn: {facts.num_batches:,}, of up to {facts.largest_batch:,}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.add_column("transcribed", overflow="fold")
+    table.add_column("compared with", no_wrap=True)
+    for name in ("utts", "changed", "failed", "WER % there", "here"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found.conditions:
+        if one.not_done is not None:
+            continue
+        compared = one.compared_with is not None
+        table.add_row(
+            f"{one.name}: {_MEANING[one.name]}",
+            one.compared_with or "-",
+            f"{one.num_compared:,}",
+            f"{one.num_changed:,}" if compared else "-",
+            f"{one.num_failed:,}",
+            per_cent(one.wer_of_other) if compared else "-",
+            per_cent(one.wer),
+        )
+    return table
+
+
+def _print_table(table: Table) -> None:
+    import shutil
+
+    from rich.console import Console
+
+    width = max(100, shutil.get_terminal_size((100, 24)).columns)
+    Console(file=sys.stdout, no_color=not has_colour(sys.stdout), width=width).print(table)
+
+
+def _texts(one: ChangedText) -> list[str]:
+    """Each text that was said, where, and its error rate if there is one."""
+    piece = f", piece {one.segment + 1} of {one.num_segments}" if one.num_segments > 1 else ""
+    lines = [f"{one.id}{piece}"]
+    where: dict[Answer, list[str]] = {}
+    for name, answer in one.answers.items():
+        where.setdefault(answer, []).append(name)
+    for answer, names in where.items():
+        text = answer.text if answer.text is not None else f"failed: {answer.failure}"
+        shown = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} ..."
+        rate = "" if answer.wer is None else f" (WER {per_cent(answer.wer)} %)"
+        lines.append(f"  {', '.join(names)}{rate}: {' '.join(shown.split())}")
+    return lines
+
+
+def _notes(found: Audit) -> list[str]:
+    notes = [f"note: not done: {one.name}: {one.not_done}" for one in found.conditions if one.not_done is not None]
+    if found.verdict.num_failed:
+        number = found.verdict.num_failed
+        notes.append(f"note: {number:,} utterances of the sample failed everywhere, and are not compared")
+    notes += [
+        f"note: {one.name}: {one.num_split:,} utterances were transcribed in batches that had to be split"
+        for one in found.conditions
+        if one.num_split
+    ]
+    return notes

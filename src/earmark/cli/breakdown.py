@@ -1,0 +1,92 @@
+"""Where errors are: the slices of a run and its confusions as tables, and references that all systems contradict."""
+
+from __future__ import annotations
+
+import sys
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from earmark.cli.screen import visible
+from earmark.cli.tables import new_table, print_table
+from earmark.scoring.lines import per_cent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earmark.reports.breakdown import SliceErrors
+    from earmark.reports.confusions import Confusions
+    from earmark.reports.suspects import Suspects
+
+_NUM_SLICES = 20
+_NUM_SUSPECTS = 5
+
+
+def columns_from(slices: str) -> list[str]:
+    """The names in ``--slices``, which commas part."""
+    return [column.strip() for column in slices.split(",") if column.strip()]
+
+
+def print_slices(slices: Sequence[SliceErrors]) -> None:
+    """A row a slice. Of a column with many, those with the most speech."""
+    if not slices:
+        return
+    has_small = any(one.is_small for one in slices)
+    table = new_table("by slice (* fewer than 30 utterances: says little)" if has_small else "by slice")
+    table.add_column("slice", overflow="fold")
+    for name in ("utts", "words", "WER %", "95 % interval", "sub", "del", "ins"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for column in dict.fromkeys(one.column for one in slices):
+        of_column = [one for one in slices if one.column == column]
+        most = sorted(of_column, key=lambda one: -one.words.reference_length)[:_NUM_SLICES]
+        for one in of_column if len(of_column) <= _NUM_SLICES else most:
+            table.add_row(*_cells(one))
+        if len(of_column) > _NUM_SLICES:
+            table.add_row(visible(f"{column}: {len(of_column) - _NUM_SLICES:,} more in summary.json"))
+    print_table(table)
+
+
+def _cells(one: SliceErrors) -> list[str]:
+    words, interval = one.words, one.interval
+    return [
+        visible(f"{one.column} {one.value}{'*' if one.is_small else ''}"),
+        f"{one.num_utterances:,}",
+        f"{words.reference_length:,}",
+        per_cent(words.rate),
+        f"[{per_cent(interval.low)}, {per_cent(interval.high)}]" if interval else "-",
+        *(f"{number:,}" for number in (words.substitutions, words.deletions, words.insertions)),
+    ]
+
+
+def print_confusions(confusions: Confusions | None) -> None:
+    """The most frequent substitutions, deletions and insertions side by side, each with how often."""
+    if confusions is None:
+        return
+    table = new_table("most frequent errors")
+    for name in ("said -> heard", "not heard", "not said"):
+        table.add_column(name, overflow="fold")
+        table.add_column("times", justify="right", no_wrap=True)
+    kinds = (
+        [(f"{one.reference} -> {one.hypothesis}", f"{one.number:,}") for one in confusions.substitutions],
+        [(one.word, f"{one.number:,} of {one.num_said:,}") for one in confusions.deletions],
+        [(one.word, f"{one.number:,}") for one in confusions.insertions],
+    )
+    for row in zip_longest(*kinds, fillvalue=("", "")):
+        table.add_row(*(visible(cell) for pair in row for cell in pair))
+    if confusions.undercount:
+        table.caption = f"numbers may be too low by up to {confusions.undercount:,}: too many different errors to keep"
+    print_table(table)
+
+
+def print_suspects(suspects: Suspects | None) -> None:
+    """How often all systems agree against the reference, and the worst of it, both texts in a line."""
+    if suspects is None or not suspects.number:
+        return
+    sys.stdout.write(
+        f"suspect references: {suspects.num_systems} systems heard the same words in {suspects.num_agreed:,} "
+        f"utterances, and in {suspects.number:,} of them\nnot the reference's; the score is what it is. "
+        f"The worst, [said->heard]:\n"
+    )
+    for one in suspects.listed[:_NUM_SUSPECTS]:
+        sys.stdout.write(visible(f"  {one.id}  {one.diff}") + "\n")
+    few = "; a third, of another kind, would say more" if suspects.num_systems == 2 else ""  # noqa: PLR2004  # a pair
+    sys.stdout.write(f"  systems of one kind share mistakes, so listen before you correct{few}\n")

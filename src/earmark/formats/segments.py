@@ -1,0 +1,126 @@
+"""What is timed, brought together: recognized words put into the segments of the reference, and segments of a speaker.
+
+A word belongs to the segment that holds its middle. As sclite does it (observed of version 2.4.10), a word between two
+segments belongs to the later one, and one after the last segment to the last, so that no word is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from earmark.formats.transcript import Row, Transcript, gather
+
+
+def words_by_segment(segments: Transcript, words: Transcript) -> Transcript:
+    """Join the words of each segment, in order of time: a row a segment, with its id.
+
+    Segments of files without a word have no row; words of files without a segment make rows of their own, so that both
+    are found missing when ids are matched.
+    """
+    (system, column), *_ = words.hypotheses.items()
+    spoken = _by_track(words)
+    texts = column.to_pylist()
+    middles = words.rows["start_s"].to_numpy() + words.rows["duration_s"].to_numpy() / 2
+    lines = words.rows["line"].to_pylist()
+    ids = segments.rows["id"].to_pylist()
+    rows: list[Row] = []
+    heard = _by_track(segments)
+    for track, positions in spoken.items():
+        order = positions[np.argsort(middles[positions], kind="stable")]
+        if track not in heard:
+            rows.append(Row(lines[order[0]], track, hypotheses=(" ".join(texts[one] for one in order),)))
+            continue
+        places = _places(segments, heard[track], middles[order])
+        members: dict[int, list[str]] = {int(position): [] for position in heard[track]}
+        for place, word in zip(places.tolist(), order.tolist(), strict=True):
+            members[place].append(texts[word])
+        rows += [Row(lines[order[0]], ids[place], hypotheses=(" ".join(found),)) for place, found in members.items()]
+    return gather(words.path, rows, (system,))
+
+
+def _places(segments: Transcript, positions: NDArray[np.int64], middles: NDArray[np.float64]) -> NDArray[np.int64]:
+    """For each middle of a word, the position of its segment: the first one that ends no earlier."""
+    start_s = segments.rows["start_s"].to_numpy()[positions]
+    end_s = start_s + segments.rows["duration_s"].to_numpy()[positions]
+    order = np.argsort(start_s, kind="stable")
+    ends = np.maximum.accumulate(end_s[order])
+    found = np.searchsorted(ends, middles, side="left").clip(max=len(order) - 1)
+    places: NDArray[np.int64] = positions[order][found]
+    return places
+
+
+def _by_track(timed: Transcript) -> dict[str, NDArray[np.int64]]:
+    """The positions of the rows on each track, ascending."""
+    codes = timed.rows["track"].combine_chunks().dictionary_encode()
+    numbers = codes.indices.to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    found, starts = np.unique(numbers[order], return_index=True)
+    names = codes.dictionary.to_pylist()
+    return dict(zip((names[one] for one in found.tolist()), np.split(order, starts[1:]), strict=True))
+
+
+def words_by_file(words: Transcript) -> Transcript:
+    """Join all words of each file and channel, in order of time, for references that have no times.
+
+    The id is the file, with ``-channel`` where it has several.
+    """
+    (system, column), *_ = words.hypotheses.items()
+    texts, files = column.to_pylist(), words.rows["audio"].to_pylist()
+    start_s, lines = words.rows["start_s"].to_numpy(), words.rows["line"].to_pylist()
+    tracks = _by_track(words)
+    names = {track: files[positions[0]] for track, positions in tracks.items()}
+    doubled = {name for name, group in groupby(sorted(names.values())) if len(list(group)) > 1}
+    rows = []
+    for track, positions in tracks.items():
+        order = positions[np.argsort(start_s[positions], kind="stable")].tolist()
+        name = names[track]
+        key = f"{name}-{track.rpartition(' ')[2]}" if name in doubled else name
+        rows.append(Row(lines[order[0]], key, hypotheses=(" ".join(texts[one] for one in order),)))
+    return gather(words.path, rows, (system,))
+
+
+def has_same_segments(reference: Transcript, others: Sequence[Transcript]) -> bool:
+    """Whether all are cut at the same times: then each segment is an utterance."""
+    ids = pc.unique(reference.rows["id"])
+    return all(
+        pc.all(pc.is_in(other.rows["id"], value_set=ids)).as_py()
+        and pc.all(pc.is_in(ids, value_set=pc.unique(other.rows["id"]))).as_py()
+        for other in others
+    )
+
+
+def joined_by_speaker(segments: Transcript) -> Transcript:
+    """Join all that a speaker says in a session, in order of time: a row each, with the id ``session-speaker``.
+
+    Segments that are not to be scored are left out.
+    """
+    return gather(segments.path, _speakers(segments), tuple(segments.hypotheses))
+
+
+def _speakers(segments: Transcript) -> Iterator[Row]:
+    kept = segments.rows["skip_reason"].is_null()
+    rows = segments.rows.filter(kept)
+    columns = [segments.hypotheses[name].filter(kept) for name in segments.hypotheses]
+    table = rows.select(["audio", "speaker", "start_s", "line", "duration_s", "reference"])
+    for number, column in enumerate(columns):
+        table = table.append_column(f"hypothesis {number}", column)
+    order = [("audio", "ascending"), ("speaker", "ascending"), ("start_s", "ascending"), ("line", "ascending")]
+    values = table.take(pc.sort_indices(table, sort_keys=order)).to_pylist()
+    for (session, speaker), group in groupby(values, key=lambda row: (row["audio"], row["speaker"])):
+        members = list(group)
+        texts = [" ".join(row[name] for row in members if row[name]) for name in table.column_names[6:]]
+        has_reference = any(row["reference"] is not None for row in members)
+        yield Row(
+            members[0]["line"],
+            f"{session}-{speaker}",
+            " ".join(row["reference"] for row in members if row["reference"]) if has_reference else None,
+            audio=session,
+            duration_s=sum(row["duration_s"] for row in members),
+            speaker=speaker,
+            hypotheses=tuple(texts),
+        )

@@ -1,0 +1,79 @@
+"""NIST's STM: reference segments, each with file, channel, speaker, start, end, an optional label, and the words.
+
+Source: the manual pages of the SCTK, https://github.com/usnistgov/SCTK. Times are in seconds of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from earmark.errors import ManifestError
+from earmark.formats.lines import excerpt, text_lines
+from earmark.formats.transcript import Row, Transcript, Wanted, gather, one_text
+from earmark.formats.trn import COMMENT, check_one_reading
+
+IGNORED = "ignore_time_segment_in_scoring"
+_NUM_NEEDED = 5
+_CHANNELS = {"1": 0, "a": 0, "2": 1, "b": 1}
+
+
+def read_stm(path: str, wanted: Wanted, system: str) -> Transcript:
+    """Read the segments in order; ids are made of file, channel, speaker, start and end. Raises ManifestError."""
+    systems = () if wanted.role == "reference" else (system,)
+    return gather(path, _rows(path, wanted), systems, kind="segments")
+
+
+def track(file: str, channel: str) -> str:
+    """Name the time line that a segment or a word is on. Upper and lower case are one, as for sclite."""
+    return f"{file} {channel}".lower()
+
+
+def _rows(path: str, wanted: Wanted) -> Iterator[Row]:
+    for number, line in enumerate(text_lines(path), start=1):
+        if line.isspace() or line.startswith(COMMENT):
+            continue
+        cells = line.split(None, _NUM_NEEDED)
+        if len(cells) < _NUM_NEEDED:
+            raise ManifestError(path, "fewer than file, channel, speaker, start and end", line=number)
+        file, channel, speaker, start, end = cells[:_NUM_NEEDED]
+        text = _without_label("".join(cells[_NUM_NEEDED:]).strip())
+        start_s = seconds(path, number, line, start)
+        duration_s = seconds(path, number, line, end) - start_s
+        if duration_s < 0:
+            raise ManifestError(path, f"it ends ({end}) before it starts ({start})", line=number)
+        check_one_reading(path, number, line, text)
+        reference, hypotheses = one_text(wanted, path, text)
+        yield Row(
+            number,
+            f"{file}-{channel}-{speaker}-{start}-{end}",
+            reference,
+            audio=file,
+            start_s=start_s,
+            duration_s=duration_s,
+            channel=_CHANNELS.get(channel.lower()),
+            speaker=speaker,
+            skip_reason=IGNORED if text.lower() == IGNORED else None,
+            track=track(file, channel),
+            hypotheses=hypotheses,
+        )
+
+
+def _without_label(text: str) -> str:
+    """The words behind a label such as ``<o,f0,male>``."""
+    label, bracket, words = text.partition(">")
+    return words.strip() if bracket and label.startswith("<") and " " not in label else text
+
+
+def seconds(path: str, number: int, line: str, text: str) -> float:
+    """Read a time of a line. Raises ManifestError for anything but a number from 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        column = line.index(text) + 1
+        shown = excerpt(line, column)
+        raise ManifestError(
+            path, f"{text[:40]!r} is no time in seconds", line=number, column=column, excerpt=shown
+        ) from None
+    return value

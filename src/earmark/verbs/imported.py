@@ -1,0 +1,170 @@
+"""Outputs from elsewhere as runs: the same tables, parts and receipts as if they had been transcribed here.
+
+So whatever works on a run works on them. What nobody measured stays unmeasured: the receipts hold no seconds, and there
+is no attempt, so every RTFx is None. It reads no file of transcripts and counts no error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from earmark import schema
+from earmark.errors import RunMismatchError
+from earmark.formats.matching import MISSING_HYP_RULE, Outputs
+from earmark.planning.identity import data_fingerprint, hash_column
+from earmark.records import Batch, Receipt, Shard
+from earmark.spec import DataSpec, RecognizerSpec, RunSpec
+from earmark.store import layout
+from earmark.store.parts import part_name, write_part_table
+from earmark.store.run import RunStore
+
+_ROWS_AT_ONCE = 16_384
+_DEVICE = "elsewhere"
+_NOT_SCORED = "not_scored"
+
+
+def keep(store: RunStore, outputs: Outputs, system: str) -> RunSpec:
+    """Make the folder of ``store``, whose lock is held, the run of one system. The same outputs again change nothing.
+
+    The answers of such a run are its hypotheses, so these are what its version is a hash of. References are no part of
+    it: corrected ones replace those that were kept. The utterances are written before the spec and the parts last, so
+    that a kill at any moment leaves a folder that the same call completes.
+
+    Raises RunMismatchError where the folder holds another run, and StoreError.
+    """
+    texts = outputs.hypotheses[system]
+    utterances = _utterances(outputs, texts)
+    spec = _spec(outputs.name, system, utterances, texts)
+    stored = store.spec()
+    if stored is not None and (differences := stored.differences(spec)):
+        if store.folder.names(layout.PARTS):
+            raise RunMismatchError(store.url, differences)
+        store.clear()
+    if store.metadata(layout.UTTERANCES) != utterances.schema.metadata:
+        store.write_table(layout.UTTERANCES, utterances)
+    store.adopt(spec)
+    if store.table(layout.PLAN) is None:
+        store.write_table(layout.PLAN, _plan(utterances))
+    whole = set(store.progress(spec).part_names)
+    for rows, receipt in _parts(spec, utterances, texts):
+        if receipt.part not in whole:
+            write_part_table(store.folder, rows, receipt)
+    return spec
+
+
+def _spec(data: str, system: str, utterances: pa.Table, texts: pa.Array) -> RunSpec:
+    content = _content_hash(utterances["id"], texts)
+    return RunSpec(
+        recognizer=RecognizerSpec(
+            name=system, version=f"imported-{content[:12]}", content_hash=content, batching="any"
+        ),
+        data=DataSpec(
+            name=data,
+            fingerprint=data_fingerprint(utterances),
+            audio_sample="",
+            num_utterances=len(utterances),
+        ),
+    )
+
+
+def _content_hash(*columns: pa.ChunkedArray | pa.Array) -> str:
+    """Hex SHA-256 over columns, however they are chunked; a block of rows at a time, since blocks are copied."""
+    digest = hashlib.sha256()
+    for column in columns:
+        for start in range(0, len(column), _ROWS_AT_ONCE):
+            hash_column(digest, _one(column.slice(start, _ROWS_AT_ONCE)))
+    return digest.hexdigest()
+
+
+def _one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _utterances(outputs: Outputs, texts: pa.Array) -> pa.Table:
+    """The table of schema.UTTERANCES, with a hash of what was imported in its metadata."""
+    rows = outputs.rows
+    no_hypothesis = pc.if_else(pc.is_null(texts), MISSING_HYP_RULE, pa.scalar(None, pa.string()))
+    columns = {name: rows[name] for name in schema.UTTERANCES.names if name in rows.column_names}
+    columns |= {
+        "index": np.arange(len(rows), dtype=np.int64),
+        "stated_duration_s": rows["duration_s"],
+        "duration_s": pc.fill_null(rows["duration_s"], 0.0),
+        "skip_reason": pc.coalesce(rows["skip_reason"], no_hypothesis),
+    }
+    table = pa.table([columns[name] for name in schema.UTTERANCES.names], schema=schema.UTTERANCES)
+    return table.replace_schema_metadata({"imported": _content_hash(*table.columns)})
+
+
+def _plan(utterances: pa.Table) -> pa.Table:
+    """A batch a part: nothing is batched any more, and a plan by lengths would shuffle the rows for nothing."""
+    num_rows = len(utterances)
+    index = np.arange(num_rows, dtype=np.int64)
+    columns = {
+        "index": index,
+        "segment": np.zeros(num_rows, np.int32),
+        "num_segments": np.ones(num_rows, np.int32),
+        "start_s": utterances["start_s"],
+        "duration_s": utterances["duration_s"],
+        "batch": index // _ROWS_AT_ONCE,
+        "cost": utterances["duration_s"],
+    }
+    return pa.table(columns, schema=schema.PLAN)
+
+
+def _parts(spec: RunSpec, utterances: pa.Table, texts: pa.Array) -> Iterator[tuple[pa.Table, Receipt]]:
+    fingerprint = spec.fingerprint()
+    for batch, start in enumerate(range(0, len(utterances), _ROWS_AT_ONCE)):
+        rows = _rows(utterances.slice(start, _ROWS_AT_ONCE), texts.slice(start, _ROWS_AT_ONCE), batch)
+        yield (
+            rows,
+            Receipt(
+                part=part_name(fingerprint, Shard((Batch(batch, ()),))),
+                spec_fingerprint=fingerprint,
+                batches=(batch,),
+                num_piece_rows=0,
+                num_rows=len(rows),
+                num_failed=rows["hypothesis"].null_count,
+                num_splits=0,
+                audio_s=pc.sum(rows["audio_s"]).as_py(),
+                compute_s=0.0,
+                wait_s=0.0,
+                worker_s=0.0,
+                rank=0,
+                device=_DEVICE,
+                host=_DEVICE,
+                attempt="import",
+                versions={},
+            ),
+        )
+
+
+def _rows(utterances: pa.Table, texts: pa.Array, batch: int) -> pa.Table:
+    """The rows of schema.PARTS. What is not to be scored has the rule where others have an error."""
+    num_rows = len(utterances)
+    hypotheses = pc.if_else(utterances["skip_reason"].is_null(), texts, pa.scalar(None, pa.string()))
+    is_scored = pc.is_valid(hypotheses)
+    none = pa.scalar(None, pa.string())
+    zeros = np.zeros(num_rows)
+    columns = {
+        "index": utterances["index"],
+        "segment": np.zeros(num_rows, np.int32),
+        "num_segments": np.ones(num_rows, np.int32),
+        "id": utterances["id"],
+        "hypothesis": hypotheses,
+        "error_kind": pc.if_else(is_scored, none, _NOT_SCORED),
+        "error": pc.if_else(is_scored, none, utterances["skip_reason"]),
+        "audio_s": utterances["duration_s"],
+        "decode_s": zeros,
+        "compute_s": zeros,
+        "batch": np.full(num_rows, batch, np.int64),
+        "is_split": np.zeros(num_rows, np.bool_),
+        "rank": np.zeros(num_rows, np.int32),
+        "device": pa.array([_DEVICE] * num_rows, pa.string()),
+        "level_dbfs": pa.nulls(num_rows, pa.float64()),
+    }
+    return pa.table([columns[name] for name in schema.PARTS.names], schema=schema.PARTS)

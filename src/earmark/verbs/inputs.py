@@ -1,0 +1,60 @@
+"""What is said of a model and of data, as a recognizer and a source: the same in every verb that transcribes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from earmark.errors import UsageError
+from earmark.recognizers import Recognizer, load_recognizer
+from earmark.sources import open_source
+from earmark.sources.base import Source
+from earmark.spec import OptionValue
+
+
+def recognizer_of(model: str | Recognizer, options: Mapping[str, OptionValue] | None) -> Recognizer:
+    """The recognizer called ``model``, made with ``options``; or ``model`` itself.
+
+    Raises UnknownNameError, MissingExtraError and UsageError.
+    """
+    if not isinstance(model, str) and (isinstance(model, type) or not hasattr(model, "spec")):
+        raise UsageError(f"model is a recognizer's name or a recognizer, not {model!r}", hint="earmark ls models")
+    if isinstance(model, str):
+        return load_recognizer(model, options)
+    if options:
+        raise UsageError("options are for a recognizer's name; this one is made already", hint="give it its options")
+    return model
+
+
+def source_of(
+    data: str | os.PathLike[str] | Source,
+    *,
+    audio_root: str | None,
+    text_column: str | None,
+    channel: int | None,
+    language: str | None,
+    limit: str | int | None,
+    seed: int | None,
+) -> Source:
+    """The source that ``data`` names, with what is chosen from it; or ``data`` itself. Raises UsageError.
+
+    ``seed`` chooses only where ``limit`` says of what size.
+    """
+    chooses = any(value is not None for value in (audio_root, text_column, channel, language, limit))
+    if not isinstance(data, str | os.PathLike):
+        if not hasattr(data, "utterances"):
+            raise UsageError(f"data are a path, a name or a Source, not {type(data).__name__}")
+        if chooses:
+            raise UsageError("limit, seed, channel and the like choose from a path; a Source is chosen from already")
+        return data
+    if channel is not None and channel < 0:
+        raise UsageError(f"--channel {channel} is no channel", hint="--channel 0 is the first one")
+    return open_source(
+        os.fspath(data),
+        audio_root=audio_root,
+        text_column=text_column,
+        channel=channel,
+        language=language,
+        limit=str(limit) if limit is not None else None,
+        seed=seed if limit is not None else None,
+    )

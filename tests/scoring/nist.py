@@ -1,0 +1,43 @@
+"""NIST's own programs, where they are installed (Debian: ``apt-get install sctk``), as the oracle of what they count.
+
+Called as ``sclite -s -i rm``: case counts, and the id is what the last brackets of a line hold. Words in texts must not
+be what sclite gives a meaning to: ``{a / b}`` and ``@`` are alternatives, a line that begins with ``;;`` is a comment.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+SCTK = shutil.which("sctk")
+needs_sctk = pytest.mark.skipif(SCTK is None, reason="needs NIST's sctk: apt-get install sctk")
+
+_FOUND = re.compile(r"^id: \(s_(\d+)\)\nScores: \(#C #S #D #I\) (\d+) (\d+) (\d+) (\d+)", re.MULTILINE)
+_PATH = re.compile(r'<PATH id="\(s_(\d+)\)".*?>\n(.*)\n</PATH>')
+_OPERATION = re.compile(r"(?:^|:)([CSDI]),")
+
+
+def _sclite(folder: Path, references: Sequence[str], hypotheses: Sequence[str], report: str) -> str:
+    for name, texts in (("ref", references), ("hyp", hypotheses)):
+        (folder / name).write_text("".join(f"{text} (s_{number})\n" for number, text in enumerate(texts)))
+    command = f"{SCTK} sclite -s -r ref trn -h hyp trn -i rm -o {report} stdout"
+    return subprocess.run(command.split(), cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def sclite_counts(folder: Path, references: Sequence[str], hypotheses: Sequence[str]) -> list[tuple[int, ...]]:
+    """Hits, substitutions, deletions and insertions of each pair."""
+    report = _sclite(folder, references, hypotheses, "pralign")
+    found = {int(number): tuple(map(int, counts)) for number, *counts in _FOUND.findall(report)}
+    return [found[number] for number in range(len(references))]
+
+
+def sclite_operations(folder: Path, references: Sequence[str], hypotheses: Sequence[str]) -> list[str]:
+    """The operations of each alignment, a letter each, as in our codes."""
+    report = _sclite(folder, references, hypotheses, "sgml")
+    found = {int(number): "".join(_OPERATION.findall(path)) for number, path in _PATH.findall(report)}
+    return [found.get(number, "").replace("C", "=") for number in range(len(references))]
