@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from earmark import registry
 from earmark.engines import ENGINES
 from earmark.errors import MissingExtraError, UnknownNameError
 from earmark.recognizers import RECOGNIZERS, load_recognizer
@@ -84,7 +83,7 @@ def test_other_packages_add_names_and_replace_none_of_ours(things, write_module,
     points = EntryPoints(
         EntryPoint(name, "their_module:thing", "earmark.tests.things") for name in ("extra-toy", "toy")
     )
-    monkeypatch.setattr(registry, "entry_points", lambda *, group: points.select(group=group))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points.select(group=group))
     things.add("toy", "our_module:thing", "a toy")
     assert things.load("extra-toy") == "theirs"
     assert things.entries()["extra-toy"].summary == "from their_module"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from earmark.errors import MissingExtraError, UnknownNameError
@@ -38,6 +37,8 @@ class Registry:
 
     def entries(self) -> dict[str, Entry]:
         """All known names: ours, then those of other installed packages (which cannot replace ours)."""
+        from importlib.metadata import entry_points  # late: it costs every start of the program 30 ms
+
         others = {
             point.name: Entry(point.name, point.value, f"from {point.module}")
             for point in entry_points(group=self.group)

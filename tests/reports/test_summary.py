@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from earmark.recognizers.doubles import Echo
-from earmark.reports.summary import Attempt, attempts
+from earmark.reports.speed import Attempt, attempts
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.verbs.evaluate import evaluate
