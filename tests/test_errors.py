@@ -12,6 +12,7 @@ from earmark import errors
 from earmark.errors import (
     AudioError,
     AuditFailedError,
+    DamagedPartError,
     DuplicateIdError,
     EarmarkError,
     EngineError,
@@ -52,6 +53,7 @@ EXAMPLES = [
     RecognizerError("what", cause="cause"),
     OutOfMemoryError("what"),
     StoreError("what", cause="cause", hint="hint"),
+    DamagedPartError("what", cause="cause", hint="hint"),
     EngineError("what"),
     GateFailedError("delta_wer > 0.2", "b against a", {"delta_wer": 0.25}),
     AuditFailedError("batching changes the text of 12 of 50 utterances", "--batch-size 1"),

@@ -20,6 +20,7 @@ so that a caller can act on them without reading the message.
     ├── RecognizerError               a recognizer cannot be loaded or breaks its contract
     │   └── OutOfMemoryError                   a batch does not fit; the worker splits it
     ├── StoreError                    results cannot be written or read (a full disk, a damaged part)
+    │   └── DamagedPartError                   a part was read whole, and is not as it was written
     ├── EngineError                   workers cannot be started or kept alive
     ├── TooManyFailuresError          exit 3   finished, with more failed utterances than allowed
     ├── GateFailedError               exit 4   a comparison is what ``--fail-if`` forbids
@@ -185,7 +186,9 @@ def _shortened(value: object) -> str:
 class RunMismatchError(UsageError):
     """The folder ``run`` holds a run with another identity; ``fields`` maps a field to (there, here)."""
 
-    def __init__(self, run: str, fields: Mapping[str, tuple[Any, Any]]) -> None:
+    def __init__(
+        self, run: str, fields: Mapping[str, tuple[Any, Any]], *, cause: str | None = None, hint: str | None = None
+    ) -> None:
         self.run = run
         self.fields = dict(fields)
         differences = "; ".join(
@@ -193,8 +196,8 @@ class RunMismatchError(UsageError):
         )
         super().__init__(
             f"{run} holds another run",
-            cause=differences,
-            hint="--out OTHER_FOLDER keeps both; --fresh throws the old run's results away",
+            cause=cause or differences,
+            hint=hint or "--out OTHER_FOLDER keeps both; --fresh throws the old run's results away",
         )
 
 
@@ -237,6 +240,10 @@ class OutOfMemoryError(RecognizerError):
 
 class StoreError(EarmarkError):
     """Results cannot be written or read. What was committed before is safe."""
+
+
+class DamagedPartError(StoreError):
+    """A part was read whole, and its rows are not what was written. Its work counts as not done."""
 
 
 class EngineError(EarmarkError):

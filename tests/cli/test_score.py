@@ -51,10 +51,14 @@ def test_several_systems_are_rows_of_one_table(command):
 
 
 def test_each_form_has_the_same_numbers(command):
-    """JSON is a list of several or an object of one, jsonl and csv a line each; notes stay on stderr."""
+    """JSON of several has its systems in an object, jsonl and csv a line each; notes stay on stderr."""
     rates = [0.0, 0.5]
-    assert [one["wer"] for one in json.loads(command("m.jsonl", "--format", "json")[1])] == rates
-    assert [json.loads(line)["wer"] for line in command("m.jsonl", "--format", "jsonl")[1].splitlines()] == rates
+    facts = json.loads(command("m.jsonl", "--format", "json")[1])
+    assert [one["wer"] for one in facts["systems"]] == rates
+    *lines, last = map(json.loads, command("m.jsonl", "--format", "jsonl")[1].splitlines())
+    assert [line["wer"] for line in lines] == rates
+    assert last["suspect_references"] == facts["suspect_references"]
+    assert last["suspect_references"]["num_systems"] == 2
     table = list(csv.DictReader(io.StringIO(command("m.jsonl", "--format", "csv")[1])))
     assert [float(row["wer"]) for row in table] == rates
     assert [row["model"] for row in table] == ["pred_text_x", "pred_text_y"]
@@ -97,6 +101,15 @@ def test_lines_of_one_character_and_blank_lines_count(command, tmp_path):
         (("r.trn",), "one text for each utterance", "-h HYPOTHESES"),
         (("m.jsonl", "--hyp-column", "pred_text_z"), "no column 'pred_text_z'", "--hyp-column pred_text_"),
         (("m.jsonl", "--from", "kalid"), "no format 'kalid'", "did you mean kaldi?"),
+        (("m.jsonl", "--explain", "a", "7"), "--explain scores nothing, so m.jsonl", "only --format"),
+        (("-h", "h.trn", "--explain", "a", "7"), "so --hypothesis has no meaning", "only --format"),
+        (("--explain", "a", "7", "--out", "x"), "so --out has no meaning", "only --format"),
+        (("--explain", "a", "7", "--slices", "x"), "so --slices has no meaning", "only --format"),
+        (("--explain", "a", "7", "--missing-hyp", "skip"), "so --missing-hyp has no meaning", "only --format"),
+        (("--explain", "m.jsonl", "7"), "it is a file, and no run's folder", "earmark score m.jsonl --out FOLDER"),
+        (("--explain", "3.65", "3.72"), "A must be a run, and this is a number", "number, always in per cent"),
+        (("--explain", "abc", "3.72"), "there is no such folder", "number, always in per cent"),
+        (("--explain", "a.json", "3.72"), "there is no such summary", "number, always in per cent"),
     ],
 )
 def test_a_mistake_is_said_with_what_to_type(command, words, what, hint):
@@ -107,6 +120,102 @@ def test_a_mistake_is_said_with_what_to_type(command, words, what, hint):
     assert hint in said
 
 
+@pytest.mark.parametrize("side", ["abc", "-3", "1e10"])
+def test_a_side_that_is_neither_run_nor_number_is_said(command, side):
+    """Of the right one: what it must be."""
+    command("m.jsonl", "--out", "runs")
+    code, out, said = command("--explain", "runs/pred_text_x", side)
+    assert (code, out) == (2, "")
+    assert "there is no such folder, nor is it a number" in said
+    assert "number, always in per cent" in said
+
+
+@pytest.mark.parametrize("words", [("score", "runs"), ("score", "--explain", "runs", "7"), ("compare", "runs", "runs")])
+def test_runs_inside_a_folder_are_named(command, capsys, words):
+    """As score --out makes it for several systems."""
+    command("m.jsonl", "--out", "runs")
+    assert run(list(words)) == 2
+    said = capsys.readouterr().err
+    assert "one in each of runs/pred_text_x, runs/pred_text_y" in said
+    assert "hint: name one of them: runs/pred_text_x" in said
+
+
+def test_a_file_is_no_run_to_compare(command, capsys):
+    """What makes one of it is said."""
+    command("m.jsonl", "--out", "runs")
+    assert run(["compare", "m.jsonl", "m.jsonl"]) == 2
+    assert "earmark score m.jsonl --out FOLDER makes a run" in capsys.readouterr().err
+
+
+def test_imported_runs_have_nothing_to_merge(command, capsys):
+    """And it is said why."""
+    command("-r", "r.trn", "-h", "h.trn", "--out", "run")
+    assert run(["merge", "run"]) == 2
+    assert "its hypotheses are imported, and only earmark eval writes mistakes files" in capsys.readouterr().err
+
+
+def test_the_dicts_of_speechbrain_are_one_object(command):
+    """By the names of the systems."""
+    facts = json.loads(command("m.jsonl", "--format", "speechbrain")[1])
+    assert {name: one["WER"] for name, one in facts.items()} == {"pred_text_x": 0.0, "pred_text_y": 50.0}
+
+
+@pytest.mark.parametrize("form", ["csv", "speechbrain"])
+def test_suspect_references_are_said_where_a_form_has_no_room(command, tmp_path, form):
+    """On stderr, with their number; one utterance is one."""
+    (tmp_path / "s.jsonl").write_text('{"id": "1", "text": "a b", "pred_text_x": "a c", "pred_text_y": "a c"}\n')
+    said = command("s.jsonl", "--format", form)[2]
+    assert "note: in 1 utterance all systems contradict the reference" in said
+    facts = json.loads(command("s.jsonl", "--format", "json")[1])
+    assert [one["id"] for one in facts["suspect_references"]["listed"]] == ["1"]
+
+
+def test_a_note_points_only_to_what_is_kept(command, tmp_path):
+    """To the folder, or to how there would be one."""
+    (tmp_path / "e.jsonl").write_text('{"id": "1", "text": "a b", "pred_text": ""}\n')
+    assert "all of them: --out FOLDER keeps them" in command("e.jsonl")[2]
+    assert "all of them: the column flags of kept/scores.parquet" in command("e.jsonl", "--out", "kept")[2]
+
+
+def test_compounds_are_all_in_the_folder_or_not_at_all(command, tmp_path):
+    """Their different ones are counted in JSON."""
+    pytest.importorskip("kaldialign", reason="the scorer open-asr needs kaldialign")
+    (tmp_path / "c.jsonl").write_text('{"id": "1", "text": "white paper", "pred_text": "whitepaper"}\n')
+    assert "1 compound counts as right" in command("c.jsonl", "--scorer", "open-asr")[2]
+    assert "(--out FOLDER keeps all)" in command("c.jsonl", "--scorer", "open-asr")[2]
+    said = command("c.jsonl", "--scorer", "open-asr", "--out", "kept")[2]
+    assert "(all in the column forgiven of kept/scores.parquet)" in said
+    facts = json.loads(command("c.jsonl", "--scorer", "open-asr", "--format", "json")[1])
+    assert (facts["num_forgiven"], facts["num_different_forgiven"]) == (1, 1)
+
+
+def test_the_rate_of_characters_and_words_is_called_mer(command):
+    """In the tables of one system, of several and of slices."""
+    for words in (("-r", "r.trn", "-h", "h.trn"), ("m.jsonl",), ("m.jsonl", "--slices", "accent")):
+        out = command(*words, "--scorer", "mixed")[1]
+        heads = [line.split() for line in out.splitlines() if " utts " in line]
+        assert heads
+        assert all("MER" in head and "tokens" in head and "WER" not in head for head in heads)
+
+
+def test_the_interval_of_several_systems_has_its_unit(command, tmp_path):
+    """As that of one has."""
+    rows = [{"id": str(n), "text": "a b", "pred_text_x": "a b", "pred_text_y": "a"} for n in range(3)]
+    (tmp_path / "three.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "95 % interval: 1,000 bootstraps by utterance\n" in command("three.jsonl")[1]
+
+
+def test_a_comparison_has_no_slices_of_what_nobody_knows(command, capsys):
+    """No durations, so no table of them; other columns have theirs."""
+    command("m.jsonl", "--out", "runs")
+    capsys.readouterr()
+    assert run(["compare", "runs/pred_text_x", "runs/pred_text_y", "--slices", "duration,accent"]) == 0
+    out = capsys.readouterr().out
+    assert "duration" not in out
+    assert "accent north*" in out
+    assert out.startswith("1 utterance, 2 words\n")
+
+
 def test_slices_and_confusions_are_shown_for_every_system(command):
     """Under the name of each."""
     _, out, _ = command("m.jsonl", "--slices", "accent", "--confusions", "3")
@@ -115,16 +224,18 @@ def test_slices_and_confusions_are_shown_for_every_system(command):
 
 
 def test_a_damaged_part_is_named(command, tmp_path):
-    """With what to do; the others are scored."""
+    """With what to do; the others are scored, and the earlier results, which counted it, stay."""
     source = toy_source(tmp_path / "data", 4)
     earmark.evaluate(Echo(source.texts), source, out=tmp_path / "run", batch_size=2)
     part = min((tmp_path / "run" / layout.PARTS).iterdir())
     content = bytearray(part.read_bytes())
     content[8:40] = bytes(32)
     part.write_bytes(content)
+    before = (tmp_path / "run" / layout.SUMMARY).read_bytes(), (tmp_path / "run" / layout.SCORES).read_bytes()
     code, out, said = command("run")
-    assert code == 0
+    assert code == 1
     assert "%WER 0.00" in out
+    assert before == ((tmp_path / "run" / layout.SUMMARY).read_bytes(), (tmp_path / "run" / layout.SCORES).read_bytes())
     assert f"warning: parts/{part.name} is damaged" in said
     assert "the command that made the run transcribes them again" in said
 
@@ -134,3 +245,79 @@ def test_the_listing_has_the_formats(capsys):
     run(["ls", "formats"])
     out = capsys.readouterr().out
     assert all(f"  {name} " in out for name in ("jsonl", "kaldi", "trn", "stm", "ctm", "seglst", "csv", "tsv", "lines"))
+
+
+def test_a_damaged_import_says_how_it_is_made_again(command, tmp_path):
+    """Good numbers are not replaced by none, and the hint is for imports."""
+    command("-r", "r.trn", "-h", "h.trn", "--out", "kept")
+    summary = tmp_path / "kept" / layout.SUMMARY
+    before = summary.read_bytes()
+    for part in (tmp_path / "kept" / layout.PARTS).iterdir():
+        part.write_bytes(b"PAR1")
+    code, _, said = command("kept")
+    assert (code, summary.read_bytes()) == (1, before)
+    assert "earmark score FILE --out kept imports it again" in said
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "read_as", "num_words"),
+    [
+        ("UTT-A hello world\nUTT-B yes\n", "UTT-A hello word\nUTT-B yes\n", "Kaldi text", 3),
+        ("ann hello world\nbob yes\n", "bob yes\nann hello word\n", "Kaldi text", 3),
+        ("hello world\nyes\n", "hello word\nyes\n", "lines", 3),
+        ("yes (noise)\nno (laughter)\n", "yes (noise)\nno (laughter)\n", "lines", 4),
+        ("hello there (u-1)\n", "hello (u-1)\n", "trn", 2),
+        ("1 2 3\n4 5\n", "1 2 3\n4 6\n", "lines", 5),
+    ],
+)
+def test_how_text_was_read_is_said(command, tmp_path, reference, hypothesis, read_as, num_words):
+    """An id is no word and a word is no id; where that was told by the content alone, a note says what was taken."""
+    (tmp_path / "r.txt").write_text(reference)
+    (tmp_path / "h.txt").write_text(hypothesis)
+    code, out, said = command("-r", "r.txt", "-h", "h.txt", "--format", "json", "--normalizer", "none")
+    assert code == 0
+    assert f"note: r.txt, h.txt read as {read_as}, matched by" in said
+    assert json.loads(out)["num_reference_words"] == num_words
+
+
+def test_many_lines_that_begin_alike_are_asked_about(command, tmp_path):
+    """Names as ids, or words that were all recognized: both are likely, and one of the numbers would be wrong."""
+    text = "".join(f"{letter}x some words\n" for letter in "abcdefghijkl")
+    for name in ("r.txt", "h.txt"):
+        (tmp_path / name).write_text(text)
+    code, out, said = command("-r", "r.txt", "-h", "h.txt")
+    assert (code, out) == (2, "")
+    assert "--from kaldi" in said
+    for name in ("kaldi", "lines"):
+        assert command("-r", "r.txt", "-h", "h.txt", "--from", name)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "hint"),
+    [
+        (("t.jsonl",), "no hypothesis text", "--hyp-column words\n"),
+        (("t.jsonl", "--hyp-column", "text"), "cannot be both reference and hypothesis", "--hyp-column words\n"),
+        (("t.jsonl", "--hyp-column", "txt"), "no column 'txt'", "--hyp-column words\n"),
+        (("m.jsonl", "--text-column", "pred_text_x"), "cannot be both", "--hyp-column NAME"),
+        (("-r", "t.jsonl", "-h", "t.jsonl"), "no hypothesis text", "--hyp-column words\n"),
+        (("-r", "r.trn", "-h", "r.trn"), "one text for each utterance", "-h HYPOTHESES"),
+        (("-r", "only.jsonl", "-h", "/dev/null"), "a pipe or a device", "write it to a file"),
+        (("only.jsonl",), "no hypothesis text", "no other column can hold them"),
+        (("m.jsonl", "--slices", "accents", "--out", "no"), "no column to slice by 'accents'", "did you mean accent?"),
+        (("m.jsonl", "--slices", "id", "--out", "no"), "an id is of one utterance", "--slices speaker"),
+        (("semi.csv",), "separated by semicolons", "commas"),
+        (("-r", "latin.txt", "-h", "r.trn"), "not UTF-8", "iconv"),
+    ],
+)
+def test_nothing_is_scored_against_itself_or_guessed(command, tmp_path, words, what, hint):
+    """The columns that are proposed can be hypotheses; nothing is written."""
+    row = {"id": "1", "audio": "a.wav", "duration": 2, "text": "a b", "n": 3}
+    (tmp_path / "t.jsonl").write_text(json.dumps({**row, "words": "a c"}) + "\n")
+    (tmp_path / "only.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "semi.csv").write_text("id;text;pred_text\n1;a;b\n")
+    (tmp_path / "latin.txt").write_bytes("caf\u00e9\n".encode("latin-1"))
+    code, out, said = command(*words)
+    assert (code, out) == (2, "")
+    assert what in said
+    assert hint in said
+    assert not (tmp_path / "no").exists()

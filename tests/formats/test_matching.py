@@ -176,3 +176,23 @@ def test_other_segments_are_joined_by_speaker(pair):
     outputs = pair(("r.json", reference), ("h.json", seglst(("s", "a", 0, 6, "v w"), ("s", "b", 1, 2, ""))))
     assert rows(outputs) == {"s-a": ("x y", "v w"), "s-b": ("z", "")}
     assert "one utterance" in outputs.notes[0]
+
+
+@pytest.mark.parametrize("times", [("1", "2.5"), ("1.0", "2.50")])
+def test_a_channel_that_one_side_cannot_say_parts_nothing(pair, times):
+    """SegLST has no channel: the segments of an STM file are the same ones without it."""
+    segments = [
+        {"session_id": "f", "start_time": 1.0, "end_time": 2.5, "speaker": "A", "words": "x"},
+        {"session_id": "f", "start_time": 3, "end_time": 4, "speaker": "B", "words": "y"},
+    ]
+    stm = f"f 1 A {times[0]} {times[1]} a\nf 1 B 3 4 y\n"
+    outputs = pair(("r.stm", stm), ("h.json", json.dumps(segments)))
+    assert rows(outputs) == {"f-A-1-2.5": ("a", "x"), "f-B-3-4": ("y", "y")}
+    assert outputs.notes == ()
+
+
+def test_a_last_line_that_is_missing_is_named(pair):
+    """Nothing after it is shifted, so it is told by what comes before."""
+    with pytest.raises(UsageError) as raised:
+        pair(("r.txt", "a b\nc d\ne f\n"), ("h.txt", "a b\nc d\n"))
+    assert "first difference on line 3 ('e f')" in (raised.value.cause or "")

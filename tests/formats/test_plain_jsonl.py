@@ -87,3 +87,19 @@ def test_plain_rows_take_the_fast_path(tmp_path):
     table = plain_columns(str(path), KINDS)
     assert table is not None
     assert table.to_pydict() == {"text": ["x", None], "pred_text": ["2020-01-01", "y"]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"text": "a"} {"text": "b"}\n\n',
+        '\n{"text": "a"} {"text": "b"}\n',
+        '{"text": "a"} {"text": "b"}\n{"text":\n"c"}\n',
+        '{"text":\n"a"} {"text": "b"}\n',
+    ],
+)
+def test_as_many_lines_as_rows_are_not_enough(tmp_path, content):
+    """Each line has to be one row, else the numbers of the rows are not those of the lines."""
+    path = tmp_path / "m.jsonl"
+    path.write_text(content)
+    assert plain_columns(str(path), KINDS) is None

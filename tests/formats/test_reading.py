@@ -91,6 +91,16 @@ def test_a_missing_piece_of_a_recording_is_refused(put):
         read_transcript(put("long.jsonl", rows), BOTH)
 
 
+def test_pieces_of_a_recording_have_one_reference(put):
+    """Of two references one would be dropped without a word."""
+    rows = [
+        {"audio_filepath": f"p{k}", "parent_id": "p", "chunk_index": k, "text": text, "pred_text": "a"}
+        for k, text in enumerate(("all", "other"))
+    ]
+    with pytest.raises(ManifestError, match=r"long\.jsonl:2: the reference of a piece of 'p'"):
+        read_transcript(put("long.jsonl", rows), BOTH)
+
+
 def test_an_object_of_hypotheses_gives_its_keys(put):
     """Names of systems may be anything."""
     rows = [{"id": "1", "reference": "a", "hypotheses": {"x+y": "b", "z": None}}]
@@ -288,3 +298,17 @@ def test_a_format_that_cannot_be_told_is_asked_for(put):
 def test_every_format_that_is_listed_can_be_loaded():
     """And is called with path, what is wanted, and a name."""
     assert all(callable(FORMATS.load(name)) for name in FORMATS.entries())
+
+
+def test_seglst_refuses_half_a_character(put):
+    """As JSON Lines do: no file of ours can hold it."""
+    segment = '[{"session_id": "a", "start_time": 0, "end_time": 1, "speaker": "s", "words": "\\ud800"}]'
+    with pytest.raises(ManifestError, match="half of a surrogate pair"):
+        read_transcript(put("x.json", segment), Wanted("reference"))
+
+
+def test_a_recording_is_named_by_a_text(put):
+    """A list is refused with its line, and not hashed."""
+    line = '{"audio_filepath": "a", "duration": 1, "text": "a", "pred_text": "a", "parent_id": ["x"], "chunk_index": 0}'
+    with pytest.raises(ManifestError, match="'parent_id' holds a list"):
+        read_transcript(put("m.jsonl", line + "\n"), Wanted("both"))

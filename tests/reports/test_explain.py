@@ -12,7 +12,10 @@ from earmark.cli.main import run as command
 from earmark.errors import FolderError, UsageError
 from earmark.recognizers.doubles import Echo, Failing, Noisy
 from earmark.reports.explain import Explanation
-from earmark.reports.find_number import PrintedNumber, Search
+from earmark.reports.find_number import PrintedNumber, Search, find_number
+from earmark.reports.outputs import Output, RunOutputs
+from earmark.reports.settings import Settings
+from earmark.schema import SCORED
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.explain import explain
 from earmark.verbs.score import score
@@ -134,9 +137,25 @@ def test_a_number_is_found_by_its_digits(runs, tmp_path, reading, arguments):
     found = explain(runs / "a", printed)
     assert isinstance(found, Search)
     own = found.reading
-    assert dataclasses.replace(own, **reading) in [one.reading for one in found.fitting] or found.wer == score(run).wer
+    settings = [
+        dataclasses.replace(one.reading, normalizer=name)
+        for one in found.fitting
+        for name in (one.reading.normalizer, *one.same_normalizers)
+    ]
+    assert dataclasses.replace(own, **reading) in settings or found.wer == score(run).wer
     assert all(f"{100 * one.wer:.4f}" == printed for one in found.fitting)
     assert all(not one.steps or one.steps[-1].wer == one.wer for one in found.fitting)
+
+
+def test_normalizers_that_do_the_same_are_found_together():
+    """Once, with all their names, and each name counts as tried."""
+    one = Output("u", SCORED, None, "Yes, it is", "yes it is", None, None)
+    run = RunOutputs("texts", Settings("none"), (one,))
+    search = find_number(run, PrintedNumber.parse("0"))
+    [found] = search.fitting
+    assert {"basic", "lower|strip-punct|squeeze"} <= {found.reading.normalizer, *found.same_normalizers}
+    assert "lower" not in found.same_normalizers
+    assert search.num_tried > 2 * (1 + len(found.same_normalizers))
 
 
 def test_a_mean_of_rates_is_found(runs):
@@ -199,7 +218,16 @@ def test_no_change_that_does_nothing_is_named(runs):
 
 @pytest.mark.parametrize(
     ("text", "value", "tolerance"),
-    [("7.08", 7.08, 0.005), ("7,1 %", 7.1, 0.05), ("7", 7.0, 0.5), ("0.0708", 7.08, 0.005), ("0.07%", 0.07, 0.005)],
+    [
+        ("7.08", 7.08, 0.005),
+        ("7,1 %", 7.1, 0.05),
+        ("7", 7.0, 0.5),
+        ("0.99", 0.99, 0.005),
+        ("0.071", 7.1, 0.05),
+        ("0.0708", 7.08, 0.005),
+        ("0.0708 %", 0.0708, 0.00005),
+        ("0.07%", 0.07, 0.005),
+    ],
 )
 def test_a_printed_number_is_read(text, value, tolerance):
     """Per cent, with either decimal sign; with more than two places below 1 a fraction."""
@@ -219,8 +247,14 @@ def test_the_command_prints_a_table_or_json(runs, capsys):
     """Of two runs and of a number; other forms are refused."""
     assert command(["score", "--explain", str(runs / "a"), str(runs / "b")]) == 0
     said = capsys.readouterr().out
-    assert "normalizer" in said
+    assert said.splitlines()[:2] == [
+        f"A {runs / 'a'}: normalizer none, scorer levenshtein",
+        f"B {runs / 'b'}: normalizer whisper-en, scorer sclite",
+    ]
     assert "none -> whisper-en" in said
+    assert "0 in A, 2 in B" in said
+    assert said.count(str(runs)) == 2
+    assert not [idle for idle in ("ids only", "not scored", "references   those", "averaging") if idle in said]
     assert command(["score", "--explain", str(runs / "a"), "7.08", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["number"]["text"] == "7.08"
     assert command(["score", "--explain", str(runs / "a"), "7.08", "--format", "csv"]) == 2

@@ -239,6 +239,10 @@ def test_23_words_without_spaces_are_warned_about():
     assert (mixed.is_unsegmented, mixed.wer) == (False, 1 / 22)
     assert not scored(["他们 在 北京 大学"], ["他们 在 北京 大学"]).is_unsegmented
     assert not scored(["a sentence, and naïve"], ["a"]).is_unsegmented
+    thai = ["สวัสดีครับยินดีที่ได้รู้จัก"]  # "basic" puts spaces where its marks are, and they part no words
+    assert scored(thai, thai, normalizer="basic").counts.words.reference_length > 5
+    assert scored(thai, thai, normalizer="basic").is_unsegmented
+    assert not scored(thai, thai, normalizer="basic", scorer="mixed").is_unsegmented
 
 
 def test_24_a_reference_that_a_normalizer_empties():

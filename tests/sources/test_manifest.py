@@ -277,6 +277,13 @@ def test_derived_ids_are_unique_and_repeatable(rows):
     assert all(len({uri.partition(".")[0] for uri, *_ in same}) == 1 for same in by_id.values())
 
 
+def test_the_same_piece_twice_has_the_same_id_twice():
+    """So that it is refused, whatever came between and whichever name kept its suffix."""
+    ids = DerivedIds()
+    names = [ids.next(AudioRef(uri, 0.0, 2.0), None) for uri in ("a.wav", "a.flac", "a.wav", "a.flac")]
+    assert names == ["a@0+2", "a.flac@0+2"] * 2
+
+
 def test_rows_are_read_as_they_are_asked_for(tmp_path):
     """A broken line far below is not met before the rows above it are out."""
     path = tmp_path / "m.jsonl"

@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from earmark import schema
-from earmark.errors import StoreError
+from earmark.errors import DamagedPartError, StoreError
 from earmark.recognizers.doubles import Echo
 from earmark.records import AudioRef, Batch, Segment, Shard
 from earmark.store import layout
 from earmark.store.folder import LocalFolder
 from earmark.store.parts import DamagedPart, part_name, read_part, receipts
+from earmark.store.reader import progress
 from earmark.verbs.evaluate import evaluate
 from tests.store.parts import OURS, ToyRow, put_part
 from tests.toys import toy_source
@@ -147,3 +148,51 @@ def test_a_part_whose_rows_are_damaged_is_named(tmp_path):
     again = evaluate(Echo(source.texts), source, out=str(tmp_path / "run"))
     assert again.scores_hash == whole.scores_hash
     assert again.num_damaged_parts == 0
+
+
+class _BrokenCable(LocalFolder):
+    """A folder whose files open, and whose bytes cannot be read."""
+
+    def open(self, name: str) -> pa.PythonFile:
+        """Open what cannot be read."""
+        return pa.PythonFile(_Broken(), mode="r")
+
+    def read(self, name: str) -> bytes:
+        """Fail as a network does."""
+        raise StoreError(f"cannot read {name}", cause="connection reset")
+
+
+class _Broken:
+    closed = False
+
+    def _fail(self, *_: object) -> bytes:
+        raise ConnectionResetError("connection reset")
+
+    read = seek = tell = _fail
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_broken_cable_is_no_damaged_part(folder, tmp_path):
+    """What cannot be read now is no reason to leave its utterances out of the score."""
+    broken = _BrokenCable(tmp_path)
+    for attempt in (
+        lambda: read_part(broken, PART),
+        lambda: list(receipts(broken, OURS)),
+        lambda: progress(broken, OURS),
+    ):
+        with pytest.raises(StoreError) as raised:
+            attempt()
+        assert not isinstance(raised.value, DamagedPartError)
+
+
+def test_what_is_read_at_the_second_try_is_whole(folder, tmp_path):
+    """The bytes are read once more before they are judged."""
+
+    class Once(_BrokenCable):
+        def read(self, name: str) -> bytes:
+            return LocalFolder.read(self, name)
+
+    assert read_part(Once(tmp_path), PART).equals(read_part(folder, PART))
+    assert not progress(Once(tmp_path), OURS).damaged

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -430,6 +431,17 @@ def test_a_run_keeps_the_verdict_and_goes_on(source, tmp_path):
     assert score(tmp_path / "run", normalizer="none").audit == summary.audit
 
 
+def test_an_audit_is_no_part_of_a_runs_wall_time(source, tmp_path):
+    """What it took, and here what its observer took, is not in it."""
+
+    def slow(event):
+        time.sleep(0.5 if isinstance(event, AuditBegan) else 0)
+
+    began = time.monotonic()
+    summary = run(source, tmp_path / "run", observer=slow)
+    assert time.monotonic() - began - summary.speed.wall_s >= 0.5
+
+
 def test_a_run_without_an_audit_says_so(source, tmp_path):
     """The field is there, and null."""
     summary = run(source, tmp_path / "run", audit=None)
@@ -556,3 +568,42 @@ def test_real_recognition_passes_on_real_speech(open_data):
     )
     assert found.verdict.kind == "invariant"
     assert found.verdict.num_compared == 2
+
+
+def test_a_kept_audit_answers_for_no_more_than_was_asked(source, tmp_path):
+    """A larger sample, another seed and a file that is not ours are audited anew; less is answered by what is there."""
+
+    def began(**chosen: object) -> bool:
+        events: list[object] = []
+        run(source, tmp_path / "run", observer=events.append, **chosen)
+        assert any(isinstance(event, AuditEnded) for event in events)
+        return any(isinstance(event, AuditBegan) for event in events)
+
+    assert began(audit=2)
+    assert not began(audit=2)
+    assert not began(audit=1)
+    assert began(audit=12)
+    assert not began(audit=2)
+    assert began(audit=12, seed=7)
+    assert began(audit=400, seed=7)
+    assert not began(audit=500, seed=7)
+    kept = tmp_path / "run" / layout.AUDIT
+    facts = json.loads(kept.read_text())
+    for spoilt in ("[" * 100_000, "[]", json.dumps(facts | {"verdict": facts["verdict"] | {"sentence": [1]}})):
+        kept.write_text(spoilt)
+        assert score(tmp_path / "run").audit is None
+        assert began(audit=2, seed=7)
+
+
+def test_what_a_rule_leaves_out_is_in_no_sample(tmp_path):
+    """Missing audio that is skipped says nothing about batches; where all is skipped, nothing can be asked."""
+    some = toy_source(tmp_path / "audio", 6)
+    missing = sorted(Path(some.root).rglob("*.wav"))
+    for path in missing[:4]:
+        path.unlink()
+    found = audit(Echo(some.texts), some, sample=50, missing_audio="skip", batch_size=3)
+    assert (found.verdict.kind, found.verdict.num_failed, found.facts.num_planned) == ("invariant", 0, 2)
+    for path in missing[4:]:
+        path.unlink()
+    with pytest.raises(UsageError, match="nothing to audit"):
+        audit(Echo(some.texts), some, missing_audio="skip")

@@ -13,10 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import earmark
-from earmark.errors import ManifestError, RunMismatchError, UnknownNameError, UsageError
+from earmark.errors import FolderError, ManifestError, RunMismatchError, UnknownNameError, UsageError
 from earmark.recognizers.doubles import Echo
 from earmark.store import layout
-from earmark.verbs.score import damaged_parts
 from tests.toys import toy_source
 
 SCLITE = Path("/usr/lib/sctk/bin/sclite")
@@ -103,8 +102,10 @@ def test_other_hypotheses_are_another_run(manifest, tmp_path):
     kept = earmark.score_files(manifest, out=tmp_path / "runs").summaries["pred_text_good"]
     rows = rows_of(manifest)
     rows[0]["pred_text_good"] += " more"
-    with pytest.raises(RunMismatchError, match="holds another run"):
+    with pytest.raises(RunMismatchError, match="holds another run") as raised:
         earmark.score_files(write(manifest, rows), out=tmp_path / "runs")
+    assert f"holds pred_text_good of {manifest}; these are other hypotheses" in raised.value.cause
+    assert raised.value.hint == "--out ANOTHER_FOLDER"
     assert earmark.score(kept.run).scores_hash == kept.scores_hash
 
 
@@ -226,7 +227,7 @@ def test_names_of_systems_are_not_paths(tmp_path):
     scored = earmark.score_files(path, out=tmp_path / "runs")
     assert list(scored.summaries) == names
     kept = sorted(one.parent.relative_to(tmp_path).as_posix() for one in tmp_path.rglob(layout.SPEC))
-    assert kept == ["runs/A-B-5", "runs/a-b-4", "runs/etc-x", "runs/system", "runs/up"]
+    assert kept == ["runs/A-B-2", "runs/a-b", "runs/etc-x", "runs/system", "runs/up"]
 
 
 def test_real_outputs_of_three_systems(data_folder):
@@ -321,5 +322,118 @@ def test_a_run_with_damaged_pages_loses_only_them(tmp_path):
     summary = earmark.score(tmp_path / "run")
     assert (summary.num_damaged_parts, summary.num_scored) == (1, 8 - num_lost)
     assert summary.skipped == {"not transcribed yet": num_lost}
-    assert [one.name for one in damaged_parts(tmp_path / "run")] == [f"{layout.PARTS}/{part.name}"]
+    assert summary.damaged_parts == (f"{layout.PARTS}/{part.name}",)
     assert earmark.evaluate(Echo(source.texts), source, out=tmp_path / "run", batch_size=2).num_scored == 8
+
+
+def test_a_piece_of_audio_that_comes_twice_is_a_duplicate(tmp_path):
+    """It would count twice; what differs in the suffix or the offset is another piece."""
+    row = {"audio_filepath": "d/a.wav", "offset": 0.5, "duration": 2.0, "text": "a", "pred_text": "a"}
+    others = [{**row, "audio_filepath": "d/a.flac"}, {**row, "offset": 3.0}]
+    for extra in ({}, {"n": 1}):  # without other columns the file is read in columns, else by rows
+        path = write(tmp_path / "m.jsonl", [{**one, **extra} for one in (row, *others)])
+        assert earmark.score_files(path).summaries["m"].num_scored == 3
+        path = write(tmp_path / "m.jsonl", [{**one, **extra} for one in (row, *others, row)])
+        with pytest.raises(UsageError, match="twice, on lines 1 and 4"):
+            earmark.score_files(path)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), -1.0])
+def test_a_duration_that_is_none_costs_no_score(tmp_path, bad):
+    """It is unknown, which is said with the line."""
+    rows = [{"id": str(k), "duration": d, "text": "a", "pred_text": "a"} for k, d in enumerate((1.0, bad))]
+    scored = earmark.score_files(write(tmp_path / "m.jsonl", rows))
+    assert scored.summaries["m"].num_scored == 2
+    assert any("1 rows are no seconds" in note and "line 2" in note for note in scored.notes)
+
+
+def test_folders_of_others_are_left_alone(manifest, tmp_path):
+    """Files that are no run's, a run around runs, and runs inside a run are refused before anything is written."""
+    single = write(tmp_path / "one.jsonl", [{"id": "1", "text": "a", "pred_text": "a"}])
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "notes.txt").write_text("mine")
+    earmark.score_files(single, out=tmp_path / "run")
+    earmark.score_files(manifest, out=tmp_path / "group")
+    wrong = [(single, "data"), (manifest, "data"), (single, "group"), (manifest, "run"), (single, "run/inside")]
+    for path, folder in wrong:
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(FolderError):
+            earmark.score_files(path, out=tmp_path / folder)
+        assert sorted(tmp_path.rglob("*")) == before
+    earmark.score_files(single, out=tmp_path / "group" / "third")
+
+
+def test_one_text_is_no_sequence_of_texts():
+    """Its letters would be scored as utterances."""
+    with pytest.raises(UsageError, match="one text"):
+        earmark.score_texts("abc", "abd")
+
+
+@pytest.mark.parametrize(
+    ("systems", "expected"),
+    [
+        (["a b", "a/b", "a-b-2"], ["a-b", "a-b-2", "a-b-2-2"]),
+        (["a-b-2", "a b", "a/b"], ["a-b-2", "a-b", "a-b-3"]),
+        (["Straße", "STRASSE"], ["Straße", "STRASSE-2"]),
+    ],
+)
+def test_no_two_systems_share_a_folder(tmp_path, systems, expected):
+    """Whatever names are given, each system's run is kept with its own texts."""
+    path = write(tmp_path / "r.jsonl", [{"id": "1", "reference": "a", "hypotheses": {one: one for one in systems}}])
+    earmark.score_files(path, out=tmp_path / "runs")
+    assert sorted(one.name for one in (tmp_path / "runs").iterdir()) == sorted(expected)
+
+
+def test_a_long_name_of_a_system_is_cut(tmp_path):
+    """No file system takes 300 characters, or 100 that are three bytes each."""
+    names = ["x" * 300, "x" * 301, "語" * 100]
+    path = write(tmp_path / "r.jsonl", [{"id": "1", "reference": "a", "hypotheses": dict.fromkeys(names, "a")}])
+    assert list(earmark.score_files(path, out=tmp_path / "runs").summaries) == names
+    assert len(list((tmp_path / "runs").iterdir())) == 3
+
+
+def test_a_rule_that_comes_or_goes_with_the_references_counts_at_once(tmp_path):
+    """What is not to be scored is no part of the hypotheses: the same ones again, with corrected references."""
+    hypotheses = tmp_path / "h.stm"
+    hypotheses.write_text("f 1 A 0 1 a\nf 1 A 1 2 b\n")
+    ignored = {"ignore_time_segment_in_scoring": 1}
+    found = []
+    for last in ("c", "ignore_time_segment_in_scoring", "b"):
+        (tmp_path / "r.stm").write_text(f"f 1 A 0 1 a\nf 1 A 1 2 {last}\n")
+        [summary] = earmark.score_files(tmp_path / "r.stm", hypotheses, out=tmp_path / "run").summaries.values()
+        again = earmark.score(tmp_path / "run")
+        assert (again.wer, again.skipped) == (summary.wer, summary.skipped)
+        found.append((summary.wer, summary.skipped))
+    assert found == [(0.5, {}), (0, ignored), (0, {})]
+
+
+@pytest.mark.parametrize(
+    ("references", "hypotheses", "ids", "problem"),
+    [
+        (["a"], ["a"], [1], "id 0 is 1, and no text"),
+        (["a"], ["\ud800"], None, "hypothesis 0 holds half of a surrogate pair"),
+        (["\ud800"], ["a"], None, "reference 0 holds half"),
+        (["a"], ["a"], ["\ud800"], "id 0 holds half"),
+    ],
+)
+def test_texts_that_no_file_can_hold_are_refused(references, hypotheses, ids, problem):
+    """In words of ours."""
+    with pytest.raises(UsageError, match=problem):
+        earmark.score_texts(references, hypotheses, ids)
+
+
+def test_less_than_no_confusions_are_refused_for_files_too(manifest, tmp_path):
+    """Before anything is kept."""
+    with pytest.raises(UsageError, match="--confusions -1"):
+        earmark.score_files(manifest, out=tmp_path / "run", num_confusions=-1)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"normalizer": {"name": 7}, "wer": "x"}', "[]", "\x00"])
+def test_a_summary_that_is_not_ours_says_nothing(tmp_path, content):
+    """The run is scored with the defaults."""
+    path = write(tmp_path / "r.jsonl", [{"id": "1", "reference": "a", "hypotheses": {"x": "a"}}])
+    earmark.score_files(path, out=tmp_path / "run", normalizer="none")
+    (tmp_path / "run" / layout.SUMMARY).write_text(content)
+    assert earmark.compare(str(tmp_path / "run"), str(tmp_path / "run")).normalizer.name == "basic"
+    assert earmark.score(tmp_path / "run").normalizer.name == "basic"

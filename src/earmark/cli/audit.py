@@ -9,7 +9,9 @@ from cyclopts import Group, Parameter
 
 from earmark.cli.flags import options_from
 from earmark.cli.progress import observer_for
-from earmark.cli.screen import has_colour, say, visible
+from earmark.cli.screen import number_of, say, visible
+from earmark.cli.tables import new_table, print_table
+from earmark.errors import AuditFailedError
 from earmark.scoring.lines import per_cent
 
 if TYPE_CHECKING:
@@ -114,7 +116,11 @@ def audit_command(
             observer=observer,
         )
     _print(found, format)
-    found.check()
+    try:
+        found.check()
+    except AuditFailedError as error:
+        error.cause = None  # the verdict, which is printed
+        raise
     return 0
 
 
@@ -123,7 +129,7 @@ def _print(found: Audit, form: str) -> None:
     if form == "json":
         sys.stdout.write(found.to_json())
         return
-    _print_table(_conditions(found))
+    print_table(_conditions(found), least_width=100)
     for one in found.changed[:_NUM_CHANGED]:
         sys.stdout.write("".join(visible(line) + "\n" for line in _texts(one)))
     rest = len(found.changed) - _NUM_CHANGED
@@ -136,15 +142,15 @@ def _print(found: Audit, form: str) -> None:
 
 
 def _conditions(found: Audit) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     facts = found.facts
-    title = f"{facts.model} on {facts.data}, batches drawn: {facts.num_batches:,}, of up to {facts.largest_batch:,}"
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = new_table(
+        f"{facts.model} on {facts.data}, batches drawn: {facts.num_batches:,}, of up to {facts.largest_batch:,}"
+    )
     table.add_column("transcribed", overflow="fold")
-    table.add_column("compared with", no_wrap=True)
-    for name in ("utts", "changed", "failed", "WER % there", "here"):
+    for name in ("utts", "failed", "WER %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("beside", no_wrap=True)
+    for name in ("its WER %", "changed"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in found.conditions:
         if one.not_done is not None:
@@ -152,23 +158,14 @@ def _conditions(found: Audit) -> Table:
         compared = one.compared_with is not None
         table.add_row(
             f"{one.name}: {_MEANING[one.name]}",
-            one.compared_with or "-",
             f"{one.num_compared:,}",
-            f"{one.num_changed:,}" if compared else "-",
             f"{one.num_failed:,}",
-            per_cent(one.wer_of_other) if compared else "-",
             per_cent(one.wer),
+            one.compared_with or "-",
+            per_cent(one.wer_of_other) if compared else "-",
+            f"{one.num_changed:,}" if compared else "-",
         )
     return table
-
-
-def _print_table(table: Table) -> None:
-    import shutil
-
-    from rich.console import Console
-
-    width = max(100, shutil.get_terminal_size((100, 24)).columns)
-    Console(file=sys.stdout, no_color=not has_colour(sys.stdout), width=width).print(table)
 
 
 def _texts(one: ChangedText) -> list[str]:
@@ -189,10 +186,10 @@ def _texts(one: ChangedText) -> list[str]:
 def _notes(found: Audit) -> list[str]:
     notes = [f"note: not done: {one.name}: {one.not_done}" for one in found.conditions if one.not_done is not None]
     if found.verdict.num_failed:
-        number = found.verdict.num_failed
-        notes.append(f"note: {number:,} utterances of the sample failed everywhere, and are not compared")
+        number = number_of(found.verdict.num_failed, "utterance")
+        notes.append(f"note: not compared: {number} of the sample failed everywhere")
     notes += [
-        f"note: {one.name}: {one.num_split:,} utterances were transcribed in batches that had to be split"
+        f"note: {one.name}: {number_of(one.num_split, 'utterance', 'were')} transcribed in batches that had to be split"
         for one in found.conditions
         if one.num_split
     ]

@@ -6,8 +6,8 @@ import sys
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from earmark.cli.screen import visible
-from earmark.cli.tables import new_table, print_table
+from earmark.cli.screen import number_of, visible
+from earmark.cli.tables import new_table, print_table, unit_names
 from earmark.scoring.lines import per_cent
 
 if TYPE_CHECKING:
@@ -26,14 +26,15 @@ def columns_from(slices: str) -> list[str]:
     return [column.strip() for column in slices.split(",") if column.strip()]
 
 
-def print_slices(slices: Sequence[SliceErrors]) -> None:
-    """A row a slice. Of a column with many, those with the most speech."""
+def print_slices(slices: Sequence[SliceErrors], scorer: str) -> None:
+    """A row a slice, in the units of the scorer. Of a column with many, those with the most speech."""
     if not slices:
         return
     has_small = any(one.is_small for one in slices)
     table = new_table("by slice (* fewer than 30 utterances: says little)" if has_small else "by slice")
-    table.add_column("slice", overflow="fold")
-    for name in ("utts", "words", "WER %", "95 % interval", "sub", "del", "ins"):
+    table.add_column("slice", no_wrap=True)
+    rate, unit = unit_names(scorer)
+    for name in ("utts", unit, rate, "95 % interval", "sub", "del", "ins"):
         table.add_column(name, justify="right", no_wrap=True)
     for column in dict.fromkeys(one.column for one in slices):
         of_column = [one for one in slices if one.column == column]
@@ -82,9 +83,9 @@ def print_suspects(suspects: Suspects | None) -> None:
     if suspects is None or not suspects.number:
         return
     sys.stdout.write(
-        f"suspect references: {suspects.num_systems} systems heard the same words in {suspects.num_agreed:,} "
-        f"utterances, and in {suspects.number:,} of them\nnot the reference's; the score is what it is. "
-        f"The worst, [said->heard]:\n"
+        f"suspect references: {suspects.num_systems} systems heard the same words in "
+        f"{number_of(suspects.num_agreed, 'utterance')}, and in {suspects.number:,} of them\n"
+        f"not the reference's; the score is what it is. The worst, [said->heard]:\n"
     )
     for one in suspects.listed[:_NUM_SUSPECTS]:
         sys.stdout.write(visible(f"  {one.id}  {one.diff}") + "\n")

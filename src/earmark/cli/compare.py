@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from earmark.cli.breakdown import columns_from, print_suspects
-from earmark.cli.screen import say, visible
-from earmark.cli.tables import new_table, print_table
+from earmark.cli.screen import number_of, say, visible
+from earmark.cli.tables import new_table, print_table, unit_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from earmark.reports.compare import Change, Comparison, PairComparison
@@ -83,8 +85,8 @@ def _print(comparison: Comparison, form: str) -> None:
         return
     _print_table(_overview(comparison))
     for pair in comparison.pairs:
-        if pair.slices:
-            _print_table(_slice_table(pair))
+        if slices := _known(pair.slices):
+            _print_table(_slice_table(pair, slices, comparison.scorer.name))
         _print_changes("fixed", pair, pair.fixed)
         _print_changes("broken", pair, pair.broken)
     print_suspects(comparison.suspects)
@@ -95,15 +97,16 @@ def _print(comparison: Comparison, form: str) -> None:
     for name in comparison.damaged_parts:
         say(f"warning: {name} is damaged: its utterances count as not transcribed")
     for reason, number in comparison.left_out.items():
-        say(f"note: {number:,} utterances are left out: {reason}")
+        say(f"note: {number_of(number, 'utterance', 'are')} left out: {reason}")
 
 
 def _overview(comparison: Comparison) -> Table:
     first, *others = comparison.labels
     num_utterances, num_words = comparison.num_utterances, comparison.num_reference_words
-    table = _table(f"{num_utterances:,} utterances, {num_words:,} words", "run")
+    rate, unit = unit_names(comparison.scorer.name)
+    table = _table(f"{number_of(num_utterances, 'utterance')}, {number_of(num_words, unit.removesuffix('s'))}", "run")
     is_adjusted = len(comparison.pairs) > 1
-    for name in ("WER %", "delta", "95 % interval", "p (Holm)" if is_adjusted else "p", "MAPSSWE p", "McNemar p"):
+    for name in (rate, "delta", "95 % interval", "p (Holm)" if is_adjusted else "p", "MAPSSWE p", "McNemar p"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("fixed", "broken"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -123,12 +126,19 @@ def _overview(comparison: Comparison) -> Table:
     return table
 
 
-def _slice_table(pair: PairComparison) -> Table:
+def _known(slices: Sequence[Slice]) -> list[Slice]:
+    """Without the columns of which nothing is known, such as durations of imported texts."""
+    known = {one.column for one in slices if not one.is_unknown}
+    return [one for one in slices if one.column in known]
+
+
+def _slice_table(pair: PairComparison, slices: Sequence[Slice], scorer: str) -> Table:
+    rate, unit = unit_names(scorer)
     table = _table(f"{pair.b} against {pair.a}, by slice (* fewer than 30 utterances: says little)", "slice")
-    for name in ("utts", "words", "WER A %", "WER B %", "delta", "95 % interval"):
+    for name in ("utts", unit, rate.replace(" %", " A %"), rate.replace(" %", " B %"), "delta", "95 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
-    for column in dict.fromkeys(one.column for one in pair.slices):
-        of_column = [one for one in pair.slices if one.column == column]
+    for column in dict.fromkeys(one.column for one in slices):
+        of_column = [one for one in slices if one.column == column]
         # Too many to read: those with the most speech.
         shown = sorted(of_column, key=lambda one: -one.num_reference_words)[:_NUM_SLICES]
         for one in of_column if len(of_column) <= _NUM_SLICES else shown:
@@ -156,7 +166,7 @@ def _print_changes(kind: str, pair: PairComparison, changes: tuple[Change, ...])
         shown = ", ".join(f"{one.id} ({one.errors_a or one.errors_b})" for one in changes[:_NUM_CHANGES])
         rest = len(changes) - _NUM_CHANGES
         more = f", and {rest:,} more in --format json" if rest > 0 else ""
-        sys.stdout.write(f"{kind} by {pair.b}: {len(changes):,} utterances (errors): {shown}{more}\n")
+        sys.stdout.write(f"{kind} by {pair.b}: {number_of(len(changes), 'utterance')} (errors): {shown}{more}\n")
 
 
 def _method(comparison: Comparison) -> str:
@@ -169,7 +179,7 @@ def _method(comparison: Comparison) -> str:
 
 def _table(title: str, first: str) -> Table:
     table = new_table(title)
-    table.add_column(first, overflow="fold")
+    table.add_column(first, no_wrap=True)
     return table
 
 

@@ -25,7 +25,11 @@ def print_explanation(found: Explanation | Search, form: str) -> None:
         sys.stdout.write(found.to_json())
         return
     if isinstance(found, Explanation):
-        _print_steps(f"{found.a} to {found.b}", found.wer_a, found.steps)
+        for side, label, reading in (("A", found.a, found.reading_a), ("B", found.b, found.reading_b)):
+            sys.stdout.write(
+                visible(f"{side} {label}: normalizer {reading.normalizer}, scorer {reading.scorer}") + "\n"
+            )
+        _print_steps("from A to B", found.wer_a, found.steps)
         notes = _notes(found)
     else:
         _print_found(found)
@@ -44,6 +48,8 @@ def _print_steps(title: str, wer: float | None, steps: Sequence[Step]) -> None:
         made.add_column(name, justify="right", no_wrap=True)
     made.add_row("at first", "", "", per_cent(wer), "")
     for step in steps:
+        if not step.num_utterances and step.num_utterances is not None and step.wer == wer:
+            continue  # about nothing
         number = "" if step.num_utterances is None else f"{step.num_utterances:,}"
         made.add_row(step.name, visible(step.change), number, per_cent(step.wer), _change(wer, step.wer))
         wer = step.wer
@@ -64,18 +70,23 @@ def _print_found(search: Search) -> None:
 
 def _settings(found: Found) -> str:
     """The steps from the run's own settings, each with the rate after it."""
-    steps = [f"{step.name} {step.change} ({per_cent(step.wer)})" for step in found.steps]
+    steps = [f"{step.name} {step.change}{_or_same(found, step)} ({per_cent(step.wer)})" for step in found.steps]
     return "; ".join(steps) or "the run's own"
+
+
+def _or_same(found: Found, step: Step) -> str:
+    """The other normalizers that do the same to these texts."""
+    return "".join(f" or {name}" for name in found.same_normalizers) if step.name == "normalizer" else ""
 
 
 def _notes(found: Explanation) -> list[str]:
     notes = []
     if found.num_other_hypotheses:
         notes.append(
-            f"note: {found.num_other_hypotheses:,} of {found.num_common:,} hypotheses differ, so these are not the "
-            "same outputs: earmark compare says which is better"
+            f"note: {found.num_other_hypotheses:,} of {found.num_common:,} hypotheses differ, so these are "
+            "not the same outputs: earmark compare says which is better"
         )
-    for label, stated, wer in ((found.a, found.stated_a, found.wer_a), (found.b, found.stated_b, found.wer_b)):
+    for label, stated, wer in (("A", found.stated_a, found.wer_a), ("B", found.stated_b, found.wer_b)):
         if stated is not None and stated != wer:
             notes.append(
                 f"warning: the summary of {label} says {per_cent(stated)} %, its texts now give {per_cent(wer)} %: it "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from earmark.cli.screen import number_of
+
 if TYPE_CHECKING:
     from earmark.reports.summary import RunSummary
 
@@ -16,7 +18,7 @@ def forgiven_lines(summary: RunSummary) -> list[str]:
         f"{merge.reference!r} as {merge.hypothesis!r}{f' ({merge.count:,})' if merge.count > 1 else ''}"
         for merge in summary.forgiven[:_NUM_SHOWN]
     ]
-    compounds = "compound counts" if summary.num_forgiven == 1 else "compounds count"
     more = "" if len(shown) == len(summary.forgiven) else ", ..."
-    said = f"note: {summary.num_forgiven:,} {compounds} as right though written apart on one side"
-    return [f"{said}: {', '.join(shown)}{more} (all in the column forgiven of scores.parquet)"]
+    said = f"note: {number_of(summary.num_forgiven, 'compound', 'count')} as right though written apart on one side"
+    where = f"all in the column forgiven of {summary.run}/scores.parquet" if summary.run else "--out FOLDER keeps all"
+    return [f"{said}: {', '.join(shown)}{more} ({where})"]

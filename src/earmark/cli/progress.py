@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from earmark.cli.screen import has_colour, say
+from earmark.cli.screen import has_colour, number_of, say
 from earmark.errors import without_secret
 from earmark.verbs.events import AuditBegan, AuditEnded, Event, Observer, RunBegan, RunProgressed, StopAsked
 
@@ -34,7 +34,7 @@ def _head(event: RunBegan) -> list[str]:
     length = f"{hours} h {minutes:02d} min" if hours else f"{event.audio_s / 60:.1f} min"
     lines = [
         f"run    {event.out}",
-        f"data   {event.data}: {event.num_utterances:,} utterances, {length}",
+        f"data   {event.data}: {number_of(event.num_utterances, 'utterance')}, {length}",
         f"model  {event.model} {event.model_version}",
         f"work   {event.num_workers} worker{'s' if event.num_workers > 1 else ''}, {event.engine}",
     ]

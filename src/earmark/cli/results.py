@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from earmark.cli.breakdown import print_confusions, print_slices
 from earmark.cli.forgiven import forgiven_lines
 from earmark.cli.progress import audit_lines
-from earmark.cli.screen import say
-from earmark.cli.tables import new_table, print_table
+from earmark.cli.screen import number_of, say
+from earmark.cli.tables import new_table, print_table, unit_names
 from earmark.scoring.lines import per_cent, ser_line, wer_line
 
 if TYPE_CHECKING:
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from earmark.reports.summary import RunSummary
 
 
+_NUM_DAMAGED = 10
+
+
 def print_summary(summary: RunSummary, form: str) -> None:
     """The summary on stdout, and notes on stderr."""
     if form == "json":
         sys.stdout.write(summary.to_json())
         return
     _print_table(summary)
-    print_slices(summary.slices)
+    print_slices(summary.slices, summary.scorer.name)
     print_confusions(summary.confusions)
     for line in _lines(summary):
         sys.stdout.write(line + "\n")
@@ -37,10 +40,11 @@ def _print_table(summary: RunSummary) -> None:
     words = summary.counts.words
     interval = summary.wer_interval
     table = new_table(f"{summary.model} on {summary.data}")
+    rate, unit = unit_names(summary.scorer.name)
     cells = {
         "utts": f"{summary.num_scored:,}",
-        "words": f"{words.reference_length:,}",
-        "WER %": per_cent(summary.wer),
+        unit: f"{words.reference_length:,}",
+        rate: per_cent(summary.wer),
         "95 % interval": f"[{per_cent(interval.low)}, {per_cent(interval.high)}]" if interval else "-",
         "sub": f"{words.substitutions:,}",
         "del": f"{words.deletions:,}",
@@ -57,16 +61,17 @@ def _print_table(summary: RunSummary) -> None:
 def _lines(summary: RunSummary) -> list[str]:
     lines = [f"{wer_line(summary.counts.words)}  {ser_line(summary.counts)}"]
     identity = summary.normalizer
-    unit = (
-        f"95 % interval: {summary.wer_interval.num_replicates:,} bootstraps by {summary.wer_interval.unit}"
-        if summary.wer_interval
-        else ""
-    )
     lines.append(f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}")
     lines.append(f"scorer {summary.scorer.name}@{summary.scorer.version} sha256:{summary.scorer.hash[:8]}")
-    if unit:
-        lines.append(unit)
+    if line := interval_line(summary):
+        lines.append(line)
     return lines + _speed_lines(summary.speed)
+
+
+def interval_line(summary: RunSummary) -> str:
+    """How the interval of the rate was made; empty where there is none."""
+    drawn = summary.wer_interval
+    return f"95 % interval: {drawn.num_replicates:,} bootstraps by {drawn.unit}" if drawn else ""
 
 
 def _speed_lines(speed: Speed) -> list[str]:
@@ -94,19 +99,20 @@ def _audit_notes(verdict: AuditVerdict | None) -> list[str]:
 
 def notes_of(summary: RunSummary) -> list[str]:
     """What to know of a summary beside its numbers, a line each."""
-    notes = []
+    notes = damage_notes(summary)
     if summary.num_failed:
         notes.append(
-            f"warning: {summary.num_failed:,} of {summary.num_utterances:,} utterances failed; with their words as "
-            f"deletions the WER is {per_cent(summary.wer_failed_as_deletions)} %: {summary.run}/errors.jsonl"
+            f"warning: {summary.num_failed:,} of {number_of(summary.num_utterances, 'utterance')} failed; with their "
+            f"words as deletions the WER is {per_cent(summary.wer_failed_as_deletions)} %: {summary.run}/errors.jsonl"
         )
     notes += [
-        f"note: {number:,} utterances are left out of the score: {rule}" for rule, number in summary.skipped.items()
+        f"note: {number_of(number, 'utterance', 'are')} left out of the score: {rule}"
+        for rule, number in summary.skipped.items()
     ]
     if summary.num_empty_references:
         notes.append(
-            f"note: {summary.num_empty_references:,} references are empty after {summary.normalizer.name!r}; "
-            "what is heard there counts as insertions"
+            f"note: {number_of(summary.num_empty_references, 'reference', 'are')} empty after "
+            f"{summary.normalizer.name!r}; what is heard there counts as insertions"
         )
     if summary.num_forgiven:
         notes += forgiven_lines(summary)
@@ -117,13 +123,26 @@ def notes_of(summary: RunSummary) -> list[str]:
         )
     notes += _flag_notes(summary)
     if summary.num_split_rows:
-        notes.append(f"note: {summary.num_split_rows:,} utterances were transcribed in batches that had to be split")
+        notes.append(
+            f"note: {number_of(summary.num_split_rows, 'utterance', 'were')} transcribed in batches that had to be "
+            "split"
+        )
     notes += _audit_notes(summary.audit)
     if not summary.counts.words.reference_length:
         notes.append("note: there is no reference word, so there is no word error rate")
     if summary.run:
         notes.append(f"results {summary.run}")
     return notes
+
+
+def damage_notes(summary: RunSummary) -> list[str]:
+    """The first of the damaged parts, and how many there are."""
+    first = [
+        f"warning: {name} is damaged, and its utterances count as not transcribed"
+        for name in summary.damaged_parts[:_NUM_DAMAGED]
+    ]
+    rest = summary.num_damaged_parts - len(first)
+    return [*first, f"warning: {number_of(rest, 'more part', 'are')} damaged"] if rest else first
 
 
 def _flag_notes(summary: RunSummary) -> list[str]:
@@ -133,5 +152,5 @@ def _flag_notes(summary: RunSummary) -> list[str]:
         if found.number:
             more = ", ..." if found.number > len(found.first_ids) else ""
             notes.append(f"note: {name}: {found.number:,} ({found.meaning}): {', '.join(found.first_ids)}{more}")
-    is_kept = notes and summary.run
-    return notes + ([f"      all of them: the column flags of {summary.run}/scores.parquet"] if is_kept else [])
+    where = f"the column flags of {summary.run}/scores.parquet" if summary.run else "--out FOLDER keeps them"
+    return [*notes, f"      all of them: {where}"] if notes else []

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
 from earmark.cli.breakdown import columns_from
+from earmark.cli.results import damage_notes
 from earmark.cli.screen import say
 from earmark.cli.systems import print_systems
-from earmark.errors import UsageError
+from earmark.errors import EXIT_FAILED, UsageError
 
 _INPUT = Group("Input", sort_key=1)
 _SCORING = Group("Scoring", sort_key=2)
@@ -68,17 +69,19 @@ def score_command(
     confusions
         Show so many of the most frequent errors of each kind.
     explain
-        Why two runs, or a run and a number such as 7.08, differ; scores nothing.
+        Why two runs, or a run and a rate in per cent such as 7.08, differ; scores nothing.
     out
         The run's folder (nothing is kept); of several systems, one in it for each.
     format
         Of the result, on stdout.
     """
-    if explain is not None:
-        return _explain(*explain, format)
     chosen: dict[str, Any] = {"slices": columns_from(slices), "num_confusions": confusions}
     for_files = {"format_name": from_, "id_column": id_column, "text_column": text_column, "hyp_columns": hyp_column}
     for_files |= {"out": out, "missing_hyp": None if missing_hyp == "error" else missing_hyp}
+    if explain is not None:
+        scoring = {"normalizer": normalizer, "scorer": scorer, "slices": slices, "confusions": confusions}
+        _check_alone(run, {"reference": reference, "hypothesis": hypothesis, **scoring, **for_files})
+        return _explain(*explain, format)
     chosen |= {name: value for name, value in for_files.items() if value is not None}
     _check(run, reference, hypothesis, for_files=chosen.keys() & for_files.keys())
     if run is not None and not _is_file(run):
@@ -93,16 +96,31 @@ def score_command(
 
 
 def _score_run(run: str, chosen: dict[str, Any], form: str) -> int:
-    from earmark.verbs.score import damaged_parts, score
+    from earmark.verbs.score import how_to_mend, score
 
     summary = score(run, **chosen)
     print_systems([summary], [], form)
-    damaged = damaged_parts(run) if summary.num_damaged_parts else ()
-    for part in damaged:
-        say(f"warning: {part.name} is damaged, and its utterances count as not transcribed ({part.problem})")
-    if damaged:
-        say("      the command that made the run transcribes them again")
+    if summary.num_damaged_parts:
+        for note in damage_notes(summary) if form != "table" else ():
+            say(note)
+        say(f"      {how_to_mend(run)}; until then an earlier summary stays as it was")
+        return EXIT_FAILED
     return 0
+
+
+def _check_alone(run: str | None, others: Mapping[str, object]) -> None:
+    """Raise UsageError where anything but --format goes with --explain."""
+    given = [*([run] if run is not None else []), *(_flag(name) for name, value in others.items() if value)]
+    if given:
+        raise UsageError(
+            f"--explain scores nothing, so {given[0]} has no meaning beside it",
+            hint="earmark score --explain A B; only --format goes with it",
+        )
+
+
+def _flag(name: str) -> str:
+    """The flag of an argument."""
+    return {"format_name": "--from", "hyp_columns": "--hyp-column"}.get(name, f"--{name.replace('_', '-')}")
 
 
 def _explain(a: str, b: str, form: str) -> int:
@@ -127,8 +145,7 @@ def _check(run: str | None, reference: str | None, hypothesis: list[str] | None,
     if reference is not None and not hypothesis:
         raise UsageError("-r is one side of a score", hint=f"earmark score -r {reference} -h HYPOTHESES")
     if run is not None and not _is_file(run) and for_files:
-        names = {"format_name": "--from", "hyp_columns": "--hyp-column"}
-        flag = min(names.get(name, f"--{name.replace('_', '-')}") for name in for_files)
+        flag = min(map(_flag, for_files))
         raise UsageError(f"{flag} is for files, and {run} is a run's folder", hint=f"earmark score {run}")
 
 

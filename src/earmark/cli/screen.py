@@ -34,6 +34,13 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+def number_of(number: int, noun: str, verb: str = "") -> str:
+    """``1 utterance is``, ``2,000 utterances are``: a number, its noun and the verb that follows (are, were, count)."""
+    singular = {"are": "is", "were": "was"}.get(verb, f"{verb}s" if verb else "")
+    said = f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{said} {singular if number == 1 else verb}" if verb else said
+
+
 def visible(text: str) -> str:
     """The text with control characters and marks that turn the writing direction spelled out."""
     return "".join(one if one == "\n" or unicodedata.category(one) not in _HIDDEN else ascii(one)[1:-1] for one in text)

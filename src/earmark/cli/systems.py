@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from earmark.cli.breakdown import print_confusions, print_slices, print_suspects
-from earmark.cli.results import notes_of, print_summary
-from earmark.cli.screen import say, visible
-from earmark.cli.tables import new_table, print_table
+from earmark.cli.results import interval_line, notes_of, print_summary
+from earmark.cli.screen import number_of, say, visible
+from earmark.cli.tables import new_table, print_table, unit_names
 from earmark.scoring.lines import per_cent
 from earmark.scoring.speechbrain_summary import SpeechBrainSummary
 
@@ -25,21 +26,31 @@ _CSV = (
     "scores_hash", "run",
 )  # fmt: skip
 
+_LAST_COLUMNS = ("CER %", "SER %")
+
 
 def print_systems(
     summaries: Sequence[RunSummary], notes: Sequence[str], form: str, suspects: Suspects | None = None
 ) -> None:
-    """The summaries on stdout, notes on stderr. JSON of one summary is an object, of several a list."""
+    """The summaries on stdout, notes on stderr.
+
+    JSON of one summary is its object; of several an object with ``systems`` and ``suspect_references``, whose lines
+    (jsonl) are a system each and then the suspect references. CSV and SpeechBrain's dict have no room for the latter.
+    """
     facts = [json.loads(summary.to_json()) for summary in summaries]
     if form == "json":
-        one_or_all = facts[0] if len(facts) == 1 else facts
+        one_or_all = facts[0] if len(facts) == 1 else {"schema_version": 1, "systems": facts, **_suspects(suspects)}
         sys.stdout.write(json.dumps(one_or_all, indent=2, ensure_ascii=False) + "\n")
     elif form == "jsonl":
-        sys.stdout.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in facts)
-    elif form == "speechbrain":
-        _write_speechbrain(summaries)
-    elif form == "csv":
-        _write_csv(facts)
+        lines = [*facts, _suspects(suspects)] if suspects else facts
+        sys.stdout.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in lines)
+    elif form in ("speechbrain", "csv"):
+        _write_speechbrain(summaries) if form == "speechbrain" else _write_csv(facts)
+        if suspects and suspects.number:
+            say(
+                f"note: in {number_of(suspects.number, 'utterance')} all systems contradict the reference with the "
+                "same words: --format json lists them"
+            )
     elif len(summaries) == 1:
         print_summary(summaries[0], form)
     else:
@@ -50,11 +61,14 @@ def print_systems(
         say(note)
 
 
+def _suspects(suspects: Suspects | None) -> dict[str, Any]:
+    return {"suspect_references": dataclasses.asdict(suspects) if suspects else None}
+
+
 def _write_speechbrain(summaries: Sequence[RunSummary]) -> None:
-    """The dict of SpeechBrain's ErrorRateStats, a line a system; failed utterances are its absent sentences."""
-    for summary in summaries:
-        facts = SpeechBrainSummary.of(summary.counts, summary.num_failed).facts()
-        sys.stdout.write(json.dumps(facts) + "\n")
+    """The dict of SpeechBrain's ErrorRateStats, of several systems by name; failed ones are its absent sentences."""
+    facts = {summary.model: SpeechBrainSummary.of(summary.counts, summary.num_failed).facts() for summary in summaries}
+    sys.stdout.write(json.dumps(facts if len(summaries) > 1 else facts[summaries[0].model]) + "\n")
 
 
 def _write_csv(facts: Sequence[dict[str, Any]]) -> None:
@@ -72,8 +86,9 @@ def _print_table(summaries: Sequence[RunSummary]) -> None:
     """A row a system; what is the same for all is said once below."""
     first = summaries[0]
     table = new_table(f"{len(summaries)} systems on {first.data}")
-    table.add_column("system", overflow="fold")
-    for name in ("utts", "words", "WER %", "95 % interval", "sub", "del", "ins", "CER %", "SER %"):
+    table.add_column("system", no_wrap=True)
+    rate, unit = unit_names(first.scorer.name)
+    for name in ("utts", unit, rate, "95 % interval", "sub", "del", "ins", *_LAST_COLUMNS):
         table.add_column(name, justify="right", no_wrap=True)
     for summary in summaries:
         words, interval = summary.counts.words, summary.wer_interval
@@ -87,14 +102,18 @@ def _print_table(summaries: Sequence[RunSummary]) -> None:
             per_cent(summary.cer),
             per_cent(summary.ser),
         )
-    print_table(table, least_width=100)
+    if print_table(table, may_go=_LAST_COLUMNS):
+        sys.stdout.write("some columns are left out: a wider terminal or --format csv has them\n")
     for summary in summaries:
         if summary.slices or summary.confusions is not None:
             sys.stdout.write(f"\n{visible(summary.model)}\n")
-            print_slices(summary.slices)
+            print_slices(summary.slices, summary.scorer.name)
             print_confusions(summary.confusions)
     for name, identity in (("normalizer", first.normalizer), ("scorer", first.scorer)):
         sys.stdout.write(f"{name} {identity.name}@{identity.version} sha256:{identity.hash[:8]}\n")
+    # Of the same utterances, so of the same unit; a system that lacks some may have no interval.
+    line = next((line for summary in summaries if (line := interval_line(summary))), "")
+    sys.stdout.write(f"{line}\n" if line else "")
     for note in dict.fromkeys(note for summary in summaries for note in _named(summary)):
         say(note)
 

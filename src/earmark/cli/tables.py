@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from earmark.cli.screen import has_colour, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
 _LEAST_WIDTH = 80
+_WIDEST = 100_000
 
 
 def new_table(title: str) -> Table:
@@ -22,17 +25,35 @@ def new_table(title: str) -> Table:
     return Table(title=visible(title), box=SIMPLE_HEAD)
 
 
-def print_table(table: Table, *, least_width: int = _LEAST_WIDTH) -> None:
-    """The table under its title, as wide as the terminal at most, or as ``least_width``; no line ends in spaces."""
+def unit_names(scorer: str) -> tuple[str, str]:
+    """What a scorer's rate and its units are called in a table: words, or tokens where characters are among them."""
+    return ("MER %", "tokens") if scorer == "mixed" else ("WER %", "words")
+
+
+def print_table(table: Table, *, least_width: int = _LEAST_WIDTH, may_go: Sequence[str] = ()) -> bool:
+    """The table under its title; no line ends in spaces.
+
+    On a terminal it is as wide as that, or as ``least_width``, or as what must not be folded takes; before it gets
+    wider than the terminal for that, the columns named in ``may_go`` are left out, the last first, and then True is
+    returned. Elsewhere nothing is folded.
+    """
     import shutil
 
     from rich.console import Console
 
-    width = max(least_width, shutil.get_terminal_size((120, 24)).columns)
     page = io.StringIO()
     colour = has_colour(sys.stdout)
+    is_narrow = sys.stdout.isatty()
+    width = max(least_width, shutil.get_terminal_size((120, 24)).columns) if is_narrow else _WIDEST
+    gone = _without(table, width, may_go)
     console = Console(
-        file=page, width=width, force_terminal=colour, no_color=not colour, markup=False, emoji=False, highlight=False
+        file=page,
+        width=max(width, _least_width(table)),
+        force_terminal=colour,
+        no_color=not colour,
+        markup=False,
+        emoji=False,
+        highlight=False,
     )
     # A title of the table itself would be folded to its width, and a path is no good folded.
     console.print(table.title, style="bold", soft_wrap=True)
@@ -40,3 +61,27 @@ def print_table(table: Table, *, least_width: int = _LEAST_WIDTH) -> None:
     console.print(table)
     for line in page.getvalue().splitlines():
         sys.stdout.write(line.rstrip() + "\n")
+    return gone
+
+
+def _without(table: Table, width: int, may_go: Sequence[str]) -> bool:
+    """Leave columns out of the table until it fits; whether any is."""
+    gone = False
+    for name in reversed(may_go):
+        if _least_width(table) > width:
+            table.columns = [column for column in table.columns if column.header != name]
+            gone = True
+    return gone
+
+
+def _least_width(table: Table) -> int:
+    """What the columns take that are not folded, with a word at least of the others."""
+    from rich.cells import cell_len
+    from rich.console import Console
+
+    for column in table.columns:
+        if column.no_wrap:  # which a measure does not heed
+            column.min_width = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+    # What is measured is anybody's text, too: it has no markup.
+    console = Console(file=io.StringIO(), width=_WIDEST, markup=False, emoji=False, highlight=False)
+    return console.measure(table).minimum

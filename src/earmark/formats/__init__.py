@@ -33,6 +33,8 @@ FORMATS.add("lines", "earmark.formats.plain:read_lines", "a text each, matched b
 def read_transcript(path: str, wanted: Wanted, *, format_name: str | None = None) -> Transcript:
     """Read the file at ``path``, in the format of that name or as its ending and its content tell.
 
+    Of files that are scored together ``sniff.formats_of`` tells the formats, as each says something of the other.
+
     Raises UnknownNameError for a name that is none, ManifestError for a file that cannot be read, and UsageError where
     it has not what is wanted of it.
     """

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from earmark.errors import ManifestError
+from earmark.formats.cells import as_text
 
 PARENT, CHUNK = "parent_id", "chunk_index"
 
@@ -25,9 +26,9 @@ def joined(
     hypotheses: Sequence[str],
 ) -> Iterator[Numbered]:
     """Yield a row for each recording, in the order of their first pieces. Raises ManifestError for a missing piece."""
-    recordings: dict[Any, list[Numbered]] = {}
+    recordings: dict[str | None, list[Numbered]] = {}
     for line, row in rows:
-        recordings.setdefault(row.get(PARENT), []).append((line, row))
+        recordings.setdefault(_parent(path, line, row), []).append((line, row))
     for parent, pieces in recordings.items():
         if parent is None:
             yield from pieces
@@ -38,6 +39,9 @@ def joined(
         if found != list(range(len(pieces))):
             problem = f"the pieces of {parent!r} are {', '.join(map(str, found))}, and not 0 to {len(pieces) - 1}"
             raise ManifestError(path, problem, line=line)
+        if text is not None and (other := next((one for one in pieces if one[1].get(text) != first.get(text)), None)):
+            problem = f"the reference of a piece of {parent!r} is not that of its first piece, on line {line}"
+            raise ManifestError(path, problem, line=other[0], hint="each piece has the whole recording's reference")
         yield line, _recording(parent, [row for _, row in pieces], first, audio, duration, text, hypotheses)
 
 
@@ -60,6 +64,13 @@ def _recording(
     if duration is not None and all(isinstance(one, int | float) for one in lengths):
         row[duration] = sum(lengths)
     return row
+
+
+def _parent(path: str, line: int, row: dict[str, Any]) -> str | None:
+    try:
+        return as_text(row, PARENT)
+    except ValueError as error:
+        raise ManifestError(path, str(error), line=line) from error
 
 
 def _index(path: str, line: int, row: dict[str, Any]) -> int:

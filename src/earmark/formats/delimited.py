@@ -41,6 +41,9 @@ def delimited_rows(path: str, *, has_tabs: bool) -> Iterator[tuple[int, dict[str
 
 
 def _header(path: str, names: list[str]) -> list[str]:
+    if len(names) == 1 and ";" in names[0]:
+        hint = "write it with commas, or with tabs as .tsv"
+        raise ManifestError(path, "its cells are separated by semicolons, and commas are expected", line=1, hint=hint)
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
         raise ManifestError(path, f"two columns are called {doubled!r}", line=1)

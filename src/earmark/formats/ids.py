@@ -14,26 +14,30 @@ class DerivedIds:
 
     An id is the audio's path as written, without its suffix; then ``[channel]`` where the row names one; then
     ``@start+duration`` in seconds where it is a piece. Where another row came to the same, as ``a.wav`` and ``a.flac``
-    do, it keeps its suffix; two rows of one piece of one file stay duplicates, and are refused as such later. 8 bytes
-    of hash are remembered for each.
+    do, it keeps its suffix. Two rows of one piece of one file get one id, and are refused as duplicates later: a row
+    that says twice what it says once would count twice. Hashes of 8 bytes are remembered for each row.
     """
 
     def __init__(self) -> None:
-        self._seen: set[int] = set()
+        self._names: set[int] = set()
+        self._pieces: dict[int, bool] = {}  # whether each piece, by its whole path, got a name without a suffix
 
     def next(self, audio: AudioRef, channel: int | None) -> str:
         """Make the next row's id. ``channel`` is None where the row itself does not name one."""
         rest = "" if channel is None else f"[{channel}]"
         if audio.start_s is not None:
             rest += f"@{audio.start_s:.12g}" + ("" if audio.duration_s is None else f"+{audio.duration_s:.12g}")
-        name = _without_suffix(audio.uri) + rest
-        return name if self._is_new(name) else audio.uri + rest
+        name, whole = _without_suffix(audio.uri) + rest, audio.uri + rest
+        piece = _digest(whole)
+        if piece not in self._pieces:
+            digest = _digest(name)
+            self._pieces[piece] = digest not in self._names
+            self._names.add(digest)
+        return name if self._pieces[piece] else whole
 
-    def _is_new(self, name: str) -> bool:
-        digest = int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
-        size = len(self._seen)
-        self._seen.add(digest)
-        return len(self._seen) > size
+
+def _digest(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 def _without_suffix(uri: str) -> str:

@@ -31,17 +31,25 @@ def _parsed(path: str, number: int, line: str) -> Any:  # noqa: ANN401  # JSON i
     if number == 1 and line.lstrip().startswith("["):
         return []
     try:
-        row = _decode(line)
-        if "\\ud" in line or "\\uD" in line:
-            json.dumps(row, ensure_ascii=False).encode("utf-8")
+        return usable_json(line)
     except json.JSONDecodeError as error:
         problem = f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
         column = error.pos + 1
         raise ManifestError(path, problem, line=number, column=column, excerpt=excerpt(line, column)) from error
+    except ValueError as error:
+        raise ManifestError(path, str(error), line=number) from error
+
+
+def usable_json(text: str) -> Any:  # noqa: ANN401  # JSON is anything
+    """What a JSON text says. Raises json.JSONDecodeError, and ValueError for what no file of ours could hold."""
+    try:
+        found = _decode(text)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
+    except json.JSONDecodeError:
+        raise
     except UnicodeEncodeError as error:
-        raise ManifestError(path, "half of a surrogate pair is no character", line=number) from error
+        raise ValueError("half of a surrogate pair is no character") from error
     except (RecursionError, ValueError) as error:
-        raise ManifestError(
-            path, "not usable JSON: nested too deep, or a number with too many digits", line=number
-        ) from error
-    return row
+        raise ValueError("not usable JSON: nested too deep, or a number with too many digits") from error
+    return found

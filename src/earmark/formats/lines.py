@@ -36,7 +36,8 @@ def _decoded(path: str, number: int, raw: bytes) -> str:
             raise ManifestError(path, "it is UTF-16, and UTF-8 is expected", hint=hint) from error
         column = len(raw[: error.start].decode("utf-8")) + 1
         shown = excerpt(raw.decode("utf-8", errors="replace"), column)
-        raise ManifestError(path, "not UTF-8", line=number, column=column, excerpt=shown) from error
+        hint = f"iconv -f ISO-8859-1 -t UTF-8 {shlex.quote(path)} > OTHER_FILE, if it is Latin-1"
+        raise ManifestError(path, "not UTF-8", line=number, column=column, excerpt=shown, hint=hint) from error
 
 
 def excerpt(line: str, column: int) -> str:

@@ -15,7 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from earmark.errors import UsageError
-from earmark.formats.segments import has_same_segments, joined_by_speaker, words_by_file, words_by_segment
+from earmark.formats.segments import (
+    has_same_segments,
+    joined_by_speaker,
+    with_like_ids,
+    words_by_file,
+    words_by_segment,
+)
 from earmark.formats.transcript import Transcript
 
 MissingHyp = Literal["error", "delete", "skip"]
@@ -65,6 +71,7 @@ def matched(reference: Transcript, files: Sequence[Transcript], missing: Missing
     is one. Raises UsageError for duplicate ids, ids or numbers of rows that do not match, and missing hypotheses.
     """
     notes = []
+    reference, *files = with_like_ids([reference, *files])
     timed = [file for file in files if file.kind == "segments"]
     if reference.kind == "segments" and timed and not has_same_segments(reference, timed):
         notes.append("note: the segments differ, so all that a speaker says in a session is one utterance")
@@ -144,10 +151,18 @@ def _first_difference(reference: Transcript, file: Transcript) -> str | None:
                 for by in (0, shift)
             )
             if shifted > straight + _MORE_ALIKE:
-                text = str(ours[number])
-                shown = repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...")
+                shown = _shown(str(ours[number]))
                 return f"first difference near line {number + 1:,} ({shown}); from there on they are {abs(shift)} apart"
-    return None
+    last = min(len(ours), len(theirs))
+    alike = sum(_likeness(ours, theirs, one, one) >= _ALIKE for one in range(last))
+    if 2 * alike <= last:
+        return None
+    return f"first difference on line {last + 1:,} ({_shown((ours if num_lost > 0 else theirs)[last])}): one file ends"
+
+
+def _shown(text: str | None) -> str:
+    """A text of somebody else's for a sentence: on one line, and short."""
+    return repr(text if text is None or len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...")
 
 
 def _likeness(ours: Sequence[str | None], theirs: Sequence[str | None], one: int, other: int) -> float:
@@ -167,7 +182,7 @@ def _check_ids(transcript: Transcript) -> None:
     first = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"].as_py()
     lines = transcript.rows["line"].filter(pc.equal(ids, first)).to_pylist()
     raise UsageError(
-        f"{transcript.path} has the id {first!r} twice, on lines {lines[0]:,} and {lines[1]:,}",
+        f"{transcript.path} has the id {_shown(first)} twice, on lines {lines[0]:,} and {lines[1]:,}",
         cause="hypotheses are matched by id, so each utterance needs its own",
         hint="give every utterance its own id, or say which column holds it with --id-column",
     )
@@ -191,9 +206,9 @@ def _check_missing(
         return
     found = []
     if num_extra:
-        found.append(f"{_number(num_extra, 'hypothesis', 'hypotheses')} no reference (first: {extra!r})")
+        found.append(f"{_number(num_extra, 'hypothesis', 'hypotheses')} no reference (first: {_shown(extra)})")
     if num_lost:
-        found.append(f"{_number(num_lost, 'reference', 'references')} no hypothesis (first: {lost[0].as_py()!r})")
+        found.append(f"{_number(num_lost, 'reference', 'references')} no hypothesis (first: {_shown(lost[0].as_py())})")
     raise UsageError(
         f"{reference}: {found[-1]}" if path is None else f"{path} and {reference} do not match: {', '.join(found)}",
         hint="--missing-hyp skip leaves them out"
@@ -223,11 +238,12 @@ def _missing_notes(rows: pa.Table, texts: pa.Array, system: str, missing: Missin
 
 
 def _reference_notes(transcript: Transcript) -> Iterator[str]:
-    """Name the first row without a reference; the summary says how many there are."""
+    """What reading left out, and the first row without a reference; the summary says how many there are."""
+    yield from transcript.notes
     without = transcript.rows.filter(transcript.rows["reference"].is_null())
     if len(without):
         first = without.slice(0, 1).to_pylist()[0]
         yield (
             f"note: {transcript.path}: {_number(len(without), 'row', 'rows')} no reference text "
-            f"(first: line {first['line']:,}, {first['id']!r})"
+            f"(first: line {first['line']:,}, {_shown(first['id'])})"
         )

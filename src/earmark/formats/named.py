@@ -7,11 +7,9 @@ any CSV, TSV or Parquet table whose columns are named here or by the user.
 
 from __future__ import annotations
 
-import difflib
 import json
-import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -19,20 +17,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from earmark.errors import ManifestError, UsageError
+from earmark.errors import ManifestError
 from earmark.formats.cells import (
-    AUDIO,
-    CHANNEL,
-    DURATION,
-    LANGUAGE,
-    SPEAKER,
-    START,
-    TEXT,
     as_channel,
     as_extra,
     as_seconds,
     as_text,
-    by_lower_case,
 )
 from earmark.formats.chunks import CHUNK, PARENT, joined
 from earmark.formats.delimited import delimited_rows
@@ -40,15 +30,9 @@ from earmark.formats.ids import DerivedIds
 from earmark.formats.jsonl import jsonl_rows
 from earmark.formats.parquet import parquet_rows
 from earmark.formats.plain_jsonl import is_plain_number, plain_columns
+from earmark.formats.table_columns import NONE, Columns
 from earmark.formats.transcript import ROWS, Row, Transcript, Wanted, gather
 from earmark.records import AudioRef
-
-ID = ("id", "utt_id", "utterance_id", "uttid", "utt", "key", "segment_id")
-REFERENCE = (*TEXT, "ref", "ground_truth")
-HYPOTHESIS = ("hypothesis", "hyp", "prediction", "predicted_text", "transcribed_text")
-PREDICTED = "pred_text"
-SEVERAL = "hypotheses"
-NONE = "none"
 
 NumberedRows = Iterator[tuple[int, dict[str, Any]]]
 
@@ -71,95 +55,13 @@ def read_parquet(path: str, wanted: Wanted, system: str) -> Transcript:
     return _read(path, parquet_rows(path), wanted, system)
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The names of a table's columns by what they hold; None where there is none."""
-
-    id: str | None
-    audio: str | None
-    text: str | None
-    hypotheses: tuple[str, ...]
-    start: str | None
-    duration: str | None
-    channel: str | None
-    language: str | None
-    speaker: str | None
-
-    @classmethod
-    def find(cls, path: str, names: Sequence[str], wanted: Wanted) -> Columns:
-        """Find the columns among ``names``. Raises UsageError where one that is needed is not there."""
-        known = by_lower_case(names)
-
-        def first(*candidates: str) -> str | None:
-            return next((known[name] for name in candidates if name in known), None)
-
-        for flag, given in _given(wanted):
-            if given not in names and given != NONE:
-                raise _missing_column(path, names, f"no column {given!r}", flag, given)
-        text = hyps = None
-        if wanted.role != "hypothesis":
-            text = wanted.text_column or first(*REFERENCE)
-            if text is None or text == NONE:
-                raise _missing_column(path, names, "no reference text", "--text-column", "text")
-        if wanted.role != "reference":
-            hyps = wanted.hyp_columns or _hypothesis_columns(known, first, wanted)
-            if not hyps:
-                raise _missing_column(path, names, "no hypothesis text", "--hyp-column", PREDICTED)
-        return cls(
-            id=wanted.id_column or first(*ID),
-            audio=first(*(name for name in AUDIO if known.get(name) not in (text, *(hyps or ())))),
-            text=text,
-            hypotheses=tuple(hyps or ()),
-            start=first(*START),
-            duration=first(*DURATION),
-            channel=first(*CHANNEL),
-            language=first(*LANGUAGE),
-            speaker=first(*SPEAKER),
-        )
-
-    @property
-    def used(self) -> frozenset[str | None]:
-        """All columns that mean something to us."""
-        where = (self.start, self.duration, self.channel, self.language, self.speaker)
-        return frozenset((self.id, self.audio, self.text, *self.hypotheses, *where))
-
-
-def _given(wanted: Wanted) -> Iterator[tuple[str, str]]:
-    if wanted.id_column is not None:
-        yield "--id-column", wanted.id_column
-    if wanted.text_column is not None and wanted.role != "hypothesis":
-        yield "--text-column", wanted.text_column
-    if wanted.role != "reference":
-        yield from (("--hyp-column", name) for name in wanted.hyp_columns)
-
-
-def _hypothesis_columns(known: Mapping[str, str], first: Callable[..., str | None], wanted: Wanted) -> tuple[str, ...]:
-    """NeMo's columns, all of them; else an object of several; else the likeliest name."""
-    predicted = tuple(name for lower, name in known.items() if lower == PREDICTED or lower.startswith(f"{PREDICTED}_"))
-    if predicted:
-        return predicted
-    # A file of hypotheses alone may call them what a file of references would.
-    names = (SEVERAL, *HYPOTHESIS, *(REFERENCE if wanted.role == "hypothesis" else ()))
-    found = first(*names)
-    return (found,) if found is not None else ()
-
-
-def _missing_column(path: str, names: Sequence[str], problem: str, flag: str, like: str) -> UsageError:
-    near = difflib.get_close_matches(like, names, n=1, cutoff=0.4) or ["NAME"]
-    return UsageError(
-        f"{problem} in {path}",
-        cause=f"its columns are {', '.join(names) or '(none)'}",
-        hint=f"{flag} {shlex.quote(near[0])}",
-    )
-
-
 def _read(
     path: str, numbered: NumberedRows, wanted: Wanted, system: str, *, empty: str | None = None, is_jsonl: bool = False
 ) -> Transcript:
     first = next(numbered, None)
     if first is None:
         raise ManifestError(path, "holds no utterance")
-    columns = Columns.find(path, list(first[1]), wanted)
+    columns = Columns.find(path, first[1], wanted)
     by_number = wanted.id_column == NONE or (columns.id is None and columns.audio is None)
     systems, is_object = _systems(path, first, columns, wanted, system)
     if is_jsonl and not is_object and first[1].keys() <= columns.used - {columns.channel, CHUNK}:
@@ -170,7 +72,8 @@ def _read(
     if PARENT in first[1] and CHUNK in first[1] and columns.audio is not None:
         rows = joined(path, rows, columns.audio, columns.duration, columns.text, columns.hypotheses)
     reader = _RowReader(path, columns, systems if is_object else None, empty, by_number=by_number)
-    return gather(path, map(reader.row, rows), systems, is_keyed=not by_number)
+    transcript = gather(path, map(reader.row, rows), systems, is_keyed=not by_number)
+    return replace(transcript, notes=tuple(reader.notes()))
 
 
 def _systems(
@@ -247,6 +150,15 @@ class _RowReader:
         self._by_number = by_number
         self._ids = DerivedIds()
         self._number = 0
+        self._bad_durations: list[int] = []
+
+    def notes(self) -> Iterator[str]:
+        """What was wrong with rows that were read all the same."""
+        if self._bad_durations:
+            yield (
+                f"note: {self._path}: the durations of {len(self._bad_durations):,} rows are no seconds, and count as "
+                f"unknown (first: line {self._bad_durations[0]:,})"
+            )
 
     def row(self, numbered: tuple[int, Mapping[str, Any]]) -> Row:
         """Raises ManifestError, with the line, for a value that cannot be what it should."""
@@ -264,7 +176,7 @@ class _RowReader:
         audio = AudioRef(
             (as_text(row, columns.audio) or "") if columns.audio is not None else "",
             as_seconds(row, columns.start),
-            as_seconds(row, columns.duration),
+            self._duration_s(line, row),
         )
         channel = as_channel(row, columns.channel)
         extra = {name: as_extra(value) for name, value in row.items() if name not in self._used}
@@ -293,6 +205,14 @@ class _RowReader:
         if audio is None or not audio.uri:
             raise ValueError(f"no audio path in {self._columns.audio!r}, and no id")
         return self._ids.next(audio, channel)
+
+    def _duration_s(self, line: int, row: Mapping[str, Any]) -> float | None:
+        """None for what cannot be one: a score of texts does without."""
+        try:
+            return as_seconds(row, self._columns.duration)
+        except ValueError:
+            self._bad_durations.append(line)
+            return None
 
     def _reference(self, row: Mapping[str, Any]) -> str | None:
         column = self._columns.text

@@ -33,7 +33,7 @@ def plain_columns(path: str, kinds: Mapping[str, pa.DataType]) -> pa.Table | Non
         table.validate(full=True)
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         return None
-    return table if len(table) == _num_lines(path) else None
+    return table if _has_a_row_a_line(path, len(table)) else None
 
 
 def is_plain_number(column: pa.ChunkedArray) -> bool:
@@ -41,10 +41,13 @@ def is_plain_number(column: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.and_(pc.greater_equal(column, 0), pc.is_finite(column))).as_py() in (True, None))
 
 
-def _num_lines(path: str) -> int:
-    number, last = 0, b"\n"
+def _has_a_row_a_line(path: str, num_rows: int) -> bool:
+    """Whether each line is one of the rows: as many lines as rows, and none that begins or ends inside an object."""
+    num_lines = 0
     with Path(path).open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            number += block.count(b"\n")
-            last = block[-1:]
-    return number + (last != b"\n")
+        for line in file:
+            text = line.strip()
+            if not (text.startswith(b"{") and text.endswith(b"}")):
+                return False
+            num_lines += 1
+    return num_lines == num_rows

@@ -11,6 +11,7 @@ from typing import Any
 
 from earmark.errors import ManifestError
 from earmark.formats.cells import as_seconds, as_text
+from earmark.formats.jsonl import usable_json
 from earmark.formats.lines import excerpt, text_lines
 from earmark.formats.transcript import Row, Transcript, Wanted, gather, one_text
 
@@ -58,14 +59,14 @@ def _row(path: str, number: int, segment: Mapping[str, Any], wanted: Wanted) -> 
 def _segments(path: str) -> list[Any]:
     lines = list(text_lines(path))
     try:
-        found = json.loads("".join(lines))
+        found = usable_json("".join(lines))
     except json.JSONDecodeError as error:
         problem = f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
         line = lines[error.lineno - 1] if error.lineno <= len(lines) else ""
         shown = excerpt(line, error.colno)
         raise ManifestError(path, problem, line=error.lineno, column=error.colno, excerpt=shown) from error
-    except (RecursionError, ValueError) as error:
-        raise ManifestError(path, "not usable JSON: nested too deep, or a number with too many digits") from error
+    except ValueError as error:
+        raise ManifestError(path, str(error)) from error
     if not isinstance(found, list):
         raise ManifestError(path, "not a JSON list of segments")
     return found

@@ -7,9 +7,12 @@ segments belongs to the later one, and one after the last segment to the last, s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -82,6 +85,43 @@ def words_by_file(words: Transcript) -> Transcript:
         key = f"{name}-{track.rpartition(' ')[2]}" if name in doubled else name
         rows.append(Row(lines[order[0]], key, hypotheses=(" ".join(texts[one] for one in order),)))
     return gather(words.path, rows, (system,))
+
+
+def with_like_ids(files: Sequence[Transcript]) -> list[Transcript]:
+    """Give segments ids that say the same of all files, where they are of formats with and without channels.
+
+    Such an id is ``session-speaker-start-end``, as in SegLST. Files stay as they are where the channel would be all
+    that tells two of their segments apart, and where all say a channel, or none.
+    """
+    timed = [file for file in files if file.kind == "segments"]
+    has_channels = [_has_channels(file) for file in timed]
+    if all(has_channels) or not any(has_channels):
+        return list(files)
+    new = {id(file): _ids_without_channel(file) for file in timed}
+    if any(len(set(ids)) < len(ids) for ids in new.values()):
+        return list(files)
+    return [_with_ids(file, new[id(file)]) if file.kind == "segments" else file for file in files]
+
+
+def _has_channels(file: Transcript) -> bool:
+    return any(track.lower() != session.lower() for track, session in zip(*_lists(file, "track", "audio"), strict=True))
+
+
+def _ids_without_channel(file: Transcript) -> list[str]:
+    columns = _lists(file, "audio", "speaker", "start_s", "duration_s")
+    return [
+        f"{session}-{speaker}-{start_s:.12g}-{start_s + duration_s:.12g}"
+        for session, speaker, start_s, duration_s in zip(*columns, strict=True)
+    ]
+
+
+def _lists(file: Transcript, *names: str) -> list[list[Any]]:
+    return [file.rows[name].to_pylist() for name in names]
+
+
+def _with_ids(file: Transcript, ids: list[str]) -> Transcript:
+    rows = file.rows.set_column(file.rows.schema.get_field_index("id"), "id", pa.array(ids, pa.string()))
+    return replace(file, rows=rows)
 
 
 def has_same_segments(reference: Transcript, others: Sequence[Transcript]) -> bool:

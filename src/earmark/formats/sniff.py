@@ -1,10 +1,14 @@
-"""Which format a file is in, told by its ending and its first lines. It reads no more than those."""
+"""Which format each file is in, told by its ending and its content, and by the file that it is scored with.
+
+Lines of text do not say whether a first word is an id: two files of which one has the ids of the other do.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import ManifestError, UsageError
@@ -20,11 +24,20 @@ _BY_ENDING = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-_NUM_LINES = 1000
 _GZIP = b"\x1f\x8b"
-_ENDS_WITH_ID = re.compile(r"\([^()\s]+\)\s*\Z")
+_ENDS_WITH_ID = re.compile(r"\(([^()\s]+)\)\s*\Z")
 # A letter before a figure, or figures joined by marks: as ids are, and words at the beginning of a line are not.
-_LIKE_AN_ID = re.compile(r"(?=\S*\d)(?:[^\W\d_]\S*\d\S*|\d+[-_.]\S+)\s")
+_LIKE_AN_ID = re.compile(r"(?=\S*\d)(?:[^\W\d_]\S*\d\S*|\d+[-_.]\S+)\Z")
+_HAS_A_MARK = re.compile(r"\S*[^\W_][-_./:][^\W_]\S*\Z")
+_MOST = 0.5
+_BY_CHANCE = 10
+"""So many lines may well begin with different words, all of them recognized."""
+
+_READ_AS = {
+    "kaldi": "read as Kaldi text, matched by id (--from lines if the first word of a line is no id)",
+    "trn": "read as trn, matched by id (--from lines if the last word of a line is no id)",
+    "lines": "read as lines, matched by number (--from kaldi if the first word of a line is an id)",
+}
 
 
 def check_file(path: str) -> None:
@@ -32,6 +45,8 @@ def check_file(path: str) -> None:
     file = Path(path)
     if file.is_dir():
         raise ManifestError(path, "it is a folder, and a file is expected")
+    if file.exists() and not file.is_file():
+        raise ManifestError(path, "it is a pipe or a device, and a file is expected", hint="write it to a file first")
     if not file.is_file():
         raise ManifestError(path, "there is no such file", hint=near_hint(file))
     try:
@@ -43,36 +58,102 @@ def check_file(path: str) -> None:
         raise ManifestError(path, "is compressed", hint=f"gunzip --keep {shlex.quote(path)}")
 
 
+def formats_of(paths: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Name the format of each of the files that are scored together, the references first.
+
+    Also returns a note for each format that was told by the content of lines alone. Such lines are trn or Kaldi text
+    where the ids that they would have are unique, and meet those of the other side or are plainly ids; else they are
+    lines. Raises ManifestError for an empty file, and UsageError where the format cannot be told.
+    """
+    found: list[str | None] = [_plain_format(path) for path in paths]
+    if None not in found:
+        return [name for name in found if name is not None], ()
+    lines = [
+        _Lines.of(path) if name in (None, "trn", "kaldi") else None for path, name in zip(paths, found, strict=True)
+    ]
+    names: list[str] = []
+    guessed: dict[str, list[str]] = {}
+    for number, (path, known) in enumerate(zip(paths, found, strict=True)):
+        others = lines[1:] if number == 0 else lines[:1]
+        name = known or _told(path, lines[number] or _Lines(0, {}), [one for one in others if one is not None])
+        names.append(name)
+        if known is None:
+            guessed.setdefault(name, []).append(path)
+    return names, tuple(f"note: {', '.join(paths)} {_READ_AS[name]}" for name, paths in guessed.items())
+
+
 def format_of(path: str) -> str:
-    """Name the format of a file. Raises ManifestError for an empty one, and UsageError where it cannot be told."""
+    """Name the format of a file that is alone. Raises ManifestError for an empty one, and UsageError if untold."""
+    return formats_of([path])[0][0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The ids that the lines of a file would have in each format in which all are there and unique, in their order."""
+
+    num_lines: int
+    ids: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, path: str) -> _Lines:
+        first, last = [], []
+        is_trn, number = True, 0
+        for number, line in enumerate(text_lines(path), start=1):  # noqa: B007  # the last one is their number
+            if line.isspace():
+                continue
+            first.append(line.split(None, 1)[0])
+            if is_trn:
+                found = _ENDS_WITH_ID.search(line)
+                is_trn = found is not None
+                last += [found.group(1)] if found is not None else []
+        candidates = {"trn": last if is_trn else [], "kaldi": first}
+        return cls(number, {name: ids for name, ids in candidates.items() if ids and len(set(ids)) == len(ids)})
+
+
+def _plain_format(path: str) -> str | None:
+    """The format by the ending or the first character; None for lines of text."""
     file = Path(path)
     if file.suffix.lower() in _BY_ENDING:
         return _BY_ENDING[file.suffix.lower()]
-    lines = list(islice(text_lines(path), _NUM_LINES))
-    found = _by_content([line for line in lines if not line.isspace()])
-    if found is not None:
-        return found
-    if file.suffix.lower() == ".txt" and lines:
-        return "lines"
+    start = next((line.lstrip()[:1] for line in text_lines(path) if not line.isspace()), "")
+    return {"{": "jsonl", "[": "seglst"}.get(start)
+
+
+def _told(path: str, lines: _Lines, others: Sequence[_Lines]) -> str:
+    """Name the format of lines of text by themselves and by the other side; none of it may be lines of text."""
+    for name, ids in lines.ids.items():
+        if _are_ids(name, ids, others):
+            return name
+    if lines.num_lines == 0:
+        raise ManifestError(path, "is empty")
+    kaldi = lines.ids.get("kaldi", [])
+    is_doubtful = len(kaldi) >= _BY_CHANCE and any(one.ids.get("kaldi") == kaldi for one in others)
+    file = Path(path)
     if file.name == "text":
         return "kaldi"
-    if not lines:
-        raise ManifestError(path, "is empty")
+    if file.suffix.lower() == ".txt" and not is_doubtful:
+        return "lines"
     raise UsageError(
         f"cannot tell the format of {path}",
+        cause="its lines begin with the same words, each once, as those of the other file" if is_doubtful else None,
         hint="--from lines: a text each; --from kaldi: an id and the text; earmark ls formats shows all",
     )
 
 
-def _by_content(lines: list[str]) -> str | None:
-    if not lines:
-        return None
-    start = lines[0].lstrip()[:1]
-    if start in ("{", "["):
-        return "jsonl" if start == "{" else "seglst"
-    if all(_ENDS_WITH_ID.search(line) for line in lines):
-        return "trn"
-    ids = {line.split(None, 1)[0] for line in lines}
-    if len(lines) > 1 and len(ids) == len(lines) and all(_LIKE_AN_ID.match(line) for line in lines):
-        return "kaldi"
-    return None
+def _are_ids(name: str, ids: Sequence[str], others: Sequence[_Lines]) -> bool:
+    """Whether words that each line begins or ends with are ids. Brackets alone do not tell: ``(noise)`` has them."""
+    if name == "trn" and not others:
+        return True
+    if name == "kaldi" and len(ids) > 1 and all(map(_LIKE_AN_ID.match, ids)):
+        return True
+    meeting = [their for other in others for their in other.ids.values() if _meet(ids, their)]
+    is_marked = (len(ids) > 1 or name == "trn") and all(_LIKE_AN_ID.match(one) or _HAS_A_MARK.match(one) for one in ids)
+    if is_marked or (name == "trn" and len(ids) >= _BY_CHANCE):
+        return bool(meeting)
+    return any(set(their) == set(ids) and list(their) != list(ids) for their in meeting)
+
+
+def _meet(ours: Iterable[str], theirs: Iterable[str]) -> bool:
+    """Whether most of the smaller set is in the other one."""
+    one, other = set(ours), set(theirs)
+    return len(one & other) > _MOST * min(len(one), len(other))

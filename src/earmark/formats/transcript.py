@@ -76,7 +76,8 @@ class Wanted:
 class Transcript:
     """A file that was read: ``rows`` (ROWS), and a column of texts for each system.
 
-    ``is_keyed`` says whether ids are the file's own; else they are the numbers of the rows.
+    ``is_keyed`` says whether ids are the file's own; else they are the numbers of the rows. ``notes`` are sentences on
+    what was left out in reading.
     """
 
     path: str
@@ -84,6 +85,7 @@ class Transcript:
     hypotheses: dict[str, pa.ChunkedArray]
     is_keyed: bool = True
     kind: Kind = "texts"
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)

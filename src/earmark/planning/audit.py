@@ -14,10 +14,11 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from earmark.audio.decode import decode
-from earmark.errors import AudioError
+from earmark.errors import AudioError, UsageError
 from earmark.planning.plan import shards
 from earmark.records import SAMPLE_RATE_HZ, AudioRef, Segment
 from earmark.spec import RunSpec
@@ -44,6 +45,7 @@ class AuditPlan:
     sample: Company
     batches: tuple[Company, ...]
     shuffled: tuple[Company, ...]
+    num_drawable: int
 
     @property
     def alone(self) -> tuple[Company, ...]:
@@ -60,16 +62,23 @@ def plan_audit(utterances: pa.Table, plan: pa.Table, root: str, *, sample: int, 
     """Draw whole batches of ``plan`` (schema.PLAN), every one as likely, until they hold ``sample`` segments.
 
     At least five are drawn, where there are five and the sample is not smaller. Of more segments than ``sample`` that
-    many are chosen. The same seed draws the same.
+    many are chosen. The same seed draws the same. Utterances with a ``skip_reason`` keep company, but are in no sample.
+
+    Raises UsageError where all have one.
     """
     chance = random.Random(seed)  # noqa: S311  # repeatable, not secret
-    done = ~_drawn(plan["batch"].to_numpy(), sample, chance)
+    can_be_drawn = pc.is_null(utterances["skip_reason"]).to_numpy()
+    drawable = can_be_drawn[plan["index"].to_numpy()]
+    if not drawable.any():
+        rules = ", ".join(utterances["skip_reason"].unique().to_pylist())
+        raise UsageError("there is nothing to audit: every utterance is left out", cause=rules)
+    done = ~_drawn(np.bincount(plan["batch"].to_numpy(), drawable).astype(np.int64), sample, chance)
     found = [batch for shard in shards(utterances, plan, root, done, num_workers=1) for batch in shard.batches]
     batches = tuple(batch.segments for batch in found)
-    segments = [segment for batch in batches for segment in batch]
+    segments = [segment for batch in batches for segment in batch if can_be_drawn[segment.index]]
     chosen = sorted(chance.sample(range(len(segments)), min(sample, len(segments))))
     shuffled = _another_order([tuple(_another_order(batch, chance)) for batch in batches], chance)
-    return AuditPlan(tuple(segments[position] for position in chosen), batches, tuple(shuffled))
+    return AuditPlan(tuple(segments[position] for position in chosen), batches, tuple(shuffled), int(drawable.sum()))
 
 
 def padded_to_double(batches: Sequence[Company], spec: RunSpec, folder: Path) -> tuple[Company, ...]:
@@ -89,10 +98,10 @@ def padded_to_double(batches: Sequence[Company], spec: RunSpec, folder: Path) ->
     return tuple(padded)
 
 
-def _drawn(batch: NDArray[np.int64], sample: int, chance: random.Random) -> NDArray[np.bool_]:
-    """For each batch number, whether it is drawn."""
-    sizes = np.bincount(batch)
+def _drawn(sizes: NDArray[np.int64], sample: int, chance: random.Random) -> NDArray[np.bool_]:
+    """For each batch number, whether it is drawn; ``sizes`` say how many of it can be in the sample."""
     order = np.array(chance.sample(range(len(sizes)), len(sizes)))
+    order = order[sizes[order] > 0]
     num_needed = int(np.searchsorted(np.cumsum(sizes[order]), sample)) + 1
     drawn = np.zeros(len(sizes), dtype=bool)
     drawn[order[: max(num_needed, min(_LEAST_BATCHES, sample))]] = True

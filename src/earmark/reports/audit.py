@@ -10,7 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from earmark.errors import AuditFailedError
 from earmark.reports.audit_verdict import (
@@ -21,9 +21,11 @@ from earmark.reports.audit_verdict import (
     SHUFFLED,
     AuditVerdict,
     Condition,
+    VerdictKind,
     verdict_on,
 )
 from earmark.reports.scores import Outcome
+from earmark.reports.settings import read_json
 from earmark.scoring.counts import CorpusCounts
 from earmark.scoring.identity import ScorerIdentity
 from earmark.scoring.levenshtein import LEVENSHTEIN
@@ -115,10 +117,33 @@ class Audit:
 
 def kept_verdict(store: RunStore) -> AuditVerdict | None:
     """The verdict of the audit that the run's folder holds; None where there is none, or none that can be read."""
-    try:
-        return AuditVerdict(**json.loads(store.folder.read(layout.AUDIT))["verdict"])
-    except (FileNotFoundError, KeyError, TypeError, ValueError):
+    return _verdict(read_json(store.folder, layout.AUDIT))
+
+
+def kept_answer(store: RunStore, spec_fingerprint: str, *, seed: int, sample: int) -> AuditVerdict | None:
+    """The same, where it answers for this run, this seed and a sample of so many utterances, or all that there are."""
+    facts = read_json(store.folder, layout.AUDIT)
+    verdict, num_planned = _verdict(facts), facts.get("num_planned")
+    if verdict is None or not isinstance(num_planned, int):
         return None
+    is_same = (facts.get("spec_fingerprint"), facts.get("seed")) == (spec_fingerprint, seed)
+    is_enough = verdict.num_compared + verdict.num_failed >= min(sample, num_planned)
+    return verdict if is_same and is_enough else None
+
+
+def _verdict(facts: Mapping[str, object]) -> AuditVerdict | None:
+    """The verdict in an audit.json, None unless every field is of its type."""
+    found = facts.get("verdict")
+    try:
+        verdict = AuditVerdict(**found) if isinstance(found, dict) else None
+    except TypeError:
+        return None
+    if verdict is None or verdict.kind not in get_args(VerdictKind) or not isinstance(verdict.sentence, str):
+        return None
+    numbers = (verdict.num_compared, verdict.num_changed, verdict.num_failed)
+    kinds: list[tuple[object, Any]] = [(number, int) for number in numbers]
+    kinds += [(verdict.advice, str | None), (verdict.affected_at_most, int | float | None)]
+    return verdict if all(isinstance(value, kind) for value, kind in kinds) else None
 
 
 def audit_report(

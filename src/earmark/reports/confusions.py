@@ -13,10 +13,17 @@ from typing import Any
 
 import pyarrow as pa
 
+from earmark.errors import UsageError
 from earmark.scoring.alignment import DELETION, HIT, INSERTION, SUBSTITUTION, spans
 
 MAX_DISTINCT = 2**17
 """Distinct things that one counter keeps: about 25 MiB of pairs of words."""
+
+
+def check_number(num_confusions: int) -> None:
+    """Raise UsageError for less than none."""
+    if num_confusions < 0:
+        raise UsageError(f"--confusions {num_confusions} is no number from 0")
 
 
 @dataclass(frozen=True, slots=True)

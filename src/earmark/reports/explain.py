@@ -20,7 +20,10 @@ from earmark.reports.readings import Reader, Reading
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One cause: what is changed, how, how many utterances it is about (None: all), and the rate after it."""
+    """One cause: what is changed, how, how many utterances it is about (None: all), and the rate after it.
+
+    The change calls the runs A and B.
+    """
 
     name: str
     change: str
@@ -54,7 +57,7 @@ class Explanation:
         """What it comes to."""
         causes = [step.name for step, before in zip(self.steps, self._before(), strict=True) if step.wer != before]
         if not causes:
-            return f"{self.a} and {self.b} have the same number, {_said(self.wer_a)}, at every step."
+            return f"A and B have the same number, {_said(self.wer_a)}, at every step."
         return f"{_said(self.wer_a)} becomes {_said(self.wer_b)} by: {', '.join(causes)}."
 
     def to_json(self) -> str:
@@ -132,28 +135,28 @@ class _Walk:
     def steps(self, reading_a: Reading, reading_b: Reading) -> Iterator[tuple[str, str, int, list[Output], Reading]]:
         """Name, change, number of utterances, and what is then read how."""
         runs, readings = (self._a, self._b), (reading_a, reading_b)
-        a, b, num_common = self._a.label, self._b.label, len(self.common)
+        num_common = len(self.common)
         shared = [one for one in self._a.outputs if one.is_scored and one.id in self._in_b]
         num_scored = sum(one.is_scored for one in self._a.outputs)
-        yield "ids only in A", f"{a} without what {b} has no id of", num_scored - len(shared), shared, reading_a
+        yield "ids only in A", "A without what B has no id of", num_scored - len(shared), shared, reading_a
         rows = [self._in_a[name] for name in self.common]
-        yield "not scored in B", f"failed or skipped in {b}", len(shared) - num_common, rows, reading_a
+        yield "not scored in B", "failed or skipped in B", len(shared) - num_common, rows, reading_a
         rows = [dataclasses.replace(one, reference=self._in_b[one.id].reference) for one in rows]
-        yield "references", f"those of {b}", self.num_other("reference"), rows, reading_a
+        yield "references", "those of B", self.num_other("reference"), rows, reading_a
         rows = [self._in_b[name] for name in self.common]
-        yield "hypotheses", f"those of {b}", self.num_other("hypothesis"), rows, reading_a
+        yield "hypotheses", "those of B", self.num_other("hypothesis"), rows, reading_a
         reading = dataclasses.replace(reading_a, normalizer=reading_b.normalizer)
         change = _change(reading_a.normalizer, reading_b.normalizer)
         yield "normalizer", change, num_common if reading != reading_a else 0, rows, reading
         change = _change(reading_a.scorer, reading_b.scorer)
         yield "scorer", change, num_common if reading != reading_b else 0, rows, reading_b
         shared = [one for one in self._b.outputs if one.is_scored and one.id in self._in_a]
-        yield "not scored in A", f"failed or skipped in {a}", len(shared) - num_common, shared, reading_b
+        yield "not scored in A", "failed or skipped in A", len(shared) - num_common, shared, reading_b
         whole = [one for one in self._b.outputs if one.is_scored]
-        yield "ids only in B", f"{b} with what {a} has no id of", len(whole) - len(shared), whole, reading_b
+        yield "ids only in B", "B with what A has no id of", len(whole) - len(shared), whole, reading_b
         num_empty = [self._reader.num_empty(run.outputs, reading) for run, reading in zip(runs, readings, strict=True)]
-        change = f"counted in both: {num_empty[0]:,} in {a}, {num_empty[1]:,} in {b}"
-        yield "empty references", change, 0, whole, reading_b
+        change = f"counted in both: {num_empty[0]:,} in A, {num_empty[1]:,} in B"
+        yield "empty references", change, max(num_empty), whole, reading_b
         yield "averaging", "the sum in both", 0, whole, reading_b
 
 

@@ -39,7 +39,7 @@ class PrintedNumber:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read ``7.08``, ``7,08`` or ``7.08 %``; a number below 1 with a point, such as ``0.0708``, is a fraction.
+        """Read ``7.08``, ``7,08`` or ``7.08 %``; below 1 and with more than two places (``0.071``) it is a fraction.
 
         None where it is no number.
         """
@@ -62,18 +62,23 @@ class PrintedNumber:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Settings, their rate (a fraction), and the steps to them from the run's own."""
+    """Settings, their rate (a fraction), and the steps to them from the run's own.
+
+    ``same_normalizers`` are the others that do to these texts what the normalizer of the settings does.
+    """
 
     reading: Reading
     wer: float
     steps: tuple[Step, ...]
+    same_normalizers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """What was found: settings that fit, the nearest to the run's own first; if none, the nearest numbers instead.
 
-    ``num_tried`` settings gave ``num_distinct`` different rates. ``not_tried`` are names whose packages are missing.
+    Settings whose normalizers do the same to these texts are found together. ``num_tried`` settings gave
+    ``num_distinct`` different rates. ``not_tried`` are names whose packages are missing.
     """
 
     run: str
@@ -112,8 +117,9 @@ def find_number(run: RunOutputs, number: PrintedNumber) -> Search:
         raise UsageError(f"{run.label} has no word error rate: no reference word is scored")
     normalizers, missing = _installed([own.normalizer, *NORMALIZERS.entries(), *USUAL_CHAINS], load_normalizer)
     scorers, also_missing = _installed([own.scorer, *SCORERS.entries()], load_scorer)
+    same = reader.alike(run.outputs, normalizers)
     rates = {}
-    for reading in _readings(run.outputs, normalizers, scorers):
+    for reading in _readings(run.outputs, list(same), scorers):
         rate = reader.rate(run.outputs, reading)
         if rate is not None:
             rates[reading] = rate
@@ -122,7 +128,10 @@ def find_number(run: RunOutputs, number: PrintedNumber) -> Search:
     nearest = sorted(simple, key=lambda one: number.distance(rates[one]))[:_NUM_NEAREST]
 
     def found(readings: Sequence[Reading]) -> tuple[Found, ...]:
-        return tuple(Found(one, rates[one], steps_between(reader, run.outputs, own, one)) for one in readings)
+        return tuple(
+            Found(one, rates[one], steps_between(reader, run.outputs, own, one), same[one.normalizer])
+            for one in readings
+        )
 
     return Search(
         run=run.label,
@@ -131,7 +140,7 @@ def find_number(run: RunOutputs, number: PrintedNumber) -> Search:
         wer=wer,
         fitting=found(fitting),
         nearest=() if fitting else found(nearest),
-        num_tried=len(rates),
+        num_tried=sum(1 + len(same[one.normalizer]) for one in rates),
         num_distinct=len(set(rates.values())),
         not_tried=(*missing, *also_missing),
     )

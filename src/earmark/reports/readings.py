@@ -6,6 +6,7 @@ scored once each, however many readings share them.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -73,6 +74,17 @@ class Reader:
         """How many references are empty after the normalizer."""
         counted = [one for one in outputs if one.is_scored]
         return int(np.count_nonzero(self._counts(counted, reading).words == 0))
+
+    def alike(self, outputs: Sequence[Output], normalizers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Group normalizers by what they do to these texts: the first of each group, and the others of it."""
+        texts = [text for one in outputs for text in (one.reference, one.hypothesis) if text]
+        groups: dict[bytes, list[str]] = {}
+        for name in normalizers:
+            normalize, digest = self._normalized(name), hashlib.sha256()
+            for text in texts:
+                digest.update(" ".join(normalize(text).split()).encode("utf-8", "surrogatepass") + b"\n")
+            groups.setdefault(digest.digest(), []).append(name)
+        return {first: tuple(others) for first, *others in groups.values()}
 
     def _counts(self, outputs: Sequence[Output], reading: Reading) -> _Counts:
         """Errors and reference words of each output, int64 of shape ``(num_outputs,)``."""

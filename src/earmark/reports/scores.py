@@ -101,11 +101,16 @@ def _join(parts: Sequence[tuple[Any, ...]]) -> Outcome:
 def status_of(
     outcome: Outcome | None, reference: str | None, skip_reason: str | None
 ) -> tuple[str, str | None, str | None]:
-    """Say what an utterance counts as: status, reason and hypothesis. Without an outcome it is not done yet."""
+    """Say what an utterance counts as: status, reason and hypothesis.
+
+    Without an outcome it is not done yet; what is left out by a rule is neither failed nor scored, whatever was said.
+    """
     if outcome is None:
         return SKIPPED, NOT_DONE_RULE, None
+    if skip_reason is not None:
+        return SKIPPED, skip_reason, outcome.hypothesis
     if outcome.failure is not None:
-        return (FAILED, outcome.failure, None) if skip_reason is None else (SKIPPED, skip_reason, None)
+        return FAILED, outcome.failure, None
     if reference is None:
         return SKIPPED, NO_REFERENCE_RULE, outcome.hypothesis
     return SCORED, None, outcome.hypothesis

@@ -10,6 +10,7 @@ from earmark.store import layout
 from earmark.store.folder import Folder
 
 DEFAULT_NORMALIZER = "basic"
+_TOO_MUCH = 1e9  # no rate, and an integer of it and more need not fit a float
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,22 @@ class Settings:
 
 def settings_of(folder: Folder, name: str = layout.SUMMARY) -> Settings:
     """Read them from a summary of the folder. What is missing, or in a file that is not ours, has its default."""
-    try:
-        facts = json.loads(folder.read(name))
-    except (FileNotFoundError, ValueError):
-        return Settings()
-    if not isinstance(facts, dict):
-        return Settings()
+    facts = read_json(folder, name)
     wer = facts.get("wer")
     return Settings(
         _name(facts, "normalizer") or DEFAULT_NORMALIZER,
         _name(facts, "scorer") or DEFAULT_SCORER,
-        float(wer) if isinstance(wer, int | float) else None,
+        float(wer) if isinstance(wer, int | float) and not isinstance(wer, bool) and abs(wer) < _TOO_MUCH else None,
     )
+
+
+def read_json(folder: Folder, name: str) -> dict[str, object]:
+    """A JSON object of the folder; empty where there is none, or no file that can be read as one."""
+    try:
+        facts = json.loads(folder.read(name))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _name(facts: dict[str, object], role: str) -> str | None:

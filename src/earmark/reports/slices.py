@@ -7,7 +7,7 @@ schema.SCORES, and no file.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -73,6 +73,11 @@ class Slice:
         """Whether it has too few utterances to say much."""
         return self.num_utterances < SMALL
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is of the utterances that have no value in the column."""
+        return self.value == _UNKNOWN
+
 
 class SliceLabels:
     """Names the slices of each utterance, a window of the run at a time, and then divides the run by them.
@@ -82,27 +87,32 @@ class SliceLabels:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = tuple(dict.fromkeys(columns))
-        self._needs_extra = not set(self._columns) <= _OURS
+        self.needs_extra = not set(self._columns) <= _OURS
         self._known = set(_OURS)
         self._labels: dict[str, list[pa.Array]] = {column: [] for column in self._columns}
 
     def add(self, scores: pa.Table, reference_words: NDArray[np.int64]) -> None:
         """Take the next window of schema.SCORES."""
-        texts = scores["extra"].to_pylist() if self._needs_extra else []
+        texts = scores["extra"].to_pylist() if self.needs_extra else []
         extras = [json.loads(text) if text else {} for text in texts]
         self._known.update(*extras)
         for column in self._columns:
             values = _values(column, scores, reference_words, extras)
             self._labels[column].append(pa.array(values, pa.string()).dictionary_encode())
 
+    def check(self, more: Iterable[str] = ()) -> None:
+        """Raise UnknownNameError for a column that neither what was taken nor ``more`` has."""
+        known = self._known | set(more)
+        for column in self._columns:
+            if column not in known:
+                raise UnknownNameError("column to slice by", column, known)
+
     def groupings(self, positions: pa.Array | None = None) -> tuple[Grouping, ...]:
         """Divide the utterances at ``positions`` of those that were taken, which are counted anew from 0; all for None.
 
         Raises UnknownNameError for a column that no utterance of the run has.
         """
-        for column in self._columns:
-            if column not in self._known:
-                raise UnknownNameError("column to slice by", column, self._known)
+        self.check()
         return tuple(
             _grouping(column, _joined(labels) if positions is None else _joined(labels).take(positions))
             for column, labels in self._labels.items()

@@ -54,7 +54,9 @@ class RunSummary:
     """What a run found. Rates are fractions, None where there is no reference. Counts are of words.
 
     ``flags`` has every flag of ``reports.guards``, those that nothing has too. ``slices`` are of the columns that were
-    asked for, and ``confusions`` is None where none were.
+    asked for, and ``confusions`` is None where none were. ``forgiven`` are the 20 most frequent of the
+    ``num_different_forgiven`` compounds that a scorer forgave, ``num_forgiven`` times in all. ``damaged_parts`` are the
+    names of the ``num_damaged_parts`` whose utterances count as not transcribed.
     """
 
     run: str
@@ -68,7 +70,9 @@ class RunSummary:
     num_empty_references: int
     num_split_rows: int
     num_damaged_parts: int
+    damaged_parts: tuple[str, ...] = ()
     num_forgiven: int
+    num_different_forgiven: int
     forgiven: tuple[ForgivenMerge, ...]
     is_unsegmented: bool
     counts: CorpusCounts
@@ -118,7 +122,9 @@ class RunSummary:
             "num_empty_references": self.num_empty_references,
             "num_split_rows": self.num_split_rows,
             "num_damaged_parts": self.num_damaged_parts,
+            "damaged_parts": list(self.damaged_parts),
             "num_forgiven": self.num_forgiven,
+            "num_different_forgiven": self.num_different_forgiven,
             "forgiven": [dataclasses.asdict(merge) for merge in self.forgiven],
             "is_unsegmented": self.is_unsegmented,
             "num_reference_words": words.reference_length,
@@ -175,18 +181,20 @@ def summarize(
     *,
     slices: Sequence[str] = (),
     num_confusions: int = 0,
+    into: RunStore | None = None,
 ) -> RunSummary:
-    """Score every utterance of the run anew and write its tables and its summary.
+    """Score every utterance of the run anew and write its tables and its summary, there or in the folder of ``into``.
 
     ``slices`` are columns to divide it by, and ``num_confusions`` is how many confusions of each kind are kept; with 0
     none are counted. An unfinished run is summarized as far as it is; what is not done counts as skipped.
 
     Raises StoreError, and UnknownNameError for a column that no utterance has; then everything stays as it was.
     """
+    into = into or store
     done = store.progress(spec)
     totals = _Totals(SliceLabels(slices), ConfusionTally() if num_confusions else None)
     listing = bytearray()
-    with store.table_writer(layout.SCORES, schema.SCORES) as writer:
+    with into.table_writer(layout.SCORES, schema.SCORES) as writer:
         for counted, rows in _windows(store, done, spec.data.num_utterances, normalizer, scorer):
             scores = with_flags(counted, rows)
             writer.write_table(scores)
@@ -195,9 +203,9 @@ def summarize(
             _add(totals, scores, scorer)
             listing += _error_lines(scores)
         groupings = totals.labels.groupings()
-    store.folder.write(layout.ERRORS, bytes(listing))
+    into.folder.write(layout.ERRORS, bytes(listing))
     summary = _summary(store, spec, normalizer, scorer, done, totals, groupings, num_confusions)
-    store.folder.write(layout.SUMMARY, summary.to_json().encode())
+    into.folder.write(layout.SUMMARY, summary.to_json().encode())
     return summary
 
 
@@ -306,7 +314,9 @@ def _summary(
         num_empty_references=totals.counts.num_empty_references,
         num_split_rows=totals.num_splits,
         num_damaged_parts=len(done.damaged),
+        damaged_parts=tuple(part.name for part in done.damaged),
         num_forgiven=totals.remarks.num_forgiven,
+        num_different_forgiven=totals.remarks.num_different_forgiven,
         forgiven=totals.remarks.forgiven,
         is_unsegmented=totals.remarks.is_unsegmented,
         counts=totals.counts,

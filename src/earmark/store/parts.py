@@ -8,20 +8,21 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from earmark import schema
-from earmark.errors import StoreError
+from earmark.errors import DamagedPartError, StoreError
 from earmark.records import Receipt, Shard
 from earmark.store.folder import Folder
 from earmark.store.layout import PARTS
 
 _RECEIPT = b"earmark.receipt"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,36 +89,54 @@ def write_part_table(folder: Folder, rows: pa.Table, receipt: Receipt) -> None:
 def receipts(folder: Folder, spec_fingerprint: str) -> Iterator[Receipt | DamagedPart]:
     """What every part says of itself, in the order of names, reading only the parts' footers.
 
-    A part of another run (somebody copied it here) counts as damaged: its rows answer another question.
+    A part of another run (somebody copied it here) counts as damaged: its rows answer another question. Raises
+    StoreError where the bytes cannot be read, which says nothing about the part.
     """
     for name in folder.names(PARTS):
         try:
-            file = folder.open(name)
+            found = _receipt(folder, name)
         except FileNotFoundError:
             continue  # removed since it was listed
-        with file:
-            found = _receipt(file, name)
         if isinstance(found, Receipt) and found.spec_fingerprint != spec_fingerprint:
             found = DamagedPart(name, "belongs to another run")
         yield found
 
 
 def read_part(folder: Folder, name: str, columns: Iterable[str] | None = None) -> pa.Table:
-    """The rows of one part. Raises StoreError when they cannot be read though its footer could.
+    """The rows of one part. Raises DamagedPartError for rows that are not as they were written, else StoreError.
 
     A nullable column that the part lacks, because an earlier version wrote it, comes back as nulls.
     """
+    wanted = list(columns) if columns is not None else schema.PARTS.names
+
+    def rows(file: Any) -> pa.Table:  # noqa: ANN401  # see _parsed
+        with pq.ParquetFile(file, page_checksum_verification=True) as part:
+            return _with_later_columns(part.read(columns=wanted, use_threads=False), wanted)
+
     try:
-        file = folder.open(name)
+        return _parsed(folder, name, rows)
     except FileNotFoundError as error:
         raise StoreError(f"the part {name} in {folder.url} is gone", cause="somebody removed it just now") from error
-    try:
-        with file, pq.ParquetFile(file, page_checksum_verification=True) as part:
-            wanted = list(columns) if columns is not None else schema.PARTS.names
-            return _with_later_columns(part.read(columns=wanted, use_threads=False), wanted)
     except (pa.ArrowException, OSError) as error:
+        problem = f"the part {name} in {folder.url} is damaged"
         hint = "remove it and type the same command: its work is done again"
-        raise StoreError(f"the part {name} in {folder.url} is damaged", cause=_one_line(error), hint=hint) from error
+        raise DamagedPartError(problem, cause=_one_line(error), hint=hint) from error
+
+
+def _parsed(folder: Folder, name: str, parse: Callable[[Any], _T]) -> _T:
+    """What ``parse`` makes of a part's file, a pyarrow NativeFile, which has no type.
+
+    pyarrow says OSError for a broken page and for a broken cable. So after one the bytes are read whole and parsed
+    again: what is still an OSError then is the bytes' fault. Raises StoreError where they cannot be read.
+    """
+    with folder.open(name) as file:
+        try:
+            return parse(file)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            pass
+    return parse(pa.BufferReader(folder.read(name)))
 
 
 def _with_later_columns(rows: pa.Table, wanted: Sequence[str]) -> pa.Table:
@@ -127,11 +146,13 @@ def _with_later_columns(rows: pa.Table, wanted: Sequence[str]) -> pa.Table:
     return rows.select(wanted)
 
 
-def _receipt(file: Any, name: str) -> Receipt | DamagedPart:  # noqa: ANN401  # a pyarrow NativeFile, which has no type
+def _receipt(folder: Folder, name: str) -> Receipt | DamagedPart:
     try:
-        facts: dict[str, Any] = json.loads((pq.read_schema(file).metadata or {})[_RECEIPT])
+        facts: dict[str, Any] = json.loads((_parsed(folder, name, pq.read_schema).metadata or {})[_RECEIPT])
         return Receipt(**{**facts, "part": name, "batches": tuple(facts["batches"])})
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         return DamagedPart(name, _one_line(error))
 
 

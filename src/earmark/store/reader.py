@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from earmark import schema
-from earmark.errors import StoreError
+from earmark.errors import DamagedPartError
 from earmark.records import Receipt
 from earmark.store.folder import Folder
 from earmark.store.parts import DamagedPart, read_part, receipts
@@ -57,7 +57,8 @@ class Progress:
 def progress(folder: Folder, spec_fingerprint: str) -> Progress:
     """Look at every part, its rows too, so that one whose pages are damaged counts as damaged.
 
-    A part is read at a time: memory grows with the number of parts, not of rows.
+    A part is read at a time: memory grows with the number of parts, not of rows. Raises StoreError for a part whose
+    bytes cannot be read.
     """
     found = [_looked_at(folder, one) for one in receipts(folder, spec_fingerprint)]
     return Progress(
@@ -70,7 +71,7 @@ def _looked_at(folder: Folder, found: Receipt | DamagedPart) -> Receipt | Damage
     if isinstance(found, Receipt):
         try:
             read_part(folder, found.part, READ_COLUMNS)
-        except StoreError as error:
+        except DamagedPartError as error:
             return DamagedPart(found.part, error.cause or error.what)
     return found
 

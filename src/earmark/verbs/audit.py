@@ -18,7 +18,7 @@ from earmark.planning.audit import COMPANION, AuditPlan, Company, padded_to_doub
 from earmark.planning.index import MissingAudio
 from earmark.recognizers import Recognizer
 from earmark.records import Batch, Shard
-from earmark.reports.audit import Audit, AuditedSegment, AuditFacts, Key, audit_report, kept_verdict
+from earmark.reports.audit import Audit, AuditedSegment, AuditFacts, Key, audit_report, kept_answer
 from earmark.reports.audit_verdict import AGAIN, ALONE, BATCHES, PADDED, SHUFFLED
 from earmark.reports.scores import Outcome
 from earmark.sources.base import Source
@@ -64,6 +64,8 @@ def audit(
     The batches are those that ``evaluate`` makes of the same arguments: whole ones are drawn until they hold the
     sample. They are transcribed as they are, in another order, and padded to double; and each of the sample once more
     alone, with the model loaded anew. ``seed`` (0) draws the sample; with ``limit`` it chooses the data as well.
+    Utterances that a rule leaves out are in no sample.
+
     Nothing is kept. Where a piece of a long utterance is in the sample, it counts as an utterance.
 
     Returns what was found; ``Audit.check`` raises AuditFailedError unless no text changed.
@@ -101,10 +103,14 @@ def audit_once(
     stop: StopRequest,
     observer: Observer,
 ) -> None:
-    """Audit a run and keep what was found in its folder, unless it is there. Raises like ``audit``, and StoreError."""
-    verdict = kept_verdict(run.store)
+    """Audit a run and keep what was found in its folder, unless it is there. Raises like ``audit``, and StoreError.
+
+    What is there answers for the same seed and a sample that is no larger; else it is replaced.
+    """
+    seed = seed or 0
+    verdict = kept_answer(run.store, run.spec.fingerprint(), seed=seed, sample=sample)
     if verdict is None:
-        found = _audit(run, recognizer, engine, normalizer, sample=sample, seed=seed or 0, stop=stop, observer=observer)
+        found = _audit(run, recognizer, engine, normalizer, sample=sample, seed=seed, stop=stop, observer=observer)
         run.store.folder.write(layout.AUDIT, found.to_json().encode())
         verdict = found.verdict
     observer(AuditEnded(is_invariant=verdict.kind == "invariant", sentence=verdict.sentence, advice=verdict.advice))
@@ -144,7 +150,7 @@ def _audit(
         batching=spec.recognizer.batching,
         spec_fingerprint=spec.fingerprint(),
         seed=seed,
-        num_planned=len(run.plan),
+        num_planned=plan.num_drawable,
         num_batches=len(plan.batches),
         largest_batch=plan.largest_batch,
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from earmark.errors import FolderError, UsageError
+from earmark.errors import UsageError
 from earmark.reports.compare import Comparison, compare_pairs
 from earmark.reports.gate import Gate
 from earmark.reports.pairing import RunRows, match, read_run
@@ -16,12 +15,10 @@ from earmark.reports.suspects import suspects
 from earmark.scoring import load_scorer
 from earmark.scoring.scorer import Scorer
 from earmark.spec import RunSpec
-from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.text.base import Normalizer, NormalizerIdentity
-
-_DEFAULT_NORMALIZER = "basic"
+from earmark.verbs.open_run import open_run
 
 
 def compare(
@@ -53,10 +50,9 @@ def compare(
     if replicates < 1:
         raise UsageError(f"--replicates {replicates} is no number from 1")
     urls = (a, b, *others)
-    stores = [RunStore.at(url) for url in urls]
-    specs = [_spec(store) for store in stores]
-    rules = load_normalizer(normalizer or _normalizer_of(stores[0]))
-    counting = load_scorer(scorer or settings_of(stores[0].folder).scorer)
+    stores, specs = zip(*(open_run(url) for url in urls), strict=True)
+    used = settings_of(stores[0].folder)
+    rules, counting = load_normalizer(normalizer or used.normalizer), load_scorer(scorer or used.scorer)
     labels = _labels(urls)
     slice_labels = SliceLabels(slices)
     runs = _read(stores, specs, labels, rules, counting, slice_labels)
@@ -89,28 +85,6 @@ def _read(
         read_run(store, spec, label, rules, None if number else slice_labels, scorer)
         for number, (store, spec, label) in enumerate(zip(stores, specs, labels, strict=True))
     ]
-
-
-def _spec(store: RunStore) -> RunSpec:
-    spec = store.spec()
-    if spec is None:
-        raise FolderError(
-            store.url, "there is no run in it", hint="earmark eval MODEL --data DATA --out FOLDER makes one"
-        )
-    return spec
-
-
-def _normalizer_of(store: RunStore) -> str:
-    """The normalizer of a run's summary; the default one where it has none yet."""
-    if not store.folder.has(layout.SUMMARY):
-        return _DEFAULT_NORMALIZER
-    try:
-        name = json.loads(store.folder.read(layout.SUMMARY))["normalizer"]["name"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise FolderError(
-            store.url, f"its {layout.SUMMARY} is not ours: {error!r}", hint="--normalizer NAME says what to score with"
-        ) from error
-    return str(name)
 
 
 def _labels(urls: Sequence[str]) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def evaluate(
     or a Source. ``workers`` is the number of processes (with more than one, call this under
     ``if __name__ == "__main__":``, since they are spawned). ``out`` defaults to a folder under ``runs/`` that is named
     after the model, the data and what can change the answer. ``audit`` is the size of a sample that is audited before
-    the run, as ``earmark.audit`` does; it is done once, and the run goes on whatever is found. ``began`` is the
+    the run, as ``earmark.audit`` does; an answer that is kept stands for the same draw. ``began`` is the
     ``time.monotonic()`` that the wall time counts from (now).
 
     Returns the summary, which is also in ``out``. Failed utterances do not raise: see ``RunSummary.num_failed``.
@@ -104,7 +104,9 @@ def evaluate(
         store.sweep()
         run = prepare(store, recognizer, data, utterances, batching)
         if audit is not None:
+            audit_began = time.monotonic()
             audit_once(run, recognizer, engine, rules, sample=audit, seed=seed, stop=stop, observer=observer)
+            began += time.monotonic() - audit_began  # the attempt's wall time is of the run alone
         attempt = RunAttempt(run, workforce, rules, counting, began=began, retry_failed=retry_failed, observer=observer)
         attempt.transcribe(recognizer, stop)
         summary = summarize(store, run.spec, rules, counting)

@@ -25,6 +25,7 @@ from earmark.store.run import RunStore
 
 _ROWS_AT_ONCE = 16_384
 _DEVICE = "elsewhere"
+_IMPORTED = "imported-"
 _NOT_SCORED = "not_scored"
 
 
@@ -43,7 +44,15 @@ def keep(store: RunStore, outputs: Outputs, system: str) -> RunSpec:
     stored = store.spec()
     if stored is not None and (differences := stored.differences(spec)):
         if store.folder.names(layout.PARTS):
-            raise RunMismatchError(store.url, differences)
+            given = "these are other hypotheses"
+            if (stored.recognizer.name, stored.data.name) != (system, outputs.name):
+                given += f", {system} of {outputs.name}"
+            raise RunMismatchError(
+                store.url,
+                differences,
+                cause=f"{store.url} holds {stored.recognizer.name} of {stored.data.name}; {given}",
+                hint="--out ANOTHER_FOLDER",
+            )
         store.clear()
     if store.metadata(layout.UTTERANCES) != utterances.schema.metadata:
         store.write_table(layout.UTTERANCES, utterances)
@@ -57,11 +66,16 @@ def keep(store: RunStore, outputs: Outputs, system: str) -> RunSpec:
     return spec
 
 
+def is_imported(spec: RunSpec) -> bool:
+    """Whether the hypotheses of a run came from elsewhere."""
+    return spec.recognizer.version.startswith(_IMPORTED)
+
+
 def _spec(data: str, system: str, utterances: pa.Table, texts: pa.Array) -> RunSpec:
     content = _content_hash(utterances["id"], texts)
     return RunSpec(
         recognizer=RecognizerSpec(
-            name=system, version=f"imported-{content[:12]}", content_hash=content, batching="any"
+            name=system, version=f"{_IMPORTED}{content[:12]}", content_hash=content, batching="any"
         ),
         data=DataSpec(
             name=data,
@@ -144,10 +158,12 @@ def _parts(spec: RunSpec, utterances: pa.Table, texts: pa.Array) -> Iterator[tup
 
 
 def _rows(utterances: pa.Table, texts: pa.Array, batch: int) -> pa.Table:
-    """The rows of schema.PARTS. What is not to be scored has the rule where others have an error."""
+    """The rows of schema.PARTS: the hypotheses as they are, and the rule where there is none.
+
+    What else is not to be scored is said by the utterances alone: it can change while the hypotheses stay the same.
+    """
     num_rows = len(utterances)
-    hypotheses = pc.if_else(utterances["skip_reason"].is_null(), texts, pa.scalar(None, pa.string()))
-    is_scored = pc.is_valid(hypotheses)
+    has_text = pc.is_valid(texts)
     none = pa.scalar(None, pa.string())
     zeros = np.zeros(num_rows)
     columns = {
@@ -155,9 +171,9 @@ def _rows(utterances: pa.Table, texts: pa.Array, batch: int) -> pa.Table:
         "segment": np.zeros(num_rows, np.int32),
         "num_segments": np.ones(num_rows, np.int32),
         "id": utterances["id"],
-        "hypothesis": hypotheses,
-        "error_kind": pc.if_else(is_scored, none, _NOT_SCORED),
-        "error": pc.if_else(is_scored, none, utterances["skip_reason"]),
+        "hypothesis": texts,
+        "error_kind": pc.if_else(has_text, none, _NOT_SCORED),
+        "error": pc.if_else(has_text, none, MISSING_HYP_RULE),
         "audio_s": utterances["duration_s"],
         "decode_s": zeros,
         "compute_s": zeros,

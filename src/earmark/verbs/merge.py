@@ -9,6 +9,8 @@ from earmark.reports.merge import MergeReport, merge_into, merge_mistakes
 from earmark.store import layout
 from earmark.store.folder import Folder, open_folder
 from earmark.store.lock import locked
+from earmark.store.run import RunStore
+from earmark.verbs.imported import is_imported
 
 
 def merge(
@@ -31,6 +33,7 @@ def merge(
     if input_dir is not None:
         raise UsageError("a run and --input-dir both say where the files are", hint="give one of them")
     folder = open_folder(os.fspath(run))
+    _check_not_imported(folder)
     with locked(folder):  # a run that goes on would lose what is cleaned up behind its back
         return merge_run(folder, output=output, cleanup=cleanup)
 
@@ -41,3 +44,14 @@ def merge_run(folder: Folder, *, output: str | None = None, cleanup: bool = Fals
     if output is not None:
         return merge_mistakes(inputs, output, cleanup=cleanup)
     return merge_into(inputs, folder, layout.MERGED, cleanup=cleanup)
+
+
+def _check_not_imported(folder: Folder) -> None:
+    """Raise UsageError for outputs from elsewhere: nothing was transcribed, so no mistakes files were written."""
+    spec = RunStore(folder).spec()
+    if spec is not None and is_imported(spec) and not folder.names(layout.MISTAKES):
+        raise UsageError(
+            f"{folder.url} has no mistakes files to merge",
+            cause="its hypotheses are imported, and only earmark eval writes mistakes files, as it transcribes",
+            hint=f"{folder.url}/{layout.SCORES} has both texts and the errors of every utterance",
+        )

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
+import json
 import os
 import re
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import get_args
 
+import pyarrow.compute as pc
+
 from earmark.errors import UsageError
-from earmark.formats import read_transcript
+from earmark.formats import FORMATS, read_transcript
 from earmark.formats.matching import MissingHyp, Outputs, both_in_one, matched
+from earmark.formats.sniff import check_file, formats_of
 from earmark.formats.transcript import Role, Row, Transcript, Wanted, gather
+from earmark.reports.confusions import check_number
+from earmark.reports.slices import SliceLabels
 from earmark.reports.summary import RunSummary, summarize
 from earmark.reports.suspects import Suspects, suspects_in_scores
 from earmark.scoring import DEFAULT_SCORER, load_scorer
@@ -27,8 +35,11 @@ from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.text.base import Normalizer
 from earmark.verbs.imported import keep
+from earmark.verbs.out_folder import check_out
 
 PathLike = str | os.PathLike[str]
+
+_LONGEST_NAME_BYTES = 200  # file systems take 255, and a number may follow
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,13 +82,19 @@ def score_files(
     Raises ManifestError for a file that cannot be read, UsageError where the texts do not match, RunMismatchError where
     a folder holds another run, UnknownNameError, StoreError.
     """
+    check_number(num_confusions)
     rules, counting = load_normalizer(normalizer), load_scorer(scorer)
     if missing_hyp not in get_args(MissingHyp):
         raise UsageError(f"--missing-hyp {missing_hyp} is none of {', '.join(get_args(MissingHyp))}")
     columns = (id_column, text_column, tuple(hyp_columns))
     paths = [os.fspath(path) for path in (reference, *hypotheses)]
     with _folder(out) as folder:
-        kept, notes = _keep(_outputs(paths, columns, format_name, missing_hyp), folder)
+        outputs = _outputs(paths, columns, format_name, missing_hyp)
+        _check_slices(slices, outputs)
+        if out is not None:
+            check_out(folder, len(outputs.hypotheses))
+        kept, notes = _keep(outputs, folder)
+        del outputs  # it is not needed any more, and can be large
         scored = _summaries(kept, rules, counting, slices, num_confusions, is_kept=out is not None)
         suspects = suspects_in_scores([store for store, _ in kept.values()]) if len(kept) > 1 else None
     return ScoredOutputs(scored, notes, suspects)
@@ -90,14 +107,28 @@ def _outputs(
     missing: MissingHyp,
 ) -> Outputs:
     """Read the files: one with both sides, or the references and then hypotheses."""
+    names, notes = _formats(paths, format_name)
 
-    def read(path: str, role: Role) -> Transcript:
-        return read_transcript(path, Wanted(role, *columns), format_name=format_name)
+    def read(number: int, role: Role) -> Transcript:
+        return read_transcript(paths[number], Wanted(role, *columns), format_name=names[number])
 
-    first, *others = paths
-    if not others:
-        return both_in_one(read(first, "both"), missing)
-    return matched(read(first, "reference"), [read(path, "hypothesis") for path in others], missing)
+    if len(paths) == 1:
+        outputs = both_in_one(read(0, "both"), missing)
+    else:
+        # A file that is on both sides has to have two texts: else it would be scored against itself.
+        roles: list[Role] = ["both" if Path(paths[0]).samefile(path) else "hypothesis" for path in paths[1:]]
+        files = [read(number, role) for number, role in enumerate(roles, start=1)]
+        outputs = matched(read(0, "reference"), files, missing)
+    return dataclasses.replace(outputs, notes=(*notes, *outputs.notes))
+
+
+def _formats(paths: Sequence[str], given: str | None) -> tuple[list[str], tuple[str, ...]]:
+    """The format of each file, and notes on those that were guessed."""
+    if given is not None:
+        FORMATS.load(given)
+    for path in paths:
+        check_file(path)
+    return formats_of(paths) if given is None else ([given] * len(paths), ())
 
 
 @contextlib.contextmanager
@@ -123,7 +154,8 @@ def score_texts(
     A pair whose reference is None (or NaN, or no text) is left out, by the rule "no reference". No pairs at all give
     counts of 0 and rates of None. ``ids`` are the numbers of the pairs, from 1, where they are not given.
 
-    Raises UsageError for unequal lengths, duplicate ids and a hypothesis that is no text, UnknownNameError.
+    Raises UsageError for unequal lengths, duplicate ids, an id or a hypothesis that is no text and one that no file can
+    hold, UnknownNameError.
     """
     _check_pairs(references, hypotheses, ids)
     rows = (
@@ -140,6 +172,11 @@ def score_texts(
 
 
 def _check_pairs(references: Sequence[object], hypotheses: Sequence[object], ids: Sequence[str] | None) -> None:
+    for role, texts in (("references", references), ("hypotheses", hypotheses), ("ids", ids)):
+        if isinstance(texts, str):
+            raise UsageError(
+                f"the {role} are one text, and a list of texts is expected", hint="[text] is a list of one"
+            )
     lengths = {"references": len(references), "hypotheses": len(hypotheses)}
     lengths |= {"ids": len(ids)} if ids is not None else {}
     if len(set(lengths.values())) > 1:
@@ -149,14 +186,38 @@ def _check_pairs(references: Sequence[object], hypotheses: Sequence[object], ids
         if not isinstance(text, str):
             name = ids[number] if ids is not None else number
             raise UsageError(f"hypothesis {name} is {text!r:.40}, and no text", hint="an empty text is silence")
+    _check_texts("reference", map(_text, references))
+    _check_texts("hypothesis", hypotheses)
+    _check_texts("id", () if ids is None else ids)
+
+
+def _check_texts(role: str, texts: Iterable[object]) -> None:
+    """Raise UsageError for an id that is no text, and for a text that no file can hold."""
+    for number, text in enumerate(texts):
+        if role == "id" and not isinstance(text, str):
+            raise UsageError(f"id {number} is {text!r:.40}, and no text", hint="ids=[str(one) for one in ids]")
+        try:
+            str(text or "").encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{role} {number} holds half of a surrogate pair, which is no character") from error
 
 
 def _text(reference: object) -> str | None:
     return reference if isinstance(reference, str) else None
 
 
+def _check_slices(slices: Sequence[str], outputs: Outputs) -> None:
+    """Raise UsageError for a column that no summary could be divided by, before anything is written."""
+    if "id" in slices:
+        raise UsageError("an id is of one utterance, so there is nothing to divide by it", hint="--slices speaker")
+    labels = SliceLabels(slices)
+    if labels.needs_extra:
+        texts = pc.unique(outputs.rows["extra"]).to_pylist()
+        labels.check({name for text in texts if text for name in json.loads(text)})
+
+
 def _keep(outputs: Outputs, folder: str) -> tuple[dict[str, tuple[RunStore, RunSpec]], tuple[str, ...]]:
-    """Import every system. What was read is not needed any more when this returns, and can be large."""
+    """Import every system."""
     kept = {}
     names = _folder_names(list(outputs.hypotheses))
     for system, name in names.items():
@@ -184,10 +245,19 @@ def _summaries(
 
 
 def _folder_names(systems: Sequence[str]) -> dict[str, str]:
-    """A name for each system that is safe in a path, and that no two share."""
-    plain = {system: re.sub(r"[^\w.+-]+", "-", system).strip("-.") or "system" for system in systems}
-    counts = Counter(name.lower() for name in plain.values())
-    return {
-        system: name if counts[name.lower()] == 1 else f"{name}-{number}"
-        for number, (system, name) in enumerate(plain.items(), start=1)
-    }
+    """A name for each system that is safe in a path, and that no two share, also where case and accents are one."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for system in systems:
+        plain = re.sub(r"[^\w.+-]+", "-", system).encode()[:_LONGEST_NAME_BYTES].decode("utf-8", "ignore")
+        name = plain = plain.strip("-.") or "system"
+        numbers = itertools.count(2)
+        while _folded(name) in taken:
+            name = f"{plain}-{next(numbers)}"
+        taken.add(_folded(name))
+        names[system] = name
+    return names
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

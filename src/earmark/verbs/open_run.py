@@ -1,0 +1,50 @@
+"""The run that somebody names, or what is there instead of one. Knows where runs are kept, and no result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from earmark.errors import FolderError
+from earmark.spec import RunSpec
+from earmark.store import layout
+from earmark.store.run import RunStore
+
+_NUM_NAMED = 10
+
+
+def open_run(url: str) -> tuple[RunStore, RunSpec]:
+    """The run in the folder ``url``, and its identity.
+
+    Raises FolderError where there is none; it names the runs in folders of that folder, and says how a file of
+    hypotheses becomes a run.
+    """
+    if _is_file(url):
+        hint = f"earmark score {url} --out FOLDER makes a run of a file of references and hypotheses: name FOLDER then"
+        raise FolderError(url, "it is a file, and no run's folder", hint=hint)
+    store = RunStore.at(url)
+    spec = store.spec()
+    if spec is None:
+        if inside := runs_inside(url):
+            more = ", ..." if len(inside) > _NUM_NAMED else ""
+            problem = f"there is no run in it, but one in each of {', '.join(inside[:_NUM_NAMED])}{more}"
+            raise FolderError(url, problem, hint=f"name one of them: {inside[0]}")
+        raise FolderError(url, "there is no run in it", hint="earmark eval MODEL --data DATA --out FOLDER makes one")
+    return store, spec
+
+
+def runs_inside(url: str) -> list[str]:
+    """The folders in a local folder that hold a run, sorted; none of an object store, where looking costs requests."""
+    folder = Path(url)
+    if "://" in url or not folder.is_dir():
+        return []
+    try:
+        return sorted(str(path.parent) for path in folder.glob(f"*/{layout.SPEC}"))
+    except OSError as error:
+        raise FolderError(url, error.strerror or str(error)) from error
+
+
+def _is_file(url: str) -> bool:
+    try:
+        return "://" not in url and Path(url).is_file()
+    except ValueError:  # a null character
+        return False
