@@ -14,8 +14,8 @@ from earmark.store.run import RunStore
 from earmark.verbs.open_run import open_run
 
 _SIDES = (
-    "A and B are runs' folders, or a summary.json in one; B can also be a number (7.08, or 0.0708 as a fraction) that a tool "
-    "printed, such as 7.08"
+    "A and B are runs' folders, or a summary.json in one; B can also be a number that a tool printed: 7.08, or "
+    "0.0708 as a fraction"
 )
 
 
