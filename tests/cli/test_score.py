@@ -107,9 +107,9 @@ def test_lines_of_one_character_and_blank_lines_count(command, tmp_path):
         (("--explain", "a", "7", "--slices", "x"), "so --slices has no meaning", "only --format"),
         (("--explain", "a", "7", "--missing-hyp", "skip"), "so --missing-hyp has no meaning", "only --format"),
         (("--explain", "m.jsonl", "7"), "it is a file, and no run's folder", "earmark score m.jsonl --out FOLDER"),
-        (("--explain", "3.65", "3.72"), "A must be a run, and this is a number", "number, always in per cent"),
-        (("--explain", "abc", "3.72"), "there is no such folder", "number, always in per cent"),
-        (("--explain", "a.json", "3.72"), "there is no such summary", "number, always in per cent"),
+        (("--explain", "3.65", "3.72"), "A must be a run, and this is a number", "number that a tool printed"),
+        (("--explain", "abc", "3.72"), "there is no such folder", "number that a tool printed"),
+        (("--explain", "a.json", "3.72"), "there is no such summary", "number that a tool printed"),
     ],
 )
 def test_a_mistake_is_said_with_what_to_type(command, words, what, hint):
@@ -127,7 +127,7 @@ def test_a_side_that_is_neither_run_nor_number_is_said(command, side):
     code, out, said = command("--explain", "runs/pred_text_x", side)
     assert (code, out) == (2, "")
     assert "there is no such folder, nor is it a number" in said
-    assert "number, always in per cent" in said
+    assert "number that a tool printed" in said
 
 
 @pytest.mark.parametrize("words", [("score", "runs"), ("score", "--explain", "runs", "7"), ("compare", "runs", "runs")])
