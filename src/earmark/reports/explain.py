@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from earmark.errors import UsageError
-from earmark.reports.outputs import Output, RunOutputs
-from earmark.reports.readings import Reader, Reading
+from earmark.reports.outputs import RunOutputs
+from earmark.reports.readings import Reader, Reading, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +90,20 @@ def explain_runs(a: RunOutputs, b: RunOutputs) -> Explanation:
         b=b.label,
         reading_a=reading_a,
         reading_b=reading_b,
-        wer_a=reader.rate(a.outputs, reading_a),
-        wer_b=reader.rate(b.outputs, reading_b),
+        wer_a=reader.rate(walk.rows_a, reading_a),
+        wer_b=reader.rate(walk.rows_b, reading_b),
         stated_a=a.settings.wer,
         stated_b=b.settings.wer,
         num_common=len(walk.common),
         num_other_hypotheses=walk.num_other("hypothesis"),
         steps=tuple(
-            Step(name, change, number, reader.rate(outputs, reading))
-            for name, change, number, outputs, reading in walk.steps(reading_a, reading_b)
+            Step(name, change, number, reader.rate(rows, reading, within))
+            for name, change, number, rows, within, reading in walk.steps(reading_a, reading_b)
         ),
     )
 
 
-def steps_between(
-    reader: Reader, outputs: Sequence[Output], reading_a: Reading, reading_b: Reading
-) -> tuple[Step, ...]:
+def steps_between(reader: Reader, rows: Rows, reading_a: Reading, reading_b: Reading) -> tuple[Step, ...]:
     """The settings that differ, in the order in which they act, each with the rate after it."""
     steps = []
     reading = reading_a
@@ -114,7 +112,7 @@ def steps_between(
         reading = dataclasses.replace(reading, **{field.name: after})
         if before != after:
             name = field.name.replace("_", " ")
-            steps.append(Step(name, f"{before} -> {after}", None, reader.rate(outputs, reading)))
+            steps.append(Step(name, f"{before} -> {after}", None, reader.rate(rows, reading)))
     return tuple(steps)
 
 
@@ -122,42 +120,55 @@ class _Walk:
     """The sets of utterances on the way from A to B."""
 
     def __init__(self, a: RunOutputs, b: RunOutputs, reader: Reader) -> None:
-        self._a, self._b, self._reader = a, b, reader
+        self._reader = reader
         self._in_a, self._in_b = a.by_id(), b.by_id()
-        self.common = [
-            one.id for one in a.outputs if one.is_scored and one.id in self._in_b and self._in_b[one.id].is_scored
-        ]
+        self.rows_a, self.rows_b = Rows(a.outputs), Rows(b.outputs)
+        scored_a, scored_b = ({one.id for one in run.outputs if one.is_scored} for run in (a, b))
+        self._only_a, self._only_b = scored_a - self._in_b.keys(), scored_b - self._in_a.keys()
+        self._shared_a, self._shared_b = scored_a - self._only_a, scored_b - self._only_b
+        self.common = scored_a & scored_b
 
     def num_other(self, text: str) -> int:
         """In how many common utterances a text differs."""
         return sum(getattr(self._in_a[name], text) != getattr(self._in_b[name], text) for name in self.common)
 
-    def steps(self, reading_a: Reading, reading_b: Reading) -> Iterator[tuple[str, str, int, list[Output], Reading]]:
-        """Name, change, number of utterances, and what is then read how."""
-        runs, readings = (self._a, self._b), (reading_a, reading_b)
-        num_common = len(self.common)
-        shared = [one for one in self._a.outputs if one.is_scored and one.id in self._in_b]
-        num_scored = sum(one.is_scored for one in self._a.outputs)
-        yield "ids only in A", "A without what B has no id of", num_scored - len(shared), shared, reading_a
-        rows = [self._in_a[name] for name in self.common]
-        yield "not scored in B", "failed or skipped in B", len(shared) - num_common, rows, reading_a
-        rows = [dataclasses.replace(one, reference=self._in_b[one.id].reference) for one in rows]
-        yield "references", "those of B", self.num_other("reference"), rows, reading_a
-        rows = [self._in_b[name] for name in self.common]
-        yield "hypotheses", "those of B", self.num_other("hypothesis"), rows, reading_a
+    def steps(
+        self, reading_a: Reading, reading_b: Reading
+    ) -> Iterator[tuple[str, str, int, Rows, Container[str] | None, Reading]]:
+        """Name, change, number of utterances, and which ids of which rows are then read how."""
+        num, common = len(self.common), self.common
+        num_gone = len(self._shared_a) - num
+        yield (
+            "ids only in A",
+            "A without what B has no id of",
+            len(self._only_a),
+            self.rows_a,
+            self._shared_a,
+            reading_a,
+        )
+        yield "not scored in B", "failed or skipped in B", num_gone, self.rows_a, common, reading_a
+        num_other = self.num_other("reference")
+        rows, within = (self._mixed(), None) if num_other else (self.rows_a, common)
+        yield "references", "those of B", num_other, rows, within, reading_a
+        yield "hypotheses", "those of B", self.num_other("hypothesis"), self.rows_b, common, reading_a
         reading = dataclasses.replace(reading_a, normalizer=reading_b.normalizer)
         change = _change(reading_a.normalizer, reading_b.normalizer)
-        yield "normalizer", change, num_common if reading != reading_a else 0, rows, reading
+        yield "normalizer", change, num if reading != reading_a else 0, self.rows_b, common, reading
         change = _change(reading_a.scorer, reading_b.scorer)
-        yield "scorer", change, num_common if reading != reading_b else 0, rows, reading_b
-        shared = [one for one in self._b.outputs if one.is_scored and one.id in self._in_a]
-        yield "not scored in A", "failed or skipped in A", len(shared) - num_common, shared, reading_b
-        whole = [one for one in self._b.outputs if one.is_scored]
-        yield "ids only in B", "B with what A has no id of", len(whole) - len(shared), whole, reading_b
-        num_empty = [self._reader.num_empty(run.outputs, reading) for run, reading in zip(runs, readings, strict=True)]
-        change = f"counted in both: {num_empty[0]:,} in A, {num_empty[1]:,} in B"
-        yield "empty references", change, max(num_empty), whole, reading_b
-        yield "averaging", "the sum in both", 0, whole, reading_b
+        yield "scorer", change, num if reading != reading_b else 0, self.rows_b, common, reading_b
+        num_come = len(self._shared_b) - num
+        yield "not scored in A", "failed or skipped in A", num_come, self.rows_b, self._shared_b, reading_b
+        yield "ids only in B", "B with what A has no id of", len(self._only_b), self.rows_b, None, reading_b
+        empty_a = self._reader.num_empty(self.rows_a, reading_a)
+        empty_b = self._reader.num_empty(self.rows_b, reading_b)
+        change = f"counted in both: {empty_a:,} in A, {empty_b:,} in B"
+        yield "empty references", change, max(empty_a, empty_b), self.rows_b, None, reading_b
+        yield "averaging", "the sum in both", 0, self.rows_b, None, reading_b
+
+    def _mixed(self) -> Rows:
+        """The common utterances, with the hypotheses of A and the references of B."""
+        pairs = ((self._in_a[name], self._in_b[name]) for name in self._in_a if name in self.common)
+        return Rows([dataclasses.replace(one, reference=other.reference) for one, other in pairs])
 
 
 def _change(before: str, after: str) -> str:

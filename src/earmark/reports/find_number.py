@@ -18,7 +18,7 @@ from typing import Any, Self, get_args
 from earmark.errors import MissingExtraError, UsageError
 from earmark.reports.explain import Step, steps_between
 from earmark.reports.outputs import Output, RunOutputs
-from earmark.reports.readings import Averaging, EmptyRule, FailedRule, Reader, Reading
+from earmark.reports.readings import Averaging, EmptyRule, FailedRule, Reader, Reading, Rows
 from earmark.scoring import SCORERS, load_scorer
 from earmark.text import NORMALIZERS, load_normalizer
 
@@ -110,17 +110,17 @@ class Search:
 
 def find_number(run: RunOutputs, number: PrintedNumber) -> Search:
     """Look for settings that give the number. Raises UsageError where the run has no rate at all."""
-    reader = Reader()
+    reader, rows = Reader(), Rows(run.outputs)
     own = Reading(run.settings.normalizer, run.settings.scorer)
-    wer = reader.rate(run.outputs, own)
+    wer = reader.rate(rows, own)
     if wer is None:
         raise UsageError(f"{run.label} has no word error rate: no reference word is scored")
     normalizers, missing = _installed([own.normalizer, *NORMALIZERS.entries(), *USUAL_CHAINS], load_normalizer)
     scorers, also_missing = _installed([own.scorer, *SCORERS.entries()], load_scorer)
-    same = reader.alike(run.outputs, normalizers)
+    same = reader.alike(rows, normalizers)
     rates = {}
     for reading in _readings(run.outputs, list(same), scorers):
-        rate = reader.rate(run.outputs, reading)
+        rate = reader.rate(rows, reading)
         if rate is not None:
             rates[reading] = rate
     simple = _without_idle_changes(rates, own)
@@ -129,8 +129,7 @@ def find_number(run: RunOutputs, number: PrintedNumber) -> Search:
 
     def found(readings: Sequence[Reading]) -> tuple[Found, ...]:
         return tuple(
-            Found(one, rates[one], steps_between(reader, run.outputs, own, one), same[one.normalizer])
-            for one in readings
+            Found(one, rates[one], steps_between(reader, rows, own, one), same[one.normalizer]) for one in readings
         )
 
     return Search(
