@@ -321,3 +321,26 @@ def test_nothing_is_scored_against_itself_or_guessed(command, tmp_path, words, w
     assert what in said
     assert hint in said
     assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
+def test_no_name_speaks_to_the_terminal(command, tmp_path, monkeypatch, form):
+    """Control and direction characters are spelled out in every form; what JSON says stays the same."""
+    name = "pred_text_\x1b]0;x\x07\u202e\x9b"
+    row = {"id": "1", "text": "a b", name: "a b", "pred_text_y": "a"}
+    (tmp_path / "hostile.jsonl").write_text(json.dumps(row) + "\n")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    code, out, said = command("hostile.jsonl", "--format", form)
+    assert code == 0
+    assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(out + said)
+    if form.startswith("json"):
+        first = json.loads(out)["systems"][0] if form == "json" else json.loads(out.splitlines()[0])
+        assert first["model"] == name
+
+
+def test_a_table_for_programs_has_the_names_as_they_are(command, tmp_path):
+    """Where no terminal reads it."""
+    name = "pred_text_\u202ex"
+    (tmp_path / "names.jsonl").write_text(json.dumps({"id": "1", "text": "a b", name: "a b", "pred_text_y": "a"}) + "\n")
+    assert next(csv.DictReader(io.StringIO(command("names.jsonl", "--format", "csv")[1])))["model"] == name

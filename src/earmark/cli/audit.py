@@ -9,7 +9,7 @@ from cyclopts import Group, Parameter
 
 from earmark.cli.flags import options_from
 from earmark.cli.progress import observer_for
-from earmark.cli.screen import number_of, say, visible
+from earmark.cli.screen import json_for_screen, number_of, say, visible
 from earmark.cli.tables import new_table, print_table
 from earmark.errors import AuditFailedError
 from earmark.scoring.lines import per_cent
@@ -127,7 +127,7 @@ def audit_command(
 def _print(found: Audit, form: str) -> None:
     """The audit on stdout, notes on stderr."""
     if form == "json":
-        sys.stdout.write(found.to_json())
+        sys.stdout.write(json_for_screen(found.to_json()))
         return
     print_table(_conditions(found), least_width=100)
     for one in found.changed[:_NUM_CHANGED]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from earmark.cli.breakdown import columns_from, print_suspects
-from earmark.cli.screen import number_of, say, visible
+from earmark.cli.screen import json_for_screen, number_of, say, visible
 from earmark.cli.tables import new_table, print_table, unit_names
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def compare_command(
 def _print(comparison: Comparison, form: str) -> None:
     """The comparison on stdout, notes on stderr."""
     if form == "json":
-        sys.stdout.write(comparison.to_json())
+        sys.stdout.write(json_for_screen(comparison.to_json()))
         return
     _print_table(_overview(comparison))
     for pair in comparison.pairs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from earmark.cli.screen import say, visible
+from earmark.cli.screen import json_for_screen, say, visible
 from earmark.cli.tables import new_table, print_table
 from earmark.reports.explain import Explanation
 from earmark.scoring.lines import per_cent
@@ -22,7 +22,7 @@ _NUM_SHOWN = 10
 def print_explanation(found: Explanation | Search, form: str) -> None:
     """The result on stdout, notes on stderr."""
     if form == "json":
-        sys.stdout.write(found.to_json())
+        sys.stdout.write(json_for_screen(found.to_json()))
         return
     if isinstance(found, Explanation):
         for side, label, reading in (("A", found.a, found.reading_a), ("B", found.b, found.reading_b)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from earmark.cli.breakdown import print_confusions, print_slices
 from earmark.cli.forgiven import forgiven_lines
 from earmark.cli.progress import audit_lines
-from earmark.cli.screen import number_of, say
+from earmark.cli.screen import json_for_screen, number_of, say
 from earmark.cli.tables import new_table, print_table, unit_names
 from earmark.scoring.lines import per_cent, ser_line, wer_line
 
@@ -24,7 +24,7 @@ _NUM_DAMAGED = 10
 def print_summary(summary: RunSummary, form: str) -> None:
     """The summary on stdout, and notes on stderr."""
     if form == "json":
-        sys.stdout.write(summary.to_json())
+        sys.stdout.write(json_for_screen(summary.to_json()))
         return
     _print_table(summary)
     print_slices(summary.slices, summary.scorer.name)

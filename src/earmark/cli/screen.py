@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import unicodedata
@@ -43,7 +44,19 @@ def number_of(number: int, noun: str, verb: str = "") -> str:
 
 def visible(text: str) -> str:
     """The text with control characters and marks that turn the writing direction spelled out."""
-    return "".join(one if one == "\n" or unicodedata.category(one) not in _HIDDEN else ascii(one)[1:-1] for one in text)
+    return "".join(one if one == "\n" or not _is_hidden(one) else ascii(one)[1:-1] for one in text)
+
+
+def json_for_screen(text: str) -> str:
+    """JSON in which no character speaks to the terminal: those that ``visible`` spells out are escaped as JSON does.
+
+    What it says stays the same to whatever reads it. Outside of texts JSON has no such character but line ends.
+    """
+    return "".join(one if one == "\n" or not _is_hidden(one) else json.dumps(one)[1:-1] for one in text)
+
+
+def _is_hidden(character: str) -> bool:
+    return unicodedata.category(character) in _HIDDEN
 
 
 def _painted(word: str, colour: str) -> str:

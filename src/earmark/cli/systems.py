@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from earmark.cli.breakdown import print_confusions, print_slices, print_suspects
 from earmark.cli.results import interval_line, notes_of, print_summary
-from earmark.cli.screen import number_of, say, visible
+from earmark.cli.screen import json_for_screen, number_of, say, visible
 from earmark.cli.tables import new_table, print_table, unit_names
 from earmark.scoring.lines import per_cent
 from earmark.scoring.speechbrain_summary import SpeechBrainSummary
@@ -40,10 +40,10 @@ def print_systems(
     facts = [json.loads(summary.to_json()) for summary in summaries]
     if form == "json":
         one_or_all = facts[0] if len(facts) == 1 else {"schema_version": 1, "systems": facts, **_suspects(suspects)}
-        sys.stdout.write(json.dumps(one_or_all, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_for_screen(json.dumps(one_or_all, indent=2, ensure_ascii=False)) + "\n")
     elif form == "jsonl":
         lines = [*facts, _suspects(suspects)] if suspects else facts
-        sys.stdout.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in lines)
+        sys.stdout.writelines(json_for_screen(json.dumps(one, ensure_ascii=False)) + "\n" for one in lines)
     elif form in ("speechbrain", "csv"):
         _write_speechbrain(summaries) if form == "speechbrain" else _write_csv(facts)
         if suspects and suspects.number:
@@ -79,7 +79,8 @@ def _write_csv(facts: Sequence[dict[str, Any]]) -> None:
         low_high = interval if isinstance(interval, dict) else {}
         names = {role: f"{one[role]['name']}@{one[role]['version']}" for role in ("normalizer", "scorer")}
         cells = {**one, "wer_low": low_high.get("low"), "wer_high": low_high.get("high"), **names}
-        writer.writerow(["" if cells[name] is None else cells[name] for name in _CSV])
+        row = ["" if cells[name] is None else str(cells[name]) for name in _CSV]
+        writer.writerow(map(visible, row) if sys.stdout.isatty() else row)  # a file gets the names as they are
 
 
 def _print_table(summaries: Sequence[RunSummary]) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from earmark.errors import UsageError
 from earmark.reports.slices import Grouping, SliceLabels
-from earmark.reports.summary import scored_windows
+from earmark.reports.summarize import scored_windows
 from earmark.schema import FAILED, SCORED
 from earmark.scoring.levenshtein import LEVENSHTEIN
 from earmark.scoring.scorer import Scorer

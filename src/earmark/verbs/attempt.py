@@ -1,6 +1,6 @@
 """One go at what is left of a run: its engine works, its parts are scored as they come, and what it did is kept.
 
-Knows nothing of how the run was made (``prepare``), nor of its final numbers (``reports.summary``).
+Knows nothing of how the run was made (``prepare``), nor of its final numbers (``reports.summarize``).
 """
 
 from __future__ import annotations

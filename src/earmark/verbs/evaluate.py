@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from earmark.errors import UsageError
 from earmark.planning.index import MissingAudio
 from earmark.recognizers import Recognizer
-from earmark.reports.summary import RunSummary, summarize
+from earmark.reports.summarize import summarize
+from earmark.reports.summary import RunSummary
 from earmark.scoring import DEFAULT_SCORER, load_scorer
 from earmark.sources.base import Source
 from earmark.spec import DEFAULT_MAX_BATCH_S, BatchingSpec, OptionValue

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from earmark.reports.confusions import check_number
 from earmark.reports.settings import settings_of
-from earmark.reports.summary import RunSummary, summarize
+from earmark.reports.summarize import summarize
+from earmark.reports.summary import RunSummary
 from earmark.scoring import load_scorer
 from earmark.store import layout
 from earmark.store.run import RunStore

@@ -26,7 +26,8 @@ from earmark.formats.sniff import check_file, formats_of
 from earmark.formats.transcript import Role, Row, Transcript, Wanted, gather
 from earmark.reports.confusions import check_number
 from earmark.reports.slices import SliceLabels
-from earmark.reports.summary import RunSummary, summarize
+from earmark.reports.summarize import summarize
+from earmark.reports.summary import RunSummary
 from earmark.reports.suspects import Suspects, suspects_in_scores
 from earmark.scoring import DEFAULT_SCORER, load_scorer
 from earmark.scoring.scorer import Scorer
