@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _NUM_SLICES = 20
 _NUM_SUSPECTS = 5
+_LONGEST_DIFF = 240
 
 
 def columns_from(slices: str) -> list[str]:
@@ -88,6 +89,7 @@ def print_suspects(suspects: Suspects | None) -> None:
         f"not the reference's; the score is what it is. The worst, [said->heard]:\n"
     )
     for one in suspects.listed[:_NUM_SUSPECTS]:
-        sys.stdout.write(visible(f"  {one.id}  {one.diff}") + "\n")
+        shown = one.diff if len(one.diff) <= _LONGEST_DIFF else f"{one.diff[:_LONGEST_DIFF].rpartition(' ')[0]} ..."
+        sys.stdout.write(visible(f"  {one.id}  {shown}") + "\n")
     few = "; a third, of another kind, would say more" if suspects.num_systems == 2 else ""  # noqa: PLR2004  # a pair
     sys.stdout.write(f"  systems of one kind share mistakes, so listen before you correct{few}\n")

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from earmark.cli.screen import json_for_screen, say, visible
-from earmark.cli.tables import new_table, print_table
+from earmark.cli.tables import new_table, print_table, unit_names
 from earmark.reports.explain import Explanation
 from earmark.scoring.lines import per_cent
 
@@ -29,7 +29,7 @@ def print_explanation(found: Explanation | Search, form: str) -> None:
             sys.stdout.write(
                 visible(f"{side} {label}: normalizer {reading.normalizer}, scorer {reading.scorer}") + "\n"
             )
-        _print_steps("from A to B", found.wer_a, found.steps)
+        _print_steps("from A to B", found.wer_a, found.steps, found.reading_b.scorer)
         notes = _notes(found)
     else:
         _print_found(found)
@@ -40,11 +40,11 @@ def print_explanation(found: Explanation | Search, form: str) -> None:
         say(note)
 
 
-def _print_steps(title: str, wer: float | None, steps: Sequence[Step]) -> None:
+def _print_steps(title: str, wer: float | None, steps: Sequence[Step], scorer: str) -> None:
     made = new_table(visible(title))
     for name in ("step", "what"):
         made.add_column(name, overflow="fold")
-    for name in ("utts", "WER %", "change"):
+    for name in ("utts", unit_names(scorer)[0], "change"):
         made.add_column(name, justify="right", no_wrap=True)
     made.add_row("at first", "", "", per_cent(wer), "")
     for step in steps:
