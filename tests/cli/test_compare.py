@@ -53,7 +53,7 @@ def test_several_runs_share_a_table(command):
     assert "p (Holm)" in out
     assert "by slice" not in out
     assert [line.split(":")[0] for line in out.splitlines()[-3:-1]] == [
-        "this test set cannot tell base and same apart",
+        "base and same heard the same words in every utterance",
         "good is better than base",
     ]
 

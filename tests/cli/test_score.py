@@ -202,7 +202,7 @@ def test_the_interval_of_several_systems_has_its_unit(command, tmp_path):
     """As that of one has."""
     rows = [{"id": str(n), "text": "a b", "pred_text_x": "a b", "pred_text_y": "a"} for n in range(3)]
     (tmp_path / "three.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert "95 % interval: 1,000 bootstraps by utterance\n" in command("three.jsonl")[1]
+    assert "95 % interval: 1,000 bootstraps by utterance; by speaker" in command("three.jsonl")[1]
 
 
 def test_a_comparison_has_no_slices_of_what_nobody_knows(command, capsys):
@@ -342,5 +342,23 @@ def test_no_name_speaks_to_the_terminal(command, tmp_path, monkeypatch, form):
 def test_a_table_for_programs_has_the_names_as_they_are(command, tmp_path):
     """Where no terminal reads it."""
     name = "pred_text_\u202ex"
-    (tmp_path / "names.jsonl").write_text(json.dumps({"id": "1", "text": "a b", name: "a b", "pred_text_y": "a"}) + "\n")
+    (tmp_path / "names.jsonl").write_text(
+        json.dumps({"id": "1", "text": "a b", name: "a b", "pred_text_y": "a"}) + "\n"
+    )
     assert next(csv.DictReader(io.StringIO(command("names.jsonl", "--format", "csv")[1])))["model"] == name
+
+
+def test_other_rules_for_a_run_are_said_to_stay(command):
+    """The next score and comparison take them; the same rules again are nothing to say."""
+    command("-r", "r.trn", "-h", "h.trn", "--out", "run")
+    assert "was scored with" not in command("run")[2]
+    said = command("run", "--normalizer", "none")[2]
+    assert "note: run was scored with basic and levenshtein; from now on none and levenshtein is what" in said
+    assert "was scored with" not in command("run")[2]
+
+
+def test_two_files_without_flags_are_told_how(command):
+    """What most people type first."""
+    code, _, said = command("r.trn", "h.trn")
+    assert code == 2
+    assert "hint: two files are scored by: earmark score -r REFERENCES -h HYPOTHESES" in said

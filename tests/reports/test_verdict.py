@@ -10,13 +10,13 @@ def between(low, high):
 
 def test_the_sentence_of_a_better_run():
     """Which one, by how much, and how sure."""
-    text = sentence("A", "B", -0.0021, between(-0.0033, -0.0010), 0.0012)
+    text = sentence("A", "B", -0.0021, between(-0.0033, -0.0010), 0.0012, 0.3)
     assert text == "B is better than A: -0.21 WER [-0.33, -0.10], p = 0.001"
 
 
 def test_the_sentence_of_a_worse_run():
     """Said of B, as everything is."""
-    text = sentence("A", "B", 0.0021, between(0.0010, 0.0033), 1e-9)
+    text = sentence("A", "B", 0.0021, between(0.0010, 0.0033), 1e-9, 0.3)
     assert text == "B is worse than A: +0.21 WER [+0.10, +0.33], p < 0.001"
 
 
@@ -34,15 +34,23 @@ def test_the_sentence_of_a_worse_run():
 )
 def test_what_cannot_be_told_is_said(difference, interval, p, reason):
     """And how much speech it would take."""
-    text = sentence("A", "B", difference, between(*interval), p)
+    factor = speech_factor(difference, between(*interval), 0.5)
+    text = sentence("A", "B", difference, between(*interval), p, factor)
     assert text.startswith(f"this test set cannot tell A and B apart: {reason}")
     assert verdict_on(difference, between(*interval), p) == "undecided"
 
 
+def test_the_test_can_ask_for_more_speech_than_the_interval():
+    """What it takes is the larger of the two; without a difference nothing is enough."""
+    assert speech_factor(0.01, between(0.0, 0.02), 3.0) == 3.0
+    assert speech_factor(0.01, between(-0.01, 0.02), 3.0) == pytest.approx(4.0)
+    assert speech_factor(0.01, between(-0.01, 0.02), None) is None
+
+
 def test_one_utterance_tells_nothing():
     """Without an interval there is no verdict."""
-    assert sentence("A", "B", 0.5, None, 1.0) == "one utterance or speaker cannot tell A and B apart: +50.00 WER"
-    assert (verdict_on(0.5, None, 0.01), speech_factor(0.5, None)) == ("undecided", None)
+    assert sentence("A", "B", 0.5, None, 1.0, None) == "one utterance or speaker cannot tell A and B apart: +50.00 WER"
+    assert (verdict_on(0.5, None, 0.01), speech_factor(0.5, None, 2.0)) == ("undecided", None)
 
 
 def test_numbers_are_printed_as_papers_do():

@@ -1,3 +1,4 @@
+import math
 from itertools import product
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from earmark.scoring import significance
 from earmark.scoring.bootstrap import difference_interval, drawn_units
-from earmark.scoring.significance import LEAST_P, holm, mcnemar_p, sign_flip_p
+from earmark.scoring.significance import LEAST_P, holm, mcnemar_p, sign_flip_factor, sign_flip_p
 
 few = st.lists(st.integers(-6, 6), max_size=9)
 
@@ -140,3 +141,19 @@ def test_equal_systems_have_an_interval_of_nothing():
     """No difference in any utterance is none in any replicate."""
     interval = difference_interval(np.zeros(40, int), np.full(40, 9))
     assert (interval.low, interval.high) == (0, 0)
+
+
+@pytest.mark.parametrize("differences", [[1], [1, 1, 1], [1] * 5, [3, -1, 2], [1, 1, -1, 1, 1, 1]])
+def test_as_many_times_the_units_are_enough_and_fewer_by_a_third_are_not(differences):
+    """The factor is where the exact test begins to say p < 0.05."""
+    factor = sign_flip_factor(np.array(differences))
+    repeated = math.ceil(factor * 1.1)
+    assert sign_flip_p(np.tile(differences, repeated)) < 0.05
+    fewer = math.floor(factor / 1.5)
+    assert fewer < 1 or sign_flip_p(np.tile(differences, fewer)) >= 0.05
+
+
+def test_no_number_of_units_tells_differences_that_cancel():
+    """Or that are none."""
+    assert sign_flip_factor(np.array([1, -1])) is None
+    assert sign_flip_factor(np.array([0, 0])) is None

@@ -9,7 +9,7 @@ import earmark
 from earmark.errors import FolderError, GateFailedError, UnknownNameError, UsageError
 from earmark.planning import plan
 from earmark.recognizers.doubles import Echo, Failing, Noisy
-from earmark.reports import summary
+from earmark.reports import summarize
 from earmark.reports.scores import NO_REFERENCE_RULE, NOT_DONE_RULE
 from earmark.scoring.bootstrap import difference_interval
 from earmark.scoring.significance import sign_flip_p
@@ -84,14 +84,54 @@ def test_a_much_better_run_is_told(runs):
     assert pair.sentence.startswith("good is better than a: -")
 
 
-def test_a_run_beside_itself(runs):
-    """No difference, p 1, nothing fixed or broken, and no amount of speech would help."""
-    (pair,) = earmark.compare(runs["a"], runs["a"]).pairs
+def twin(run, folder):
+    """A run of the same texts, in a folder of its own."""
+    return str(shutil.copytree(run, folder / "twin"))
+
+
+def imported(said, heard, folder):
+    """Two runs of texts: what was said itself, and what was heard."""
+    rows = [{"id": str(n), "text": text, "pred_text_a": text, "pred_text_b": heard[n]} for n, text in enumerate(said)]
+    (folder / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    earmark.score_files(folder / "texts.jsonl", out=folder / "runs")
+    return [str(folder / "runs" / f"pred_text_{name}") for name in "ab"]
+
+
+def test_a_run_beside_one_of_the_same_texts(runs, tmp_path):
+    """No difference, p 1, nothing fixed or broken, and no second witness against a reference."""
+    comparison = earmark.compare(runs["a"], twin(runs["a"], tmp_path))
+    (pair,) = comparison.pairs
     assert (pair.delta_wer, pair.delta_cer, pair.p, pair.mcnemar_p, pair.mapsswe.p) == (0, 0, 1, 1, 1)
     assert (pair.fixed, pair.broken, pair.speech_factor) == ((), (), None)
     assert (pair.interval.low, pair.interval.high) == (0, 0)
-    assert "cannot tell" in pair.sentence
-    assert (pair.a, pair.b) == (runs["a"], runs["a"])
+    assert pair.is_same_text
+    assert pair.sentence == "a and twin heard the same words in every utterance: there is nothing to tell apart"
+    assert comparison.suspects is None
+    assert json.loads(comparison.to_json())["suspect_references"] is None
+
+
+def test_a_run_is_not_compared_with_itself(runs):
+    """However its folder is written: a gate would pass for ever."""
+    with pytest.raises(UsageError, match="given twice"):
+        earmark.compare(runs["a"], runs["b"], f"{runs['a']}/../a/")
+
+
+def test_few_changes_ask_for_more_speech_than_their_interval(tmp_path):
+    """Three errors in a thousand utterances, all of B: the test would need twice as many."""
+    texts = [f"word{n} here" for n in range(1000)]
+    heard = ["other here", *texts[1:500], "other here", *texts[501:999], "other here"]
+    (pair,) = earmark.compare(*imported(texts, heard, tmp_path)).pairs
+    assert (pair.p, pair.speech_factor) == (0.25, 2.0)
+    assert "(about 2.0x the speech would be needed)" in pair.sentence
+
+
+def test_runs_that_were_scored_otherwise_are_said(runs, tmp_path):
+    """Their own summaries have another number."""
+    other = twin(runs["b"], tmp_path)
+    earmark.score(other, normalizer="none", scorer="sclite")
+    comparison = earmark.compare(runs["a"], other)
+    assert comparison.scored_otherwise == {"twin": "none and sclite"}
+    assert earmark.compare(runs["a"], runs["b"]).scored_otherwise == {}
 
 
 def test_swapping_the_runs_mirrors_the_comparison(runs):
@@ -168,7 +208,7 @@ def test_bins_have_the_edges_of_the_field(tmp_path):
     source = ToySource(str(tmp_path), items)
     earmark.evaluate(Echo(source.texts), source, out=str(tmp_path / "run"))
     run = str(tmp_path / "run")
-    (pair,) = earmark.compare(run, run, slices=["duration", "speaking_rate"]).pairs
+    (pair,) = earmark.compare(run, twin(run, tmp_path), slices=["duration", "speaking_rate"]).pairs
     assert [(one.column, one.value, one.num_utterances) for one in pair.slices] == [
         ("duration", "0-5 s", 1),
         ("duration", "5-10 s", 2),
@@ -183,7 +223,7 @@ def test_bins_have_the_edges_of_the_field(tmp_path):
 def test_small_windows_change_nothing(runs, monkeypatch):
     """Memory is bounded without touching the answer."""
     whole = earmark.compare(runs["a"], runs["b"], slices=["accent", "duration"])
-    monkeypatch.setattr(summary, "_WINDOW", 7)
+    monkeypatch.setattr(summarize, "_WINDOW", 7)
     assert earmark.compare(runs["a"], runs["b"], slices=["accent", "duration"]) == whole
 
 
@@ -271,8 +311,8 @@ def test_without_references_there_is_nothing_to_compare(source, tmp_path):
     """The reason is said."""
     mute = partial(source, lambda n: True, tmp_path / "mute", reference=None)
     with pytest.raises(UsageError) as caught:
-        earmark.compare(mute, mute)
-    assert caught.value.cause == f"90 skipped in {mute}: {NO_REFERENCE_RULE}"
+        earmark.compare(mute, twin(mute, tmp_path))
+    assert caught.value.cause == f"90 skipped in mute: {NO_REFERENCE_RULE}"
 
 
 def test_the_first_runs_normalizer_is_taken_and_nothing_is_written(runs, source, tmp_path):
@@ -330,14 +370,26 @@ def test_a_folder_without_a_run_is_refused(runs, tmp_path):
     assert not (tmp_path / "nothing").exists()
 
 
-def test_a_gate_fails_for_the_pairs_that_it_holds_for(runs):
+def test_a_gate_takes_a_round_number_for_what_it_is(tmp_path):
+    """Seven errors in a hundred words are not more than 7 per cent."""
+    said = ["a b c d e f g h i j"] * 10
+    heard = [*said[:3], *(text.replace("a", "x") for text in said[3:])]
+    sides = imported(said, heard, tmp_path)
+    earmark.compare(*sides, fail_if="delta_wer > 7").check()
+    with pytest.raises(GateFailedError):
+        earmark.compare(*sides, fail_if="delta_wer >= 7").check()
+
+
+def test_a_gate_fails_for_the_pairs_that_it_holds_for(runs, tmp_path):
     """The comparison comes back all the same; its check raises."""
-    comparison = earmark.compare(runs["good"], runs["good"], runs["a"], fail_if="delta_wer > 5 and p < 0.05")
-    assert [pair.b for pair in comparison.failed_pairs] == [runs["a"]]
+    comparison = earmark.compare(
+        runs["good"], twin(runs["good"], tmp_path), runs["a"], fail_if="delta_wer > 5 and p < 0.05"
+    )
+    assert [pair.b for pair in comparison.failed_pairs] == ["a"]
     with pytest.raises(GateFailedError) as caught:
         comparison.check()
     assert caught.value.values == {
-        "delta_wer": 100 * comparison.pairs[1].delta_wer,
+        "delta_wer": pytest.approx(100 * comparison.pairs[1].delta_wer),
         "p": comparison.pairs[1].p_adjusted,
     }
     assert caught.value.exit_code == 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -435,5 +436,70 @@ def test_a_summary_that_is_not_ours_says_nothing(tmp_path, content):
     path = write(tmp_path / "r.jsonl", [{"id": "1", "reference": "a", "hypotheses": {"x": "a"}}])
     earmark.score_files(path, out=tmp_path / "run", normalizer="none")
     (tmp_path / "run" / layout.SUMMARY).write_text(content)
-    assert earmark.compare(str(tmp_path / "run"), str(tmp_path / "run")).normalizer.name == "basic"
+    other = shutil.copytree(tmp_path / "run", tmp_path / "other")
+    assert earmark.compare(str(tmp_path / "run"), str(other)).normalizer.name == "basic"
     assert earmark.score(tmp_path / "run").normalizer.name == "basic"
+
+
+def two_systems(path, **changes):
+    """A file of two systems, the second with other hypotheses where ``changes`` say so."""
+    row = {"id": "1", "text": "a b", "pred_text_x": "a b", "pred_text_y": "a"}
+    return write(path, [row | changes])
+
+
+def test_an_import_that_one_system_refuses_changes_none(tmp_path):
+    """All are checked before any is written."""
+    earmark.score_files(two_systems(tmp_path / "r.jsonl"), out=tmp_path / "runs")
+    before = {path: path.read_bytes() for path in sorted((tmp_path / "runs").rglob("*.*"))}
+    with pytest.raises(RunMismatchError):
+        earmark.score_files(two_systems(tmp_path / "r.jsonl", text="a c", pred_text_y="b"), out=tmp_path / "runs")
+    assert before == {path: path.read_bytes() for path in sorted((tmp_path / "runs").rglob("*.*"))}
+
+
+def test_results_without_parts_are_still_results(tmp_path):
+    """An import does not take their place."""
+    path = write(tmp_path / "r.jsonl", [{"id": "1", "text": "a b", "pred_text": "a b"}])
+    earmark.score_files(path, out=tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / layout.PARTS)
+    write(tmp_path / "r.jsonl", [{"id": "1", "text": "a b", "pred_text": "a"}])
+    with pytest.raises(RunMismatchError, match="holds another run"):
+        earmark.score_files(path, out=tmp_path / "run")
+    assert (tmp_path / "run" / layout.SUMMARY).exists()
+
+
+def test_a_refused_import_says_what_is_other(tmp_path):
+    """The utterances, the hypotheses, or both."""
+    row = {"id": "1", "text": "a b", "pred_text": "a b", "duration": 1.0}
+    path = write(tmp_path / "r.jsonl", [row])
+    earmark.score_files(path, out=tmp_path / "run")
+    for change, other in (
+        ({"duration": 2.0}, "these are other utterances"),
+        ({"pred_text": "a"}, "these are other hypotheses"),
+    ):
+        write(tmp_path / "r.jsonl", [row | change])
+        with pytest.raises(RunMismatchError) as caught:
+            earmark.score_files(path, out=tmp_path / "run")
+        assert caught.value.cause.endswith(other)
+
+
+def test_an_imported_run_has_no_batches_to_explain_by(tmp_path):
+    """Its parts are blocks of rows, which nobody transcribed together."""
+    from earmark.reports.outputs import read_outputs
+    from earmark.reports.settings import Settings
+    from earmark.store.run import RunStore
+
+    earmark.score_files(two_systems(tmp_path / "r.jsonl"), out=tmp_path / "runs")
+    store = RunStore.at(str(tmp_path / "runs" / "pred_text_x"))
+    [one] = read_outputs(store, store.spec(), "x", Settings()).outputs
+    assert (one.batch, one.rank) == (None, None)
+
+
+def test_a_speaker_called_none_is_a_speaker(tmp_path):
+    """Slices add up to the whole, whatever values are called."""
+    rows = [
+        {"id": str(n), "text": "a", "pred_text": "a", "speaker": name}
+        for n, name in enumerate(["(none)", None, "(others)"])
+    ]
+    path = write(tmp_path / "r.jsonl", rows)
+    [summary] = earmark.score_files(path, slices=["speaker"]).summaries.values()
+    assert sum(one.num_utterances for one in summary.slices) == 3

@@ -96,6 +96,8 @@ def _print(comparison: Comparison, form: str) -> None:
     sys.stdout.flush()
     for name in comparison.damaged_parts:
         say(f"warning: {name} is damaged: its utterances count as not transcribed")
+    for label, settings in comparison.scored_otherwise.items():
+        say(f"note: the summary of {label} is of {settings}, so its rate there is another number")
     for reason, number in comparison.left_out.items():
         say(f"note: {number_of(number, 'utterance', 'are')} left out: {reason}")
 

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 from cyclopts.config import Env
 
 from earmark.cli.screen import print_error
@@ -89,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
     except EarmarkError as error:
         return _fail(error, error.exit_code, is_verbose=is_verbose)
     except CycloptsError as error:
-        print_error(" ".join(str(error).split()), hint="earmark --help, or earmark COMMAND --help")
+        print_error(" ".join(str(error).split()), hint=_hint(arguments, error))
         return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -104,6 +104,13 @@ def run(arguments: Sequence[str]) -> int:
         unexpected.__cause__ = error
         return _fail(unexpected, EXIT_FAILED, is_verbose=is_verbose)
     return result if isinstance(result, int) else 0
+
+
+def _hint(arguments: Sequence[str], error: CycloptsError) -> str:
+    """What to type instead; two files without flags are what most people try first."""
+    if arguments[:1] == ["score"] and isinstance(error, UnusedCliTokensError):
+        return "two files are scored by: earmark score -r REFERENCES -h HYPOTHESES"
+    return f"earmark {arguments[0]} --help" if error.command_chain else "earmark --help"
 
 
 def _fail(error: EarmarkError, code: int, *, is_verbose: bool) -> int:

@@ -71,7 +71,10 @@ def _lines(summary: RunSummary) -> list[str]:
 def interval_line(summary: RunSummary) -> str:
     """How the interval of the rate was made; empty where there is none."""
     drawn = summary.wer_interval
-    return f"95 % interval: {drawn.num_replicates:,} bootstraps by {drawn.unit}" if drawn else ""
+    if drawn is None:
+        return ""
+    wider = "; by speaker, where enough are known, it is often wider" if drawn.unit == "utterance" else ""
+    return f"95 % interval: {drawn.num_replicates:,} bootstraps by {drawn.unit}{wider}"
 
 
 def _speed_lines(speed: Speed) -> list[str]:

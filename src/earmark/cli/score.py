@@ -96,10 +96,17 @@ def score_command(
 
 
 def _score_run(run: str, chosen: dict[str, Any], form: str) -> int:
-    from earmark.verbs.score import how_to_mend, score
+    from earmark.verbs.score import how_to_mend, score, settings_before
 
+    before = settings_before(run)
     summary = score(run, **chosen)
     print_systems([summary], [], form)
+    now = (summary.normalizer.name, summary.scorer.name)
+    if before is not None and now != before and not summary.num_damaged_parts:
+        say(
+            f"note: {run} was scored with {' and '.join(before)}; from now on {' and '.join(now)} is what it is scored "
+            "and compared with unless another is named"
+        )
     if summary.num_damaged_parts:
         for note in damage_notes(summary) if form != "table" else ():
             say(note)

@@ -25,7 +25,7 @@ from earmark.reports.verdict import Verdict, sentence, speech_factor, verdict_on
 from earmark.scoring.bootstrap import Interval, difference_interval, drawn_units
 from earmark.scoring.identity import ScorerIdentity
 from earmark.scoring.matched_pairs import MatchedPairs, matched_pairs
-from earmark.scoring.significance import holm, mcnemar_p, sign_flip_p
+from earmark.scoring.significance import holm, mcnemar_p, sign_flip_factor, sign_flip_p
 from earmark.text.base import NormalizerIdentity
 
 
@@ -43,8 +43,10 @@ class PairComparison:
     """Run B beside run A. Rates and differences (B less A) are fractions; ``interval`` is of ``delta_wer``.
 
     ``p`` is of the paired permutation test; ``p_adjusted`` is corrected for the number of pairs (Holm) and is the one
-    that the verdict, the sentence and a gate use. ``fixed`` are right only in B, ``broken`` only in A, each with the
-    worst first. ``delta_cer`` is None where there is no reference character.
+    that the verdict, the sentence and a gate use. ``speech_factor`` is how many times the speech it takes to tell this
+    difference from none; None where no amount would. ``fixed`` are right only in B, ``broken`` only in A, each with the
+    worst first. ``is_same_text`` says that in every utterance both heard the same words. ``delta_cer`` is None where
+    there is no reference character.
     """
 
     a: str
@@ -56,8 +58,10 @@ class PairComparison:
     interval: Interval | None
     p: float
     p_adjusted: float
+    speech_factor: float | None
     mapsswe: MatchedPairs
     mcnemar_p: float
+    is_same_text: bool
     fixed: tuple[Change, ...]
     broken: tuple[Change, ...]
     slices: tuple[Slice, ...]
@@ -68,28 +72,25 @@ class PairComparison:
         return verdict_on(self.delta_wer, self.interval, self.p_adjusted)
 
     @property
-    def speech_factor(self) -> float | None:
-        """How many times the speech it takes to tell this difference from none; None where no amount would."""
-        return speech_factor(self.delta_wer, self.interval)
-
-    @property
     def sentence(self) -> str:
         """What the numbers say."""
-        return sentence(self.a, self.b, self.delta_wer, self.interval, self.p_adjusted)
+        if self.is_same_text:
+            return f"{self.a} and {self.b} heard the same words in every utterance: there is nothing to tell apart"
+        return sentence(self.a, self.b, self.delta_wer, self.interval, self.p_adjusted, self.speech_factor)
 
     def values(self) -> dict[str, float]:
         """What a gate may name: rates and differences in per cent; nan where there is none."""
         low, high = (self.interval.low, self.interval.high) if self.interval else (np.nan, np.nan)
         return {
-            "delta_wer": 100 * self.delta_wer,
-            "delta_cer": 100 * self.delta_cer if self.delta_cer is not None else np.nan,
-            "wer_a": 100 * self.wer_a,
-            "wer_b": 100 * self.wer_b,
+            "delta_wer": _in_per_cent(self.delta_wer),
+            "delta_cer": _in_per_cent(self.delta_cer if self.delta_cer is not None else np.nan),
+            "wer_a": _in_per_cent(self.wer_a),
+            "wer_b": _in_per_cent(self.wer_b),
             "p": self.p_adjusted,
             "mapsswe_p": self.mapsswe.p,
             "mcnemar_p": self.mcnemar_p,
-            "low": 100 * low,
-            "high": 100 * high,
+            "low": _in_per_cent(low),
+            "high": _in_per_cent(high),
             "fixed": len(self.fixed),
             "broken": len(self.broken),
         }
@@ -99,7 +100,7 @@ class PairComparison:
         facts = dataclasses.asdict(self)
         for found, one in zip(facts["slices"], self.slices, strict=True):
             found |= {"wer_a": one.wer_a, "wer_b": one.wer_b, "delta_wer": one.delta_wer, "is_small": one.is_small}
-        return facts | {"verdict": self.verdict, "speech_factor": self.speech_factor, "sentence": self.sentence}
+        return facts | {"verdict": self.verdict, "sentence": self.sentence}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,8 @@ class Comparison:
     """Every run beside the first one, over the utterances that are scored in all of them.
 
     ``left_out`` says how many others there are and why. ``fail_if`` is the condition that was given, ``damaged_parts``
-    what could not be read, ``suspects`` the references that all runs contradict.
+    what could not be read, ``scored_otherwise`` the runs whose own summaries have another normalizer or scorer, and
+    which. ``suspects`` are the references that all runs contradict; None where all runs are one system's.
     """
 
     runs: tuple[str, ...]
@@ -116,10 +118,11 @@ class Comparison:
     num_reference_words: int
     left_out: dict[str, int]
     damaged_parts: tuple[str, ...]
+    scored_otherwise: dict[str, str]
     normalizer: NormalizerIdentity
     scorer: ScorerIdentity
     pairs: tuple[PairComparison, ...]
-    suspects: Suspects
+    suspects: Suspects | None
     fail_if: str | None = None
 
     @property
@@ -146,10 +149,11 @@ class Comparison:
             **{name: getattr(self, name) for name in ("runs", "labels", "num_utterances", "num_reference_words")},
             "left_out": self.left_out,
             "damaged_parts": self.damaged_parts,
+            "scored_otherwise": self.scored_otherwise,
             "normalizer": dataclasses.asdict(self.normalizer),
             "scorer": dataclasses.asdict(self.scorer),
             "pairs": [pair.facts() for pair in self.pairs],
-            "suspect_references": dataclasses.asdict(self.suspects),
+            "suspect_references": dataclasses.asdict(self.suspects) if self.suspects else None,
             "fail_if": self.fail_if,
             "is_gate_failed": bool(self.failed_pairs),
         }
@@ -180,25 +184,30 @@ def _pair(
 ) -> PairComparison:
     words = _integers(a, "reference_words")
     speakers = a["speaker"].to_pylist()
+    num_words, num_characters = int(words.sum()), int(_integers(a, "reference_characters").sum())
     errors_a, errors_b = errors = _integers(a, "errors"), _integers(b, "errors")
     differences = errors_b - errors_a
-    p = sign_flip_p(drawn_units(differences, words, speakers)[0][0], seed=seed)
+    units = drawn_units(differences, words, speakers)[0][0]
+    p = sign_flip_p(units, seed=seed)
+    delta_wer = int(differences.sum()) / num_words
+    interval = difference_interval(differences, words, speakers, num_replicates=num_replicates, seed=seed)
     fixed, broken = _changes(a["id"], *errors), _changes(a["id"], *errors, is_fixed=False)
     alignments = zip(a["alignment"].to_pylist(), b["alignment"].to_pylist(), strict=True)
-    num_words, num_characters = int(words.sum()), int(_integers(a, "reference_characters").sum())
     character_errors = [int(_integers(rows, "character_errors").sum()) for rows in (a, b)]
     return PairComparison(
         a=labels[0],
         b=labels[1],
         wer_a=int(errors_a.sum()) / num_words,
         wer_b=int(errors_b.sum()) / num_words,
-        delta_wer=int(differences.sum()) / num_words,
+        delta_wer=delta_wer,
         delta_cer=(character_errors[1] - character_errors[0]) / num_characters if num_characters else None,
-        interval=difference_interval(differences, words, speakers, num_replicates=num_replicates, seed=seed),
+        interval=interval,
         p=p,
         p_adjusted=p,
+        speech_factor=speech_factor(delta_wer, interval, sign_flip_factor(units)),
         mapsswe=matched_pairs(alignments),
         mcnemar_p=mcnemar_p(len(fixed), len(broken)),
+        is_same_text=a["hypothesis_hash"].equals(b["hypothesis_hash"]),
         fixed=fixed,
         broken=broken,
         slices=tuple(
@@ -218,6 +227,11 @@ def _changes(
     where = where[np.argsort(-wrong[where], kind="stable")]
     names = ids.take(pa.array(where)).to_pylist()
     return tuple(Change(*one) for one in zip(names, errors_a[where].tolist(), errors_b[where].tolist(), strict=True))
+
+
+def _in_per_cent(rate: float) -> float:
+    """Rounded where a float has no more to say, so that 7 errors in 100 words are not more than 7."""
+    return round(100 * rate, 9)
 
 
 def _integers(rows: pa.Table, column: str) -> NDArray[np.int64]:

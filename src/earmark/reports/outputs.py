@@ -13,6 +13,7 @@ from earmark.reports.settings import Settings
 from earmark.schema import FAILED, SCORED
 from earmark.spec import RunSpec
 from earmark.store import layout
+from earmark.store.parts import IMPORT
 from earmark.store.reader import windows
 from earmark.store.run import RunStore
 
@@ -57,12 +58,13 @@ class RunOutputs:
 
 def read_outputs(store: RunStore, spec: RunSpec, label: str, settings: Settings) -> RunOutputs:
     """Read a run whole: memory grows with its texts. Raises StoreError."""
-    batches = _batches(store.table(layout.PLAN))
     done = store.progress(spec)
+    is_imported = all(receipt.attempt == IMPORT for receipt in done.receipts)
+    batches = {} if is_imported else _batches(store.table(layout.PLAN))
     rows = windows(store.folder, done.part_names, spec.data.num_utterances, _WINDOW)
     found: list[Output] = []
     for window, parts in zip(store.batches(layout.UTTERANCES, _WINDOW), rows, strict=True):
-        ranks = dict(zip(parts["index"].to_pylist(), parts["rank"].to_pylist(), strict=True))
+        ranks = {} if is_imported else dict(zip(parts["index"].to_pylist(), parts["rank"].to_pylist(), strict=True))
         texts = dict(outcomes(parts))
         columns = [window[name].to_pylist() for name in ("index", "id", "reference", "skip_reason")]
         for index, name, reference, skip_reason in zip(*columns, strict=True):

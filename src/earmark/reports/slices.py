@@ -183,11 +183,13 @@ def _joined(labels: Sequence[pa.Array]) -> pa.DictionaryArray:
 
 def _grouping(column: str, labels: pa.DictionaryArray) -> Grouping:
     """A slice a label: bins in ascending order, others by name; what shares one and what has none come last."""
-    names = [*labels.dictionary.to_pylist(), _OTHERS, _UNKNOWN]
+    # A value that is called what only we call something is written as a text.
+    known = [repr(name) if name in (_OTHERS, _UNKNOWN) else name for name in labels.dictionary.to_pylist()]
+    names = [*known, _OTHERS, _UNKNOWN]
     codes = pc.fill_null(labels.indices, len(names) - 1).to_numpy(zero_copy_only=False)
     if len(names) - 2 > MAX_SLICES:
         sizes = np.bincount(codes, minlength=len(names))[:-2]
-        rarest = np.lexsort((names[:-2], -sizes))[MAX_SLICES:]
+        rarest = np.lexsort((np.array(names[:-2]), -sizes))[MAX_SLICES:]
         codes = np.where(np.isin(codes, rarest), len(names) - 2, codes)
     order = np.argsort(codes, kind="stable")
     found, starts = np.unique(codes[order], return_index=True)

@@ -2,7 +2,8 @@
 
 The smaller a difference is beside its interval, the more speech it takes to tell it from none. What an interval reaches
 from the difference towards 0 and beyond shrinks with the square root of the speech. So about (reach / difference)**2
-times the speech would bring its end to 0, if the difference stayed what was seen.
+times the speech would bring its end to 0, if the difference stayed what was seen. The test has to agree, and where few
+utterances differ it asks for more than the interval does: what it takes is the larger of the two.
 """
 
 from __future__ import annotations
@@ -26,19 +27,21 @@ def verdict_on(difference: float, interval: Interval | None, p: float) -> Verdic
     return "better" if difference < 0 else "worse"
 
 
-def speech_factor(difference: float, interval: Interval | None) -> float | None:
+def speech_factor(difference: float, interval: Interval | None, test_factor: float | None) -> float | None:
     """How many times the speech it takes to tell this difference from none; None where no amount would.
 
-    Above 1 where the interval includes 0, and below where it does not.
+    ``test_factor`` is what the test takes (``significance.sign_flip_factor``). Above 1 where the interval includes 0.
     """
-    if interval is None or difference == 0:
+    if interval is None or difference == 0 or test_factor is None:
         return None
     reach = difference - (interval.low if difference > 0 else interval.high)
-    return (reach / difference) ** 2
+    return max((reach / difference) ** 2, test_factor)
 
 
-def sentence(label_a: str, label_b: str, difference: float, interval: Interval | None, p: float) -> str:
-    """Say which is better by how much, or that this cannot be told, and what it would take."""
+def sentence(
+    label_a: str, label_b: str, difference: float, interval: Interval | None, p: float, factor: float | None
+) -> str:
+    """Say which is better by how much, or that this cannot be told, and what it would take (``speech_factor``)."""
     if interval is None:
         return f"one utterance or speaker cannot tell {label_a} and {label_b} apart: {points(difference)} WER"
     numbers = f"{points(difference)} WER [{points(interval.low)}, {points(interval.high)}], {p_text(p)}"
@@ -47,8 +50,7 @@ def sentence(label_a: str, label_b: str, difference: float, interval: Interval |
         return f"{label_b} is {verdict} than {label_a}: {numbers}"
     includes = interval.low <= 0 <= interval.high
     reason = "the interval includes 0" if includes else f"the test does not agree with the interval (p >= {MAX_P})"
-    needed = _needed(speech_factor(difference, interval))
-    return f"this test set cannot tell {label_a} and {label_b} apart: {reason} ({needed}): {numbers}"
+    return f"this test set cannot tell {label_a} and {label_b} apart: {reason} ({_needed(factor)}): {numbers}"
 
 
 def points(difference: float) -> str:

@@ -8,6 +8,7 @@ It knows numbers of errors, and no text.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LEAST_P = 1e-12
 """No p-value is said to be less: below it the arithmetic of floats is no evidence."""
 
+_LEAST_UNITS = 6
 _MAX_EXACT = 2**21  # of the sum of all differences: 2**22 floats, 32 MiB
 
 
@@ -37,6 +39,21 @@ def sign_flip_p(differences: NDArray[np.integer], *, num_permutations: int = 100
     if int(magnitudes.sum()) < _MAX_EXACT:
         return _exact(values, frequencies, seen)
     return _estimated(values, frequencies, seen, num_permutations, np.random.default_rng(seed))
+
+
+def sign_flip_factor(differences: NDArray[np.integer]) -> float | None:
+    """Return about how many times the units it takes for the test to say p < 0.05 to differences like these.
+
+    None where they add up to 0: no number of units would. By the normal approximation, in which the sum over its
+    standard deviation grows with the square root of the number; but never fewer than the 6 units that differ which the
+    exact test needs at least, all with one sign (2 / 2**6 < 0.05).
+    """
+    found = np.asarray(differences, np.int64)
+    seen = abs(int(found.sum()))
+    if seen == 0:
+        return None
+    needed = NormalDist().inv_cdf(0.975) ** 2 * float(np.square(found, dtype=np.float64).sum()) / seen**2
+    return max(needed, _LEAST_UNITS / int(np.count_nonzero(found)))
 
 
 def mcnemar_p(num_fixed: int, num_broken: int) -> float:

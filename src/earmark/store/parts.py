@@ -58,6 +58,10 @@ class DamagedPart:
     problem: str
 
 
+IMPORT = "import"
+"""The attempt of receipts whose hypotheses came from elsewhere: there were no batches, and nobody measured anything."""
+
+
 def part_name(spec_fingerprint: str, shard: Shard, *, retry: str = "", is_given_up: bool = False) -> str:
     """Where the shard's part lies: a function of the spec and the work, so that doing it again overwrites itself.
 

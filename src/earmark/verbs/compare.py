@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from earmark.errors import UsageError
 from earmark.reports.compare import Comparison, compare_pairs
@@ -51,12 +51,15 @@ def compare(
         raise UsageError(f"--replicates {replicates} is no number from 1")
     urls = (a, b, *others)
     stores, specs = zip(*(open_run(url) for url in urls), strict=True)
+    _check_different(urls)
     used = settings_of(stores[0].folder)
     rules, counting = load_normalizer(normalizer or used.normalizer), load_scorer(scorer or used.scorer)
     labels = _labels(urls)
     slice_labels = SliceLabels(slices)
     runs = _read(stores, specs, labels, rules, counting, slice_labels)
     matched = match(runs, slice_labels, intersect=intersect)
+    pairs = compare_pairs(matched, labels, num_replicates=replicates, seed=seed)
+    is_one_system = all(pair.is_same_text for pair in pairs)  # which is no second witness against a reference
     return Comparison(
         runs=urls,
         labels=labels,
@@ -64,10 +67,11 @@ def compare(
         num_reference_words=sum(matched.rows[0]["reference_words"].to_pylist()),
         left_out=matched.left_out,
         damaged_parts=tuple(f"{run.label}: {part}" for run in runs for part in run.damaged_parts),
+        scored_otherwise=_scored_otherwise(stores, labels, (rules.name, counting.identity.name)),
         normalizer=NormalizerIdentity.of(rules),
         scorer=counting.identity,
-        pairs=compare_pairs(matched, labels, num_replicates=replicates, seed=seed),
-        suspects=suspects(matched.rows, stores[0], specs[0], rules),
+        pairs=pairs,
+        suspects=None if is_one_system else suspects(matched.rows, stores[0], specs[0], rules),
         fail_if=fail_if,
     )
 
@@ -85,6 +89,26 @@ def _read(
         read_run(store, spec, label, rules, None if number else slice_labels, scorer)
         for number, (store, spec, label) in enumerate(zip(stores, specs, labels, strict=True))
     ]
+
+
+def _scored_otherwise(stores: Sequence[RunStore], labels: Sequence[str], here: tuple[str, str]) -> dict[str, str]:
+    """The runs whose own numbers are of another normalizer or scorer, and of which."""
+    found = {}
+    for store, label in zip(stores, labels, strict=True):
+        used = settings_of(store.folder)
+        if (used.normalizer, used.scorer) != here:
+            found[label] = f"{used.normalizer} and {used.scorer}"
+    return found
+
+
+def _check_different(urls: Sequence[str]) -> None:
+    """Raise UsageError where a run would be compared with itself."""
+    seen: set[str] = set()
+    for url in urls:
+        place = url.rstrip("/") if "://" in url else str(Path(url).resolve())
+        if place in seen:
+            raise UsageError(f"{url} is given twice", cause="a run is no better or worse than itself")
+        seen.add(place)
 
 
 def _labels(urls: Sequence[str]) -> tuple[str, ...]:

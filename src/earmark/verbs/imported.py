@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -20,16 +22,51 @@ from earmark.planning.identity import data_fingerprint, hash_column
 from earmark.records import Batch, Receipt, Shard
 from earmark.spec import DataSpec, RecognizerSpec, RunSpec
 from earmark.store import layout
-from earmark.store.parts import part_name, write_part_table
+from earmark.store.parts import IMPORT, part_name, write_part_table
 from earmark.store.run import RunStore
 
 _ROWS_AT_ONCE = 16_384
 _DEVICE = "elsewhere"
 _IMPORTED = "imported-"
 _NOT_SCORED = "not_scored"
+_RESULTS = (layout.PARTS, layout.SUMMARY, layout.SCORES)
+_WHAT = {"data.": "utterances", "recognizer.": "hypotheses"}
 
 
-def keep(store: RunStore, outputs: Outputs, system: str) -> RunSpec:
+@dataclass(frozen=True)
+class Import:
+    """A system's outputs as a run would hold them."""
+
+    spec: RunSpec
+    utterances: pa.Table
+    texts: pa.Array | pa.ChunkedArray
+
+    @classmethod
+    def of(cls, outputs: Outputs, system: str) -> Self:
+        """Take one system's."""
+        texts = outputs.hypotheses[system]
+        utterances = _utterances(outputs, texts)
+        return cls(_spec(outputs.name, system, utterances, texts), utterances, texts)
+
+
+def check_folder(store: RunStore, given: Import) -> None:
+    """Raise RunMismatchError where the folder of ``store`` holds results of another run."""
+    stored = store.spec()
+    if stored is None or not (differences := stored.differences(given.spec)):
+        return
+    if not any(store.folder.names(name) if name == layout.PARTS else store.folder.has(name) for name in _RESULTS):
+        return
+    here, there = (f"{one.recognizer.name} of {one.data.name}" for one in (stored, given.spec))
+    other = " and ".join(what for name, what in _WHAT.items() if any(field.startswith(name) for field in differences))
+    raise RunMismatchError(
+        store.url,
+        differences,
+        cause=f"{store.url} holds {here}; these are other {other}" + ("" if here == there else f", {there}"),
+        hint="--out ANOTHER_FOLDER",
+    )
+
+
+def keep(store: RunStore, given: Import) -> RunSpec:
     """Make the folder of ``store``, whose lock is held, the run of one system. The same outputs again change nothing.
 
     The answers of such a run are its hypotheses, so these are what its version is a hash of. References are no part of
@@ -38,29 +75,18 @@ def keep(store: RunStore, outputs: Outputs, system: str) -> RunSpec:
 
     Raises RunMismatchError where the folder holds another run, and StoreError.
     """
-    texts = outputs.hypotheses[system]
-    utterances = _utterances(outputs, texts)
-    spec = _spec(outputs.name, system, utterances, texts)
+    check_folder(store, given)
+    spec, utterances = given.spec, given.utterances
     stored = store.spec()
-    if stored is not None and (differences := stored.differences(spec)):
-        if store.folder.names(layout.PARTS):
-            given = "these are other hypotheses"
-            if (stored.recognizer.name, stored.data.name) != (system, outputs.name):
-                given += f", {system} of {outputs.name}"
-            raise RunMismatchError(
-                store.url,
-                differences,
-                cause=f"{store.url} holds {stored.recognizer.name} of {stored.data.name}; {given}",
-                hint="--out ANOTHER_FOLDER",
-            )
-        store.clear()
+    if stored is not None and stored.differences(spec):
+        store.clear()  # it came to nothing
     if store.metadata(layout.UTTERANCES) != utterances.schema.metadata:
         store.write_table(layout.UTTERANCES, utterances)
     store.adopt(spec)
     if store.table(layout.PLAN) is None:
         store.write_table(layout.PLAN, _plan(utterances))
     whole = set(store.progress(spec).part_names)
-    for rows, receipt in _parts(spec, utterances, texts):
+    for rows, receipt in _parts(spec, utterances, given.texts):
         if receipt.part not in whole:
             write_part_table(store.folder, rows, receipt)
     return spec
@@ -151,7 +177,7 @@ def _parts(spec: RunSpec, utterances: pa.Table, texts: pa.Array) -> Iterator[tup
                 rank=0,
                 device=_DEVICE,
                 host=_DEVICE,
-                attempt="import",
+                attempt=IMPORT,
                 versions={},
             ),
         )

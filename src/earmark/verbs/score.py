@@ -49,6 +49,15 @@ def score(
         return summarize(store, spec, rules, counting, slices=slices, num_confusions=num_confusions, into=into)
 
 
+def settings_before(run: str | os.PathLike[str]) -> tuple[str, str] | None:
+    """The normalizer and the scorer of the run's summary; None where there is no summary yet."""
+    folder = RunStore.at(os.fspath(run)).folder
+    if not folder.has(layout.SUMMARY):
+        return None
+    used = settings_of(folder)
+    return used.normalizer, used.scorer
+
+
 def how_to_mend(run: str | os.PathLike[str]) -> str:
     """What makes the damaged parts of a run again."""
     spec = RunStore.at(os.fspath(run)).spec()

@@ -35,7 +35,7 @@ from earmark.spec import RunSpec
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.text.base import Normalizer
-from earmark.verbs.imported import keep
+from earmark.verbs.imported import Import, check_folder, keep
 from earmark.verbs.out_folder import check_out
 
 PathLike = str | os.PathLike[str]
@@ -218,13 +218,17 @@ def _check_slices(slices: Sequence[str], outputs: Outputs) -> None:
 
 
 def _keep(outputs: Outputs, folder: str) -> tuple[dict[str, tuple[RunStore, RunSpec]], tuple[str, ...]]:
-    """Import every system."""
-    kept = {}
+    """Import every system; where one cannot be, none is."""
     names = _folder_names(list(outputs.hypotheses))
+    imports = {}
     for system, name in names.items():
         store = RunStore.at(f"{folder.rstrip('/')}/{name}" if len(names) > 1 else folder)
+        imports[system] = store, Import.of(outputs, system)
+        check_folder(*imports[system])
+    kept = {}
+    for system, (store, given) in imports.items():
         with store.locked():
-            kept[system] = store, keep(store, outputs, system)
+            kept[system] = store, keep(store, given)
     return kept, outputs.notes
 
 
