@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -13,28 +12,7 @@ from earmark.errors import UsageError
 from earmark.formats import read_transcript
 from earmark.formats.matching import both_in_one, matched
 from earmark.formats.transcript import Row, Wanted, gather
-
-
-@pytest.fixture
-def pair(tmp_path):
-    """Writes two or more files and matches them: the first is of references."""
-
-    def pair(*files: tuple[str, str], missing: str = "error"):
-        roles = ["reference", *["hypothesis"] * (len(files) - 1)]
-        read = []
-        for (name, text), role in zip(files, roles, strict=True):
-            path = tmp_path / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
-            read.append(read_transcript(str(path), Wanted(role)))
-        return matched(read[0], read[1:], missing)
-
-    return pair
-
-
-def rows(outputs):
-    columns = [outputs.rows["reference"], *outputs.hypotheses.values()]
-    return dict(zip(outputs.rows["id"].to_pylist(), zip(*(c.to_pylist() for c in columns), strict=True), strict=True))
+from tests.formats.views import hypotheses, rows
 
 
 def test_two_formats_meet_by_id(pair):
@@ -127,72 +105,43 @@ def test_systems_of_one_name_are_told_apart(pair):
     assert {name: column.to_pylist() for name, column in outputs.hypotheses.items()} == {"x-hyp": ["b"], "y-hyp": ["c"]}
 
 
-STM = (
-    "f 1 A 1 2 <o> hello world\nf 1 A 2.5 3.5 <o> ignore_time_segment_in_scoring\n"
-    "f 1 B 4 5 <o> good bye\nf 1 B 8 9 <o> end\n"
-)
-CTM = (
-    "f 1 0.1 0.2 before 0.9\nf 1 1.1 0.2 hello 0.9\nf 1 1.9 0.4 edge 0.9\nf 1 2.6 0.2 ignored 0.9\n"
-    "f 1 4.5 0.2 bye 0.9\nf 1 4.1 0.2 good 0.9\nf 1 6 0.2 between 0.9\nf 1 9.5 0.2 after 0.9\n"
-)
-
-
-def test_words_go_into_the_segment_of_their_middle(pair):
-    """In order of time; between segments into the later one, at the end into the last, as sclite does."""
-    outputs = pair(("r.stm", STM), ("h.ctm", CTM))
-    assert outputs.hypotheses["h"].to_pylist() == ["before hello", "edge ignored", "good bye", "between after"]
-
-
-def test_a_file_without_any_word_is_missing(pair):
-    """One of its segments may be empty, but a whole file is more likely lost."""
-    stm = STM + "g 1 A 1 2 <o> other\n"
-    with pytest.raises(UsageError, match="1 reference has no hypothesis"):
-        pair(("r.stm", stm), ("h.ctm", CTM))
-    assert rows(pair(("r.stm", stm), ("h.ctm", CTM), missing="delete"))["g-1-A-1-2"] == ("other", "")
-
-
-def test_words_of_an_unknown_file_have_no_reference(pair):
-    """They are not lost silently."""
-    with pytest.raises(UsageError, match=r"1 hypothesis has no reference \(first: 'g 1'\)"):
-        pair(("r.stm", STM), ("h.ctm", CTM + "g 1 1 0.1 word\n"))
-
-
-def seglst(*segments):
-    names = ("session_id", "speaker", "start_time", "end_time", "words")
-    return json.dumps([dict(zip(names, one, strict=True)) for one in segments])
-
-
-def test_the_same_segments_are_utterances(pair):
-    """Session, speaker and times are the key; times may be text."""
-    reference = seglst(("s", "a", 0, 1, "x"), ("s", "a", 1, 2, "y"))
-    outputs = pair(("r.json", reference), ("h.json", seglst(("s", "a", "1.0", "2", "w"), ("s", "a", 0, 1, "v"))))
-    assert rows(outputs) == {"s-a-0-1": ("x", "v"), "s-a-1-2": ("y", "w")}
-    assert outputs.notes == ()
-
-
-def test_other_segments_are_joined_by_speaker(pair):
-    """All that a speaker says in a session, in order of time, and it is said."""
-    reference = seglst(("s", "a", 5, 6, "y"), ("s", "a", 0, 1, "x"), ("s", "b", 1, 2, "z"))
-    outputs = pair(("r.json", reference), ("h.json", seglst(("s", "a", 0, 6, "v w"), ("s", "b", 1, 2, ""))))
-    assert rows(outputs) == {"s-a": ("x y", "v w"), "s-b": ("z", "")}
-    assert "one utterance" in outputs.notes[0]
-
-
-@pytest.mark.parametrize("times", [("1", "2.5"), ("1.0", "2.50")])
-def test_a_channel_that_one_side_cannot_say_parts_nothing(pair, times):
-    """SegLST has no channel: the segments of an STM file are the same ones without it."""
-    segments = [
-        {"session_id": "f", "start_time": 1.0, "end_time": 2.5, "speaker": "A", "words": "x"},
-        {"session_id": "f", "start_time": 3, "end_time": 4, "speaker": "B", "words": "y"},
-    ]
-    stm = f"f 1 A {times[0]} {times[1]} a\nf 1 B 3 4 y\n"
-    outputs = pair(("r.stm", stm), ("h.json", json.dumps(segments)))
-    assert rows(outputs) == {"f-A-1-2.5": ("a", "x"), "f-B-3-4": ("y", "y")}
-    assert outputs.notes == ()
-
-
 def test_a_last_line_that_is_missing_is_named(pair):
     """Nothing after it is shifted, so it is told by what comes before."""
     with pytest.raises(UsageError) as raised:
         pair(("r.txt", "a b\nc d\ne f\n"), ("h.txt", "a b\nc d\n"))
     assert "first difference on line 3 ('e f')" in (raised.value.cause or "")
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (("x/h.trn", "x/h.txt", "z/h-1.trn"), ["h-1-1", "h-2", "h-1"]),
+        (("x/h.trn", "y/h.trn", "z/x-h.trn"), ["h-1", "y-h", "x-h"]),
+        (("x/h.trn", "y/h.trn", "y/h.txt"), ["x-h", "h-2", "h-3"]),
+    ],
+)
+def test_no_system_takes_the_name_of_another(paths, names):
+    """Whatever the files are called: each text of each file is there."""
+    reference = gather("r", [Row(1, "u", "a")], ())
+    files = [
+        gather(path, [Row(1, "u", hypotheses=(path,))], (path.partition("/")[2].partition(".")[0],)) for path in paths
+    ]
+    found = hypotheses(matched(reference, files, "error"))
+    assert found == {name: [path] for name, path in zip(names, paths, strict=True)}
+
+
+@pytest.mark.parametrize("missing", ["error", "skip", "delete"])
+def test_no_id_in_common_is_an_error_whatever_is_allowed(pair, missing):
+    """All would be left out, and the cause is another id: the first of each side is shown."""
+    with pytest.raises(UsageError, match=r"h\.csv and .*r\.csv have no id in common") as raised:
+        pair(("r.csv", "id,text\na-1,x\n"), ("h.csv", "id,hyp\nu-1,x\nu-2,y\n"), missing=missing)
+    assert raised.value.cause == "the first id of the references is 'a-1', of the hypotheses 'u-1'"
+    assert raised.value.hint == "--id-column NAME, or --id-column none matches by number"
+
+
+def test_ids_of_audio_do_not_depend_on_the_order_of_rows(pair):
+    """Where two files differ in nothing but their suffix, both keep it."""
+    reference = [{"audio_filepath": f"{name}", "text": name} for name in ("a.wav", "a.flac", "b.wav")]
+    hypothesis = [{"audio_filepath": row["audio_filepath"], "hyp": row["text"], "n": 1} for row in reference[::-1]]
+    outputs = pair(("r.jsonl", reference), ("h.jsonl", hypothesis))
+    assert rows(outputs) == {"a.wav": ("a.wav",) * 2, "a.flac": ("a.flac",) * 2, "b": ("b.wav",) * 2}

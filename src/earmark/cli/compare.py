@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from earmark.reports.slices import Slice
 
 _NUM_CHANGES = 10
+_MAY_GO = ("fixed", "broken", "MAPSSWE p", "McNemar p")
 _NUM_SLICES = 20
 
 
@@ -83,10 +84,11 @@ def _print(comparison: Comparison, form: str) -> None:
     if form == "json":
         sys.stdout.write(json_for_screen(comparison.to_json()))
         return
-    _print_table(_overview(comparison))
+    if print_table(_overview(comparison), may_go=_MAY_GO):
+        sys.stdout.write("some columns are left out: a wider terminal or --format json has them\n")
     for pair in comparison.pairs:
         if slices := _known(pair.slices):
-            _print_table(_slice_table(pair, slices, comparison.scorer.name))
+            print_table(_slice_table(pair, slices, comparison.scorer.name))
         _print_changes("fixed", pair, pair.fixed)
         _print_changes("broken", pair, pair.broken)
     print_suspects(comparison.suspects)
@@ -94,6 +96,11 @@ def _print(comparison: Comparison, form: str) -> None:
         sys.stdout.write(pair.sentence + "\n")
     sys.stdout.write(_method(comparison) + "\n")
     sys.stdout.flush()
+    _say_notes(comparison)
+
+
+def _say_notes(comparison: Comparison) -> None:
+    """What to know beside the numbers."""
     for name in comparison.damaged_parts:
         say(f"warning: {name} is damaged: its utterances count as not transcribed")
     for label, settings in comparison.scored_otherwise.items():
@@ -183,10 +190,6 @@ def _table(title: str, first: str) -> Table:
     table = new_table(title)
     table.add_column(first, no_wrap=True)
     return table
-
-
-def _print_table(table: Table) -> None:
-    print_table(table, least_width=100)
 
 
 def _per_cent(rate: float | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -24,9 +26,7 @@ class DerivedIds:
 
     def next(self, audio: AudioRef, channel: int | None) -> str:
         """Make the next row's id. ``channel`` is None where the row itself does not name one."""
-        rest = "" if channel is None else f"[{channel}]"
-        if audio.start_s is not None:
-            rest += f"@{audio.start_s:.12g}" + ("" if audio.duration_s is None else f"+{audio.duration_s:.12g}")
+        rest = _rest(audio.start_s, audio.duration_s, channel)
         name, whole = _without_suffix(audio.uri) + rest, audio.uri + rest
         piece = _digest(whole)
         if piece not in self._pieces:
@@ -34,6 +34,27 @@ class DerivedIds:
             self._pieces[piece] = digest not in self._names
             self._names.add(digest)
         return name if self._pieces[piece] else whole
+
+
+def ids_of_all(pieces: Iterable[tuple[str, float | None, float | None, int | None]]) -> list[str]:
+    """Make the ids of all rows at once, each of (audio, start_s, duration_s, channel), whatever their order.
+
+    They are those of ``DerivedIds``, but where several paths differ in nothing but their suffix, all of them keep it:
+    what a row is called depends on no other row's place.
+    """
+    pieces = list(pieces)
+    counts = Counter(_without_suffix(uri) for uri in {uri for uri, *_ in pieces})
+    return [
+        (stem if counts[stem := _without_suffix(uri)] == 1 else uri) + _rest(start_s, duration_s, channel)
+        for uri, start_s, duration_s, channel in pieces
+    ]
+
+
+def _rest(start_s: float | None, duration_s: float | None, channel: int | None) -> str:
+    rest = "" if channel is None else f"[{channel}]"
+    if start_s is not None:
+        rest += f"@{start_s:.12g}" + ("" if duration_s is None else f"+{duration_s:.12g}")
+    return rest
 
 
 def _digest(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,10 +22,14 @@ def jsonl_rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(row, dict):
             is_array = isinstance(row, list)
             problem = "a JSON array, where one JSON object a line is expected" if is_array else "not a JSON object"
-            raise ManifestError(
-                path, problem, line=number, hint="write one object a line: jq -c '.[]'" if is_array else None
-            )
+            hint = f"write one object a line: {in_lines(path)}" if is_array else None
+            raise ManifestError(path, problem, line=number, hint=hint)
         yield number, row
+
+
+def in_lines(path: str) -> str:
+    """What to type to make JSON Lines of a JSON array."""
+    return f"jq -c '.[]' {shlex.quote(path)}"
 
 
 def _parsed(path: str, number: int, line: str) -> Any:  # noqa: ANN401  # JSON is anything

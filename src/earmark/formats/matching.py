@@ -5,9 +5,11 @@ Knows what files hold (``transcript``), and neither formats nor scores.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import PurePath
 from typing import Literal
 
@@ -15,10 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from earmark.errors import UsageError
+from earmark.formats.likeness import first_difference, shown
 from earmark.formats.segments import (
     has_same_segments,
     joined_by_speaker,
     with_like_ids,
+    without_ignored,
     words_by_file,
     words_by_segment,
 )
@@ -31,10 +35,6 @@ Hypotheses without a reference are refused, unless ``skip`` leaves them out, too
 """
 
 MISSING_HYP_RULE = "no hypothesis (--missing-hyp skip)"
-_ALIKE = 0.75  # as the share of words in common: two texts of one utterance, beyond doubt
-_MORE_ALIKE = 0.34
-_NUM_LOOKED_AT = 4
-_LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -68,28 +68,59 @@ def matched(reference: Transcript, files: Sequence[Transcript], missing: Missing
 
     By id where both have ids, else by the number of the row. Recognized words go into the reference's segments by their
     times. Segments of both sides are utterances where they are the same ones; else all that a speaker says in a session
-    is one. Raises UsageError for duplicate ids, ids or numbers of rows that do not match, and missing hypotheses.
+    is one. Raises UsageError for sides that seem swapped, duplicate ids, ids or numbers of rows that do not match, and
+    missing hypotheses.
     """
     notes = []
+    has_times = any(one.kind != "texts" for one in (reference, *files))
+    for file in files:
+        _check_not_swapped(reference, file)
     reference, *files = with_like_ids([reference, *files])
     timed = [file for file in files if file.kind == "segments"]
     if reference.kind == "segments" and timed and not has_same_segments(reference, timed):
         notes.append("note: the segments differ, so all that a speaker says in a session is one utterance")
+        files = [_by_speaker(reference, file) if file.kind == "segments" else file for file in files]
         reference = joined_by_speaker(reference)
-        files = [joined_by_speaker(file) if file.kind == "segments" else file for file in files]
     files = [_untimed(reference, file) for file in files]
     for one in (reference, *files):
         _check_ids(one)
-    notes += _reference_notes(reference)
-    columns = {}
+    notes += [*_reference_notes(reference), *(note for file in files for note in file.notes)]
+    columns: dict[str, pa.ChunkedArray] = {}
     for file, names in zip(files, _names(files), strict=True):
         places, num_extra, extra = _places(reference, file)
+        if 0 < num_extra == len(file):
+            raise _nothing_in_common(reference, file, extra, has_times=has_times)
         for name, column in zip(names, file.hypotheses.values(), strict=True):
             texts = column if places is None else column.take(places)
             _check_missing(reference.rows, texts, file.path, reference.path, missing, num_extra=num_extra, extra=extra)
+            if name in columns:
+                raise AssertionError(f"two systems are called {name!r}")
             columns[name] = _filled(texts, missing)
             notes += _missing_notes(reference.rows, texts, name, missing, num_extra)
     return Outputs(reference.path, reference.rows, columns, tuple(notes))
+
+
+def _check_not_swapped(reference: Transcript, file: Transcript) -> None:
+    """Raise UsageError where the references have columns of hypotheses, and the hypotheses none but of references."""
+    if file.stand_in is None or not reference.predicted:
+        return
+    columns = ", ".join(map(repr, reference.predicted))
+    swapped = f"-r {shlex.quote(file.path)} -h {shlex.quote(reference.path)}"
+    raise UsageError(
+        "it looks as if -r and -h were swapped",
+        cause=f"{reference.path} has hypotheses in {columns}, and {file.path} has no text but {file.stand_in!r}",
+        hint=f"earmark score {swapped}, or --hyp-column {shlex.quote(file.stand_in)} to mean it",
+    )
+
+
+def _by_speaker(reference: Transcript, file: Transcript) -> Transcript:
+    """All that a speaker says in a session, without what is heard where nothing is to be scored."""
+    kept, num_ignored = without_ignored(reference, file)
+    joined = joined_by_speaker(kept)
+    if not num_ignored:
+        return joined
+    note = f"note: {file.path}: {num_ignored:,} segments are left out, heard where the references are not to be scored"
+    return replace(joined, notes=(*joined.notes, note))
 
 
 def _untimed(reference: Transcript, file: Transcript) -> Transcript:
@@ -99,18 +130,27 @@ def _untimed(reference: Transcript, file: Transcript) -> Transcript:
 
 
 def _names(files: Sequence[Transcript]) -> Iterator[list[str]]:
-    """The systems of each file, under names that no two share: as much of the path as it takes."""
+    """The systems of each file, under names that no two share: their own, else with the folder, else with a number."""
     counts = Counter(name for file in files for name in file.hypotheses)
-    for number, file in enumerate(files, start=1):
-        names = [name if counts[name] == 1 else f"{PurePath(file.path).parent.name}-{name}" for name in file.hypotheses]
-        others = [name for other in files if other is not file for name in other.hypotheses]
-        parents = Counter(PurePath(other.path).parent.name for other in files)
-        is_told_apart = parents[PurePath(file.path).parent.name] == 1 and not set(names) & set(others)
-        yield (
-            names
-            if is_told_apart or all(counts[name] == 1 for name in file.hypotheses)
-            else [f"{name}-{number}" for name in file.hypotheses]
-        )
+    longer = [[f"{PurePath(file.path).parent.name}-{name}" for name in file.hypotheses] for file in files]
+    num_longer = Counter(chain.from_iterable(longer))
+    taken = {name for name in counts if counts[name] == 1}
+    for number, (file, with_folder) in enumerate(zip(files, longer, strict=True), start=1):
+        names = dict(zip(file.hypotheses, with_folder, strict=True))
+        for name, unique in names.items():
+            if counts[name] == 1:
+                names[name] = name
+                continue
+            if num_longer[unique] > 1 or unique in taken:
+                names[name] = _not_taken(f"{name}-{number}", number, taken)
+            taken.add(names[name])
+        yield list(names.values())
+
+
+def _not_taken(name: str, number: int, taken: Container[str]) -> str:
+    while name in taken:
+        name += f"-{number}"
+    return name
 
 
 def _places(reference: Transcript, file: Transcript) -> tuple[pa.Array | None, int, str]:
@@ -127,50 +167,25 @@ def _places(reference: Transcript, file: Transcript) -> tuple[pa.Array | None, i
     return pc.index_in(ids, value_set=theirs), len(others), others[0].as_py() if len(others) else ""
 
 
+def _nothing_in_common(reference: Transcript, file: Transcript, extra: str, *, has_times: bool) -> UsageError:
+    return UsageError(
+        f"{file.path} and {reference.path} have no id in common",
+        cause=f"the first id of the references is {shown(reference.rows['id'][0].as_py())}, of the hypotheses "
+        f"{shown(extra)}",
+        hint=None if has_times else "--id-column NAME, or --id-column none matches by number",
+    )
+
+
 def _check_same_length(reference: Transcript, file: Transcript) -> None:
     if len(reference) == len(file):
         return
     raise UsageError(
         f"{reference.path} has {len(reference):,} texts, {file.path} {len(file):,}",
-        cause=_first_difference(reference, file),
+        cause=first_difference(
+            reference.rows["reference"].to_pylist(), next(iter(file.hypotheses.values())).to_pylist()
+        ),
         hint="score by id: use trn, Kaldi text, or JSON Lines with ids, so that a lost line shifts nothing",
     )
-
-
-def _first_difference(reference: Transcript, file: Transcript) -> str | None:
-    """Where the texts stop resembling each other row for row, and do so again with a shift; None if nowhere."""
-    ours = reference.rows["reference"].to_pylist()
-    theirs = next(iter(file.hypotheses.values())).to_pylist()
-    num_lost = len(ours) - len(theirs)
-    for number in range(min(len(ours), len(theirs))):
-        if _likeness(ours, theirs, number, number) >= _ALIKE:
-            continue
-        for shift in {num_lost // abs(num_lost), num_lost}:
-            straight, shifted = (
-                sum(_likeness(ours, theirs, one, one - by) for one in range(number, number + _NUM_LOOKED_AT))
-                for by in (0, shift)
-            )
-            if shifted > straight + _MORE_ALIKE:
-                shown = _shown(str(ours[number]))
-                return f"first difference near line {number + 1:,} ({shown}); from there on they are {abs(shift)} apart"
-    last = min(len(ours), len(theirs))
-    alike = sum(_likeness(ours, theirs, one, one) >= _ALIKE for one in range(last))
-    if 2 * alike <= last:
-        return None
-    return f"first difference on line {last + 1:,} ({_shown((ours if num_lost > 0 else theirs)[last])}): one file ends"
-
-
-def _shown(text: str | None) -> str:
-    """A text of somebody else's for a sentence: on one line, and short."""
-    return repr(text if text is None or len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...")
-
-
-def _likeness(ours: Sequence[str | None], theirs: Sequence[str | None], one: int, other: int) -> float:
-    """The share of words that two texts have in common."""
-    if not (0 <= one < len(ours) and 0 <= other < len(theirs)):
-        return 0.0
-    words, heard = set((ours[one] or "").lower().split()), set((theirs[other] or "").lower().split())
-    return len(words & heard) / len(words | heard) if words or heard else 1.0
 
 
 def _check_ids(transcript: Transcript) -> None:
@@ -182,7 +197,7 @@ def _check_ids(transcript: Transcript) -> None:
     first = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"].as_py()
     lines = transcript.rows["line"].filter(pc.equal(ids, first)).to_pylist()
     raise UsageError(
-        f"{transcript.path} has the id {_shown(first)} twice, on lines {lines[0]:,} and {lines[1]:,}",
+        f"{transcript.path} has the id {shown(first)} twice, on lines {lines[0]:,} and {lines[1]:,}",
         cause="hypotheses are matched by id, so each utterance needs its own",
         hint="give every utterance its own id, or say which column holds it with --id-column",
     )
@@ -206,9 +221,9 @@ def _check_missing(
         return
     found = []
     if num_extra:
-        found.append(f"{_number(num_extra, 'hypothesis', 'hypotheses')} no reference (first: {_shown(extra)})")
+        found.append(f"{_number(num_extra, 'hypothesis', 'hypotheses')} no reference (first: {shown(extra)})")
     if num_lost:
-        found.append(f"{_number(num_lost, 'reference', 'references')} no hypothesis (first: {_shown(lost[0].as_py())})")
+        found.append(f"{_number(num_lost, 'reference', 'references')} no hypothesis (first: {shown(lost[0].as_py())})")
     raise UsageError(
         f"{reference}: {found[-1]}" if path is None else f"{path} and {reference} do not match: {', '.join(found)}",
         hint="--missing-hyp skip leaves them out"
@@ -245,5 +260,5 @@ def _reference_notes(transcript: Transcript) -> Iterator[str]:
         first = without.slice(0, 1).to_pylist()[0]
         yield (
             f"note: {transcript.path}: {_number(len(without), 'row', 'rows')} no reference text "
-            f"(first: line {first['line']:,}, {_shown(first['id'])})"
+            f"(first: line {first['line']:,}, {shown(first['id'])})"
         )

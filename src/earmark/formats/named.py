@@ -7,44 +7,49 @@ any CSV, TSV or Parquet table whose columns are named here or by the user.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from earmark.errors import ManifestError
-from earmark.formats.cells import (
-    as_channel,
-    as_extra,
-    as_seconds,
-    as_text,
-)
+from earmark.errors import ManifestError, UsageError
 from earmark.formats.chunks import CHUNK, PARENT, joined
 from earmark.formats.delimited import delimited_rows
-from earmark.formats.ids import DerivedIds
+from earmark.formats.ids import ids_of_all
 from earmark.formats.jsonl import jsonl_rows
+from earmark.formats.late_columns import LateColumnError, checked, row_of_all
 from earmark.formats.parquet import parquet_rows
 from earmark.formats.plain_jsonl import is_plain_number, plain_columns
-from earmark.formats.table_columns import NONE, Columns
-from earmark.formats.transcript import ROWS, Row, Transcript, Wanted, gather
-from earmark.records import AudioRef
+from earmark.formats.table_columns import NONE, SEVERAL, Columns, hypothesis_names
+from earmark.formats.table_rows import RowReader
+from earmark.formats.transcript import ROWS, Transcript, Wanted, gather
 
 NumberedRows = Iterator[tuple[int, dict[str, Any]]]
 
 
 def read_jsonl(path: str, wanted: Wanted, system: str) -> Transcript:
-    """Read JSON Lines, an utterance each. Raises ManifestError, or UsageError for a column that is not there."""
-    return _read(path, jsonl_rows(path), wanted, system, is_jsonl=True)
+    """Read JSON Lines, an utterance each. Raises ManifestError, or UsageError for a column that is not there.
+
+    A column may be in some rows only: where it is not, it is null.
+    """
+    first = _first(path, jsonl_rows(path))
+    row = first[1] if _has_all(path, first[1], wanted) else row_of_all(jsonl_rows(path))
+    try:
+        return _read_jsonl(path, _Table.of(path, (first[0], row), wanted, system))
+    except LateColumnError:
+        row = row_of_all(jsonl_rows(path))
+        return _read_jsonl(path, _Table.of(path, (first[0], row), wanted, system))
 
 
 def read_csv(path: str, wanted: Wanted, system: str, *, has_tabs: bool = False) -> Transcript:
     """Read a table with a header; an empty cell is an empty text. Raises ManifestError, or UsageError."""
-    return _read(path, delimited_rows(path, has_tabs=has_tabs), wanted, system, empty="")
+    rows = delimited_rows(path, has_tabs=has_tabs, has_blank_rows=True)
+    first = _first(path, rows)
+    return _read(path, chain([first], rows), _Table.of(path, first, wanted, system), empty="")
 
 
 read_tsv: Callable[[str, Wanted, str], Transcript] = partial(read_csv, has_tabs=True)
@@ -52,28 +57,89 @@ read_tsv: Callable[[str, Wanted, str], Transcript] = partial(read_csv, has_tabs=
 
 def read_parquet(path: str, wanted: Wanted, system: str) -> Transcript:
     """Read a Parquet table. Raises ManifestError, or UsageError for a column that is not there."""
-    return _read(path, parquet_rows(path), wanted, system)
+    rows = parquet_rows(path)
+    first = _first(path, rows)
+    return _read(path, chain([first], rows), _Table.of(path, first, wanted, system))
+
+
+def _first(path: str, rows: NumberedRows) -> tuple[int, dict[str, Any]]:
+    first = next(rows, None)
+    if first is None:
+        raise ManifestError(path, "holds no utterance")
+    return first
+
+
+def _has_all(path: str, row: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Whether a first row has what is needed, and says whether its hypotheses are an object."""
+    try:
+        columns = Columns.find(path, row, wanted)
+    except UsageError:
+        return False
+    return not any(row[column] is None for column in columns.hypotheses if column.lower() == SEVERAL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What is known of a table before its rows are read: ``names`` are those of all columns that were looked at."""
+
+    names: tuple[str, ...]
+    columns: Columns
+    wanted: Wanted
+    systems: tuple[str, ...]
+    has_object: bool
+    has_pieces: bool
+
+    @classmethod
+    def of(cls, path: str, first: tuple[int, Mapping[str, Any]], wanted: Wanted, system: str) -> _Table:
+        """Find the columns in a row that has all. Raises UsageError, ManifestError for an object without systems."""
+        row = first[1]
+        columns = Columns.find(path, row, wanted)
+        systems, has_object = _systems(path, first, columns, wanted, system)
+        return cls(tuple(row), columns, wanted, systems, has_object, PARENT in row and CHUNK in row)
+
+    @property
+    def by_number(self) -> bool:
+        """Whether rows have no ids but their numbers."""
+        has_ids = self.columns.id is not None or self.columns.audio is not None or self.has_pieces
+        return self.wanted.id_column == NONE or not has_ids
+
+    def named(self, transcript: Transcript, notes: Iterable[str] = ()) -> Transcript:
+        """Say of what was read where its hypotheses are from, and what else could be."""
+        column = self.columns.stand_in
+        from_there = f"note: hypotheses of {transcript.path} are its column {column!r}"
+        notes = [*notes, *([] if column is None else [from_there])]
+        predicted = hypothesis_names(self.names) if self.wanted.role == "reference" else ()
+        return replace(transcript, notes=tuple(notes), stand_in=column, predicted=predicted)
+
+
+def _read_jsonl(path: str, table: _Table) -> Transcript:
+    if not table.has_object and set(table.names) <= table.columns.used - {table.columns.channel, CHUNK}:
+        quick = _quickly(path, table.columns, table.systems, by_number=table.by_number)
+        if quick is not None:
+            return table.named(quick)
+    return _read(path, checked(path, jsonl_rows(path), table.columns, table.names, table.wanted), table)
 
 
 def _read(
-    path: str, numbered: NumberedRows, wanted: Wanted, system: str, *, empty: str | None = None, is_jsonl: bool = False
+    path: str, rows: Iterable[tuple[int, dict[str, Any]]], table: _Table, *, empty: str | None = None
 ) -> Transcript:
-    first = next(numbered, None)
-    if first is None:
-        raise ManifestError(path, "holds no utterance")
-    columns = Columns.find(path, first[1], wanted)
-    by_number = wanted.id_column == NONE or (columns.id is None and columns.audio is None)
-    systems, is_object = _systems(path, first, columns, wanted, system)
-    if is_jsonl and not is_object and first[1].keys() <= columns.used - {columns.channel, CHUNK}:
-        quick = _quickly(path, columns, systems, by_number=by_number)
-        if quick is not None:
-            return quick
-    rows: Iterable[tuple[int, dict[str, Any]]] = chain([first], numbered)
-    if PARENT in first[1] and CHUNK in first[1] and columns.audio is not None:
-        rows = joined(path, rows, columns.audio, columns.duration, columns.text, columns.hypotheses)
-    reader = _RowReader(path, columns, systems if is_object else None, empty, by_number=by_number)
+    columns, systems, by_number = table.columns, table.systems, table.by_number
+    if table.has_pieces:
+        rows = joined(path, rows, columns, empty)
+    keys = systems if table.has_object else None
+    reader = RowReader(path, columns, keys, empty, by_number=by_number, has_pieces=table.has_pieces)
     transcript = gather(path, map(reader.row, rows), systems, is_keyed=not by_number)
-    return replace(transcript, notes=tuple(reader.notes()))
+    if not by_number and columns.id is None:
+        transcript = replace(transcript, rows=_with_derived_ids(transcript.rows))
+    return table.named(transcript, reader.notes())
+
+
+def _with_derived_ids(rows: pa.Table) -> pa.Table:
+    """Fill the ids that are empty: those of the rows that have none of their own."""
+    columns = (rows[name].to_pylist() for name in ("audio", "start_s", "duration_s", "channel"))
+    has_none = pc.equal(rows["id"], "")
+    derived = pa.array(ids_of_all(zip(*columns, strict=True)), pa.string())
+    return rows.set_column(rows.schema.get_field_index("id"), "id", pc.if_else(has_none, derived, rows["id"]))
 
 
 def _systems(
@@ -81,8 +147,8 @@ def _systems(
 ) -> tuple[tuple[str, ...], bool]:
     """Name the systems, and say whether they are the keys of an object. A single column is named after the file."""
     line, row = first
-    if len(columns.hypotheses) != 1:
-        return columns.hypotheses, False
+    if len(columns.hypotheses) != 1 or columns.systems:
+        return columns.systems or columns.hypotheses, bool(columns.systems)
     value = row[columns.hypotheses[0]]
     if not isinstance(value, dict):
         return wanted.hyp_columns or (system,), False
@@ -113,9 +179,9 @@ def _quickly(path: str, columns: Columns, systems: tuple[str, ...], *, by_number
     elif columns.id is not None:
         ids = table[columns.id]
     else:
-        derived = DerivedIds()
-        refs = map(AudioRef, audio.to_pylist(), start_s.to_pylist(), duration_s.to_pylist())
-        ids = pa.array([derived.next(ref, None) if ref.uri else None for ref in refs], text)
+        uris = audio.to_pylist()
+        pieces = zip(uris, start_s.to_pylist(), duration_s.to_pylist(), repeat(None))
+        ids = pa.array(ids_of_all(pieces) if all(uris) else [""], text)
     if ids.null_count or pc.any(pc.equal(ids, "")).as_py():
         return None
     facts = {
@@ -131,115 +197,3 @@ def _quickly(path: str, columns: Columns, systems: tuple[str, ...], *, by_number
     arrays = [facts.get(field.name, pa.nulls(len(table), field.type)) for field in ROWS]
     hypotheses = dict(zip(systems, (table[name] for name in columns.hypotheses), strict=True))
     return Transcript(path, pa.Table.from_arrays(arrays, schema=ROWS), hypotheses, is_keyed=not by_number)
-
-
-class _RowReader:
-    """Makes a ``Row`` of each row of a table."""
-
-    def __init__(
-        self, path: str, columns: Columns, keys: tuple[str, ...] | None, empty: str | None, *, by_number: bool
-    ) -> None:
-        self._path = path
-        self._columns = columns
-        self._used = columns.used
-        self._texts = {name for name in (columns.id, columns.text, *columns.hypotheses) if name is not None}
-        self._num_texts = len(self._texts)
-        self._keys = keys
-        self._known = frozenset(keys or ())
-        self._empty = empty
-        self._by_number = by_number
-        self._ids = DerivedIds()
-        self._number = 0
-        self._bad_durations: list[int] = []
-
-    def notes(self) -> Iterator[str]:
-        """What was wrong with rows that were read all the same."""
-        if self._bad_durations:
-            yield (
-                f"note: {self._path}: the durations of {len(self._bad_durations):,} rows are no seconds, and count as "
-                f"unknown (first: line {self._bad_durations[0]:,})"
-            )
-
-    def row(self, numbered: tuple[int, Mapping[str, Any]]) -> Row:
-        """Raises ManifestError, with the line, for a value that cannot be what it should."""
-        line, row = numbered
-        self._number += 1
-        try:
-            return self._row(line, row)
-        except ValueError as error:
-            raise ManifestError(self._path, str(error), line=line) from error
-
-    def _row(self, line: int, row: Mapping[str, Any]) -> Row:
-        if len(row) == self._num_texts and row.keys() == self._texts:  # the commonest table is only texts
-            return Row(line, self._id(row, None, None), self._reference(row), hypotheses=self._hypotheses(row))
-        columns = self._columns
-        audio = AudioRef(
-            (as_text(row, columns.audio) or "") if columns.audio is not None else "",
-            as_seconds(row, columns.start),
-            self._duration_s(line, row),
-        )
-        channel = as_channel(row, columns.channel)
-        extra = {name: as_extra(value) for name, value in row.items() if name not in self._used}
-        return Row(
-            line,
-            self._id(row, audio, channel),
-            self._reference(row),
-            audio.uri,
-            audio.start_s,
-            audio.duration_s,
-            channel,
-            as_text(row, columns.language),
-            as_text(row, columns.speaker),
-            json.dumps(extra, ensure_ascii=False) if extra else None,
-            hypotheses=self._hypotheses(row),
-        )
-
-    def _id(self, row: Mapping[str, Any], audio: AudioRef | None, channel: int | None) -> str:
-        if self._by_number:
-            return str(self._number)
-        if self._columns.id is not None:
-            found = as_text(row, self._columns.id)
-            if not found:
-                raise ValueError(f"no id in {self._columns.id!r}")
-            return found
-        if audio is None or not audio.uri:
-            raise ValueError(f"no audio path in {self._columns.audio!r}, and no id")
-        return self._ids.next(audio, channel)
-
-    def _duration_s(self, line: int, row: Mapping[str, Any]) -> float | None:
-        """None for what cannot be one: a score of texts does without."""
-        try:
-            return as_seconds(row, self._columns.duration)
-        except ValueError:
-            self._bad_durations.append(line)
-            return None
-
-    def _reference(self, row: Mapping[str, Any]) -> str | None:
-        column = self._columns.text
-        if column is None:
-            return None
-        text = row.get(column)
-        if type(text) is str:
-            return text
-        try:
-            text = as_text(row, column)
-        except ValueError:
-            return None  # a list, say: the row has no reference, which is said with its number
-        return self._empty if text is None else text
-
-    def _hypotheses(self, row: Mapping[str, Any]) -> tuple[str | None, ...]:
-        columns = self._columns.hypotheses
-        if self._keys is not None:
-            return self._by_system(row, columns[0])
-        if len(columns) == 1 and type(text := row.get(columns[0])) is str:
-            return (text,)
-        texts = (as_text(row, column) for column in columns)
-        return tuple(self._empty if text is None else text for text in texts)
-
-    def _by_system(self, row: Mapping[str, Any], column: str) -> tuple[str | None, ...]:
-        value = row.get(column)
-        if not isinstance(value, dict):
-            raise ValueError(f"{column!r} is no object of texts by system")  # noqa: TRY004  # a row that says nothing
-        if not self._known >= value.keys():
-            raise ValueError(f"the first row has no system {next(key for key in value if key not in self._known)!r}")
-        return tuple(as_text(value, key) for key in self._keys or ())

@@ -11,7 +11,7 @@ from typing import Any
 
 from earmark.errors import ManifestError
 from earmark.formats.cells import as_seconds, as_text
-from earmark.formats.jsonl import usable_json
+from earmark.formats.jsonl import in_lines, usable_json
 from earmark.formats.lines import excerpt, text_lines
 from earmark.formats.transcript import Row, Transcript, Wanted, gather, one_text
 
@@ -28,6 +28,9 @@ def _rows(path: str, wanted: Wanted) -> Iterator[Row]:
     for number, segment in enumerate(_segments(path), start=1):
         if not isinstance(segment, dict):
             raise ManifestError(path, f"segment {number} is not a JSON object")
+        if not segment.keys() & {"session_id", "words"}:
+            problem = f"object {number} is no segment: it has no session_id and no words"
+            raise ManifestError(path, problem, hint=f"of utterances, write one object a line: {in_lines(path)}")
         try:
             yield _row(path, number, segment, wanted)
         except ValueError as error:

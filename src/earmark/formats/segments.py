@@ -1,14 +1,15 @@
 """What is timed, brought together: recognized words put into the segments of the reference, and segments of a speaker.
 
 A word belongs to the segment that holds its middle. As sclite does it (observed of version 2.4.10), a word between two
-segments belongs to the later one, and one after the last segment to the last, so that no word is lost.
+segments belongs to the later one, also where its middle is the end of the earlier, and one after the last segment to
+the last, so that no word is lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -47,12 +48,15 @@ def words_by_segment(segments: Transcript, words: Transcript) -> Transcript:
 
 
 def _places(segments: Transcript, positions: NDArray[np.int64], middles: NDArray[np.float64]) -> NDArray[np.int64]:
-    """For each middle of a word, the position of its segment: the first one that ends no earlier."""
+    """For each middle of a word, the position of its segment: the first one that ends later.
+
+    sclite keeps the ends of segments in 32 bits, and the middles of words in 64.
+    """
     start_s = segments.rows["start_s"].to_numpy()[positions]
     end_s = start_s + segments.rows["duration_s"].to_numpy()[positions]
     order = np.argsort(start_s, kind="stable")
-    ends = np.maximum.accumulate(end_s[order])
-    found = np.searchsorted(ends, middles, side="left").clip(max=len(order) - 1)
+    ends = np.maximum.accumulate(np.round(end_s[order], 6).astype(np.float32).astype(float))
+    found = np.searchsorted(ends, middles, side="right").clip(max=len(order) - 1)
     places: NDArray[np.int64] = positions[order][found]
     return places
 
@@ -134,12 +138,59 @@ def has_same_segments(reference: Transcript, others: Sequence[Transcript]) -> bo
     )
 
 
+def without_ignored(reference: Transcript, file: Transcript) -> tuple[Transcript, int]:
+    """Leave out segments of hypotheses whose middle lies in a reference's segment that is not to be scored.
+
+    Such a segment counts on its session and channel; where hypotheses name no channel, on its session if the
+    references have one channel of it. A speaker of the references whose segments are all left out keeps an empty one.
+    Returns what is left, and the number of those that are not.
+    """
+    ignored = _ignored(reference, file)
+    if not ignored:
+        return file, 0
+    tracks = [track.lower() for track in file.rows["track"].to_pylist()]
+    middles = (file.rows["start_s"].to_numpy() + file.rows["duration_s"].to_numpy() / 2).tolist()
+    is_out = np.array(
+        [
+            any(start_s <= middle < end_s for start_s, end_s in ignored.get(track, ()))
+            for track, middle in zip(tracks, middles, strict=True)
+        ]
+    )
+    scored = reference.rows.filter(reference.rows["skip_reason"].is_null())
+    speakers = set(zip(*(scored[name].to_pylist() for name in ("audio", "speaker")), strict=True))
+    has_reference = np.array([one in speakers for one in zip(*_lists(file, "audio", "speaker"), strict=True)])
+    kept = pa.array(~is_out | has_reference)
+    texts = {name: pc.if_else(pa.array(is_out), "", column).filter(kept) for name, column in file.hypotheses.items()}
+    return replace(file, rows=file.rows.filter(kept), hypotheses=texts), int(is_out.sum())
+
+
+def _ignored(reference: Transcript, file: Transcript) -> dict[str, list[tuple[float, float]]]:
+    """From when to when nothing is to be scored on each track of ``file``, both in lower case."""
+    columns = _lists(reference, "track", "audio", "skip_reason", "start_s", "duration_s")
+    has_channels = _has_channels(reference) == _has_channels(file)
+    tracks: dict[str, set[str]] = {}
+    found: dict[str, list[tuple[float, float]]] = {}
+    for track, session, rule, start_s, duration_s in zip(*columns, strict=True):
+        tracks.setdefault(session.lower(), set()).add(track)
+        if rule is not None:
+            place = (track if has_channels else session).lower()
+            found.setdefault(place, []).append((start_s, start_s + duration_s))
+    return {place: times for place, times in found.items() if has_channels or len(tracks[place]) == 1}
+
+
 def joined_by_speaker(segments: Transcript) -> Transcript:
     """Join all that a speaker says in a session, in order of time: a row each, with the id ``session-speaker``.
 
-    Segments that are not to be scored are left out.
+    A reference's segments that are not to be scored stay rows of their own, last.
     """
-    return gather(segments.path, _speakers(segments), tuple(segments.hypotheses))
+    rows = chain(_speakers(segments), _not_scored(segments) if not segments.hypotheses else ())
+    joined = gather(segments.path, rows, tuple(segments.hypotheses), may_be_empty=True)
+    return replace(joined, notes=segments.notes)
+
+
+def _not_scored(segments: Transcript) -> Iterator[Row]:
+    rows = segments.rows.filter(segments.rows["skip_reason"].is_valid())
+    return (Row(**row) for row in rows.to_pylist())
 
 
 def _speakers(segments: Transcript) -> Iterator[Row]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import ManifestError, UsageError
+from earmark.formats.likeness import likeness
 from earmark.formats.lines import near_hint, text_lines
 
 _BY_ENDING = {
@@ -31,7 +32,7 @@ _LIKE_AN_ID = re.compile(r"(?=\S*\d)(?:[^\W\d_]\S*\d\S*|\d+[-_.]\S+)\Z")
 _HAS_A_MARK = re.compile(r"\S*[^\W_][-_./:][^\W_]\S*\Z")
 _MOST = 0.5
 _BY_CHANCE = 10
-"""So many lines may well begin with different words, all of them recognized."""
+"""Fewer lines may well begin with different words, all of them recognized, in either order."""
 
 _READ_AS = {
     "kaldi": "read as Kaldi text, matched by id (--from lines if the first word of a line is no id)",
@@ -75,7 +76,7 @@ def formats_of(paths: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     guessed: dict[str, list[str]] = {}
     for number, (path, known) in enumerate(zip(paths, found, strict=True)):
         others = lines[1:] if number == 0 else lines[:1]
-        name = known or _told(path, lines[number] or _Lines(0, {}), [one for one in others if one is not None])
+        name = known or _told(path, lines[number] or _Lines(0, {}, []), [one for one in others if one is not None])
         names.append(name)
         if known is None:
             guessed.setdefault(name, []).append(path)
@@ -93,21 +94,26 @@ class _Lines:
 
     num_lines: int
     ids: dict[str, list[str]]
+    texts: list[str]
+    """The first of the lines that are not blank, as they are."""
 
     @classmethod
     def of(cls, path: str) -> _Lines:
         first, last = [], []
+        texts: list[str] = []
         is_trn, number = True, 0
         for number, line in enumerate(text_lines(path), start=1):  # noqa: B007  # the last one is their number
             if line.isspace():
                 continue
+            if len(texts) < _BY_CHANCE:
+                texts.append(line)
             first.append(line.split(None, 1)[0])
             if is_trn:
                 found = _ENDS_WITH_ID.search(line)
                 is_trn = found is not None
                 last += [found.group(1)] if found is not None else []
         candidates = {"trn": last if is_trn else [], "kaldi": first}
-        return cls(number, {name: ids for name, ids in candidates.items() if ids and len(set(ids)) == len(ids)})
+        return cls(number, {name: ids for name, ids in candidates.items() if ids and len(set(ids)) == len(ids)}, texts)
 
 
 def _plain_format(path: str) -> str | None:
@@ -121,8 +127,8 @@ def _plain_format(path: str) -> str | None:
 
 def _told(path: str, lines: _Lines, others: Sequence[_Lines]) -> str:
     """Name the format of lines of text by themselves and by the other side; none of it may be lines of text."""
-    for name, ids in lines.ids.items():
-        if _are_ids(name, ids, others):
+    for name in lines.ids:
+        if _are_ids(name, lines, others):
             return name
     if lines.num_lines == 0:
         raise ManifestError(path, "is empty")
@@ -140,8 +146,9 @@ def _told(path: str, lines: _Lines, others: Sequence[_Lines]) -> str:
     )
 
 
-def _are_ids(name: str, ids: Sequence[str], others: Sequence[_Lines]) -> bool:
+def _are_ids(name: str, lines: _Lines, others: Sequence[_Lines]) -> bool:
     """Whether words that each line begins or ends with are ids. Brackets alone do not tell: ``(noise)`` has them."""
+    ids = lines.ids[name]
     if name == "trn" and not others:
         return True
     if name == "kaldi" and len(ids) > 1 and all(map(_LIKE_AN_ID.match, ids)):
@@ -150,7 +157,24 @@ def _are_ids(name: str, ids: Sequence[str], others: Sequence[_Lines]) -> bool:
     is_marked = (len(ids) > 1 or name == "trn") and all(_LIKE_AN_ID.match(one) or _HAS_A_MARK.match(one) for one in ids)
     if is_marked or (name == "trn" and len(ids) >= _BY_CHANCE):
         return bool(meeting)
-    return any(set(their) == set(ids) and list(their) != list(ids) for their in meeting)
+    permuted = [their for their in meeting if set(their) == set(ids) and their != ids]
+    if name == "trn" or len(ids) >= _BY_CHANCE or not permuted:
+        return bool(permuted)
+    same = [other for other in others if other.ids.get("kaldi") in permuted]
+    return len(same) < len(permuted) or any(_is_more_alike_by_id(lines, other) for other in same)
+
+
+def _is_more_alike_by_id(lines: _Lines, other: _Lines) -> bool:
+    """Whether what follows the first words is more alike by these words than the lines are by their number."""
+    theirs = dict(map(_parted, other.texts))
+    pairs = [(rest, theirs[word]) for word, rest in map(_parted, lines.texts)]
+    by_id = sum(likeness(rest, their) for rest, their in pairs if rest or their)
+    return by_id > sum(likeness(one, their) for one, their in zip(lines.texts, other.texts, strict=True))
+
+
+def _parted(line: str) -> tuple[str, str]:
+    word, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
+    return word, rest.strip()
 
 
 def _meet(ours: Iterable[str], theirs: Iterable[str]) -> bool:

@@ -38,14 +38,15 @@ def _rows(path: str, wanted: Wanted) -> Iterator[Row]:
         file, channel, speaker, start, end = cells[:_NUM_NEEDED]
         text = _without_label("".join(cells[_NUM_NEEDED:]).strip())
         start_s = seconds(path, number, line, start)
-        duration_s = seconds(path, number, line, end) - start_s
+        end_s = seconds(path, number, line, end)
+        duration_s = end_s - start_s
         if duration_s < 0:
             raise ManifestError(path, f"it ends ({end}) before it starts ({start})", line=number)
         check_one_reading(path, number, line, text)
         reference, hypotheses = one_text(wanted, path, text)
         yield Row(
             number,
-            f"{file}-{channel}-{speaker}-{start}-{end}",
+            f"{file}-{channel}-{speaker}-{start_s:.12g}-{end_s:.12g}",
             reference,
             audio=file,
             start_s=start_s,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,9 @@ PREDICTED = "pred_text"
 SEVERAL = "hypotheses"
 NONE = "none"
 
+_FACTS = (*START, *END, *DURATION, *CHANNEL, *LANGUAGE, *SPEAKER)
+_MEANT = frozenset((*ID, *AUDIO, *REFERENCE, *_FACTS, PARENT, CHUNK))
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -47,10 +50,14 @@ class Columns:
     channel: str | None
     language: str | None
     speaker: str | None
+    systems: tuple[str, ...] = ()
+    """The keys that the user names of the object ``hypotheses``; else empty."""
+    stand_in: str | None = None
+    """The column with the name of a reference that hypotheses are taken from, for want of any other."""
 
     @classmethod
     def find(cls, path: str, row: Mapping[str, Any], wanted: Wanted) -> Columns:
-        """Find the columns of the first row. Raises UsageError where one that is needed is not there."""
+        """Find the columns of a row that has all. Raises UsageError where one that is needed is not there."""
         names = list(row)
         known = by_lower_case(names)
         others = _other_texts(row)
@@ -58,22 +65,29 @@ class Columns:
         def first(*candidates: str) -> str | None:
             return next((known[name] for name in candidates if name in known), None)
 
-        _check_given(path, names, others, wanted)
-        text = hyps = None
+        systems = _chosen_systems(row, known, wanted)
+        _check_given(path, row, others, wanted, is_object=bool(systems))
+        text = stand_in = None
+        hyps: tuple[str, ...] = ()
         if wanted.role != "hypothesis":
             text = wanted.text_column or first(*REFERENCE)
             if text is None or text == NONE:
                 raise _missing_column(path, names, "no reference text", "--text-column", others)
-        if wanted.role != "reference":
-            hyps = wanted.hyp_columns or _hypothesis_columns(known, first, wanted)
+        if systems:
+            hyps = (known[SEVERAL],)
+        elif wanted.role != "reference":
+            hyps = wanted.hyp_columns or _hypothesis_columns(known)
             if not hyps:
-                raise _missing_column(path, names, "no hypothesis text", "--hyp-column", others)
-        _check_two_texts(path, text, hyps or (), others)
+                stand_in = _stand_in(path, known, others, wanted)
+                hyps = (stand_in,)
+        _check_two_texts(path, text, hyps, others)
         return cls(
             id=wanted.id_column or first(*ID),
-            audio=first(*(name for name in AUDIO if known.get(name) not in (text, *(hyps or ())))),
+            audio=first(*(name for name in AUDIO if known.get(name) not in (text, *hyps))),
             text=text,
-            hypotheses=tuple(hyps or ()),
+            hypotheses=hyps,
+            systems=systems,
+            stand_in=stand_in,
             start=first(*START),
             duration=first(*DURATION),
             channel=first(*CHANNEL),
@@ -88,14 +102,44 @@ class Columns:
         return frozenset((self.id, self.audio, self.text, *self.hypotheses, *where))
 
 
-def _check_given(path: str, names: Sequence[str], others: Sequence[str], wanted: Wanted) -> None:
+def is_meant(name: str) -> bool:
+    """Whether a column of this name could be one that is used."""
+    lower = name.lower()
+    return lower in _MEANT or lower in (SEVERAL, *HYPOTHESIS) or _is_predicted(lower)
+
+
+def hypothesis_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The columns that no file has but one with hypotheses: NeMo's, and the object of several."""
+    return tuple(name for name in names if _is_predicted(name.lower()) or name.lower() == SEVERAL)
+
+
+def _is_predicted(lower: str) -> bool:
+    return lower == PREDICTED or lower.startswith(f"{PREDICTED}_")
+
+
+def _chosen_systems(row: Mapping[str, Any], known: Mapping[str, str], wanted: Wanted) -> tuple[str, ...]:
+    """What the user names as columns, where none is one and all are keys of the object ``hypotheses``."""
+    systems = _object(row, known)
+    is_chosen = wanted.role != "reference" and not row.keys() & set(wanted.hyp_columns)
+    return wanted.hyp_columns if is_chosen and systems.keys() >= set(wanted.hyp_columns) else ()
+
+
+def _object(row: Mapping[str, Any], known: Mapping[str, str]) -> Mapping[str, Any]:
+    value = row[known[SEVERAL]] if SEVERAL in known else None
+    return value if isinstance(value, dict) else {}
+
+
+def _check_given(path: str, row: Mapping[str, Any], others: Sequence[str], wanted: Wanted, *, is_object: bool) -> None:
     """Raise UsageError for a column that the user names and the file lacks, with one that could be meant."""
-    possible = {"--id-column": names, "--text-column": (*REFERENCE, *others), "--hyp-column": others}
+    names = list(row)
+    texts = [*others, *_object(row, by_lower_case(names))]
+    possible = {"--id-column": names, "--text-column": (*REFERENCE, *others), "--hyp-column": texts}
     for flag, given in _given(wanted):
-        if given not in names and given != NONE:
-            near = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
-            likely = [name for name in near if name in possible[flag]] or others
-            raise _missing_column(path, names, f"no column {given!r}", flag, likely)
+        if given in names or given == NONE or (is_object and flag == "--hyp-column"):
+            continue
+        near = difflib.get_close_matches(given, [*names, *texts], n=1, cutoff=0.4)
+        likely = [name for name in near if name in possible[flag]] or (texts if flag == "--hyp-column" else others)
+        raise _missing_column(path, names, f"no column {given!r}", flag, likely)
 
 
 def _check_two_texts(path: str, text: str | None, hypotheses: Sequence[str], others: Sequence[str]) -> None:
@@ -117,15 +161,21 @@ def _given(wanted: Wanted) -> Iterator[tuple[str, str]]:
         yield from (("--hyp-column", name) for name in wanted.hyp_columns)
 
 
-def _hypothesis_columns(known: Mapping[str, str], first: Callable[..., str | None], wanted: Wanted) -> tuple[str, ...]:
+def _hypothesis_columns(known: Mapping[str, str]) -> tuple[str, ...]:
     """NeMo's columns, all of them; else an object of several; else the likeliest name."""
-    predicted = tuple(name for lower, name in known.items() if lower == PREDICTED or lower.startswith(f"{PREDICTED}_"))
-    if predicted:
-        return predicted
-    # A file of hypotheses alone may call them what a file of references would.
-    names = (SEVERAL, *HYPOTHESIS, *(REFERENCE if wanted.role == "hypothesis" else ()))
-    found = first(*names)
-    return (found,) if found is not None else ()
+    predicted = tuple(name for lower, name in known.items() if _is_predicted(lower))
+    return predicted or tuple(known[name] for name in (SEVERAL, *HYPOTHESIS) if name in known)[:1]
+
+
+def _stand_in(path: str, known: Mapping[str, str], others: Sequence[str], wanted: Wanted) -> str:
+    """The only text of a file of hypotheses, which may call it what a file of references would.
+
+    Most outputs repeat the reference under such a name: beside another text it is not taken. Raises UsageError.
+    """
+    texts = [known[name] for name in REFERENCE if name in known] if wanted.role == "hypothesis" else []
+    if len(texts) == 1 and not others:
+        return texts[0]
+    raise _missing_column(path, list(known.values()), "no hypothesis text", "--hyp-column", [*others, *texts])
 
 
 def _missing_column(path: str, names: Sequence[str], problem: str, flag: str, candidates: Sequence[str]) -> UsageError:
@@ -148,5 +198,4 @@ def _columns_hint(flag: str, candidates: Sequence[str]) -> str:
 
 def _other_texts(row: Mapping[str, Any]) -> list[str]:
     """The columns of texts that no name says are an id, an audio path, a reference or a fact of the utterance."""
-    meant = {*ID, *AUDIO, *REFERENCE, *START, *END, *DURATION, *CHANNEL, *LANGUAGE, *SPEAKER, PARENT, CHUNK}
-    return [name for name, cell in row.items() if name.lower() not in meant and isinstance(cell, str | None)]
+    return [name for name, cell in row.items() if name.lower() not in _MEANT and isinstance(cell, str | None)]

@@ -77,7 +77,8 @@ class Transcript:
     """A file that was read: ``rows`` (ROWS), and a column of texts for each system.
 
     ``is_keyed`` says whether ids are the file's own; else they are the numbers of the rows. ``notes`` are sentences on
-    what was left out in reading.
+    what was left out in reading. ``stand_in`` is the column of hypotheses that has the name of a reference, for want of
+    another; ``predicted`` are the columns of a file of references that only a file with hypotheses has.
     """
 
     path: str
@@ -86,6 +87,8 @@ class Transcript:
     is_keyed: bool = True
     kind: Kind = "texts"
     notes: tuple[str, ...] = ()
+    stand_in: str | None = None
+    predicted: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
