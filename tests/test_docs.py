@@ -107,9 +107,10 @@ def test_a_flag_is_of_the_same_type_in_every_verb(reference):
 
 
 SHARED = {
-    "--audio-root", "--batch-size", "--channel", "--cleanup", "--data", "--format", "--language", "--limit",
-    "--max-batch-seconds", "--missing-audio", "--normalizer", "--out", "--progress", "--scorer", "--seed", "--set",
-    "--slices", "--text-column", "MODEL", "RUN",
+    "--audio-root", "--batch-size", "--channel", "--cleanup", "--data", "--engine", "--format", "--fresh",
+    "--language", "--limit", "--max-batch-seconds", "--max-errors", "--missing-audio", "--normalizer", "--offline",
+    "--out", "--progress", "--retry-failed", "--scorer", "--seed", "--set", "--slices", "--text-column", "--to",
+    "--workers", "DATA", "MODEL", "RUN",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.errors import UsageError
-from earmark.spec import AudioSpec, BatchingSpec, DataSpec, RecognizerSpec, RunSpec
+from earmark.spec import AudioSpec, BatchingSpec, DataSpec, ModelSource, RecognizerSpec, RunSpec
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 seconds = st.floats(0.1, 1e6)
@@ -151,3 +151,31 @@ def test_a_batching_rule_that_holds_nothing_is_bad_usage(rule):
     """Zero, less, or no number at all."""
     with pytest.raises(UsageError, match="holds nothing"):
         BatchingSpec(**rule)
+
+
+def mixed(name: str, sha256: str, content_hash: str) -> RunSpec:
+    source = ModelSource(role="lm", name=name, kind="url", revision=None, sha256=sha256)
+    recognizer = dataclasses.replace(BASE.recognizer, content_hash=content_hash, sources=(source,))
+    return dataclasses.replace(BASE, recognizer=recognizer)
+
+
+def test_where_a_models_files_came_from_is_recorded_and_no_identity():
+    """The same bytes from elsewhere are the same run; what is written down comes back."""
+    here, there = mixed("./lm.bin", "1" * 64, "c"), mixed("https://example.com/lm.bin", "1" * 64, "c")
+    assert here.fingerprint() == there.fingerprint()
+    assert not here.differences(there)
+    assert RunSpec.from_json(there.to_json()).recognizer.sources == there.recognizer.sources
+
+
+def test_other_bytes_are_told_by_the_part_that_they_are_of():
+    """A hash over everything would not say what changed."""
+    differences = mixed("x", "1" * 64, "c").differences(mixed("x", "2" * 64, "d"))
+    assert differences["recognizer.sources.lm"] == ("1" * 64, "2" * 64)
+    assert set(differences) == {"recognizer.sources.lm", "recognizer.content_hash"}
+
+
+def test_a_spec_from_before_sources_is_still_read():
+    """Runs of older versions go on."""
+    fields = json.loads(BASE.to_json())
+    del fields["recognizer"]["sources"]
+    assert RunSpec.from_json(json.dumps(fields)).fingerprint() == BASE.fingerprint()

@@ -23,16 +23,20 @@ if TYPE_CHECKING:
     from earmark.records import AudioRef, Hypothesis, Utterance, Waveform
     from earmark.reports.audit import Audit
     from earmark.reports.compare import Comparison
+    from earmark.reports.data_check import DataCheck
     from earmark.reports.summary import RunSummary
     from earmark.sources import open_source
     from earmark.sources.base import Source
     from earmark.spec import RecognizerSpec
     from earmark.verbs.audit import audit
+    from earmark.verbs.check import check
     from earmark.verbs.compare import compare
     from earmark.verbs.evaluate import evaluate
     from earmark.verbs.merge import merge
+    from earmark.verbs.prepare_data import PreparedData, prepare_common_voice
     from earmark.verbs.score import score
     from earmark.verbs.score_outputs import ScoredOutputs, score_files, score_texts
+    from earmark.verbs.stage import StageSummary, stage
 
 __version__ = "0.1.0"
 
@@ -42,48 +46,60 @@ _HOMES = {
     "Audit": "earmark.reports.audit",
     "AudioRef": "earmark.records",
     "Comparison": "earmark.reports.compare",
+    "DataCheck": "earmark.reports.data_check",
     "EarmarkError": "earmark.errors",
     "Hypothesis": "earmark.records",
+    "PreparedData": "earmark.verbs.prepare_data",
     "Recognizer": "earmark.recognizers.base",
     "RecognizerSpec": "earmark.spec",
     "RunSummary": "earmark.reports.summary",
     "ScoredOutputs": "earmark.verbs.score_outputs",
     "Source": "earmark.sources.base",
+    "StageSummary": "earmark.verbs.stage",
     "Utterance": "earmark.records",
     "Waveform": "earmark.records",
     "audit": "earmark.verbs.audit",
+    "check": "earmark.verbs.check",
     "compare": "earmark.verbs.compare",
     "evaluate": "earmark.verbs.evaluate",
     "load_recognizer": "earmark.recognizers",
     "merge": "earmark.verbs.merge",
     "open_source": "earmark.sources",
+    "prepare_common_voice": "earmark.verbs.prepare_data",
     "score": "earmark.verbs.score",
     "score_files": "earmark.verbs.score_outputs",
     "score_texts": "earmark.verbs.score_outputs",
+    "stage": "earmark.verbs.stage",
 }
 
 __all__ = [  # sorted as a person would, and a test compares it with the table above
     "AudioRef",
     "Audit",
     "Comparison",
+    "DataCheck",
     "EarmarkError",
     "Hypothesis",
+    "PreparedData",
     "Recognizer",
     "RecognizerSpec",
     "RunSummary",
     "ScoredOutputs",
     "Source",
+    "StageSummary",
     "Utterance",
     "Waveform",
     "audit",
+    "check",
     "compare",
     "evaluate",
     "load_recognizer",
     "merge",
     "open_source",
+    "prepare_common_voice",
     "score",
     "score_files",
     "score_texts",
+    "stage",
 ]
 
 

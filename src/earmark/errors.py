@@ -14,13 +14,16 @@ so that a caller can act on them without reading the message.
     │   ├── DuplicateIdError                   one id for two utterances
     │   ├── MissingAudioError                  audio files that are not where the data say
     │   ├── RunMismatchError                   the output folder holds another run
+    │   ├── StagedMismatchError                the target folder holds another staged set
     │   ├── RunLockedError                     another process works in the output folder
+    │   ├── ArchiveError                       an archive that is damaged, or that attacks who unpacks it
     │   └── FolderError                        a folder cannot be used
     ├── AudioError                    one utterance's audio cannot be used; becomes a failed row
     ├── RecognizerError               a recognizer cannot be loaded or breaks its contract
     │   └── OutOfMemoryError                   a batch does not fit; the worker splits it
     ├── StoreError                    results cannot be written or read (a full disk, a damaged part)
     │   └── DamagedPartError                   a part was read whole, and is not as it was written
+    ├── FetchError                    a file cannot be brought to this machine whole, or is not what it must be
     ├── EngineError                   workers cannot be started or kept alive
     ├── TooManyFailuresError          exit 3   finished, with more failed utterances than allowed
     ├── GateFailedError               exit 4   a comparison is what ``--fail-if`` forbids
@@ -201,6 +204,22 @@ class RunMismatchError(UsageError):
         )
 
 
+class StagedMismatchError(UsageError):
+    """The folder ``target`` holds another staged set; ``fields`` maps a field to (there, here)."""
+
+    def __init__(self, target: str, fields: Mapping[str, tuple[Any, Any]]) -> None:
+        self.target = target
+        self.fields = dict(fields)
+        super().__init__(
+            f"{target} holds another staged set",
+            cause="; ".join(
+                f"{name} was {_shortened(there)}, is now {_shortened(here)}"
+                for name, (there, here) in self.fields.items()
+            ),
+            hint="--to OTHER_FOLDER keeps both; --fresh throws away what is staged there",
+        )
+
+
 class RunLockedError(UsageError):
     """Another living process holds the lock of ``run``."""
 
@@ -220,6 +239,14 @@ class FolderError(UsageError):
     def __init__(self, folder: str, problem: str, *, hint: str | None = None) -> None:
         self.folder = folder
         super().__init__(f"cannot use {folder}", cause=problem, hint=hint)
+
+
+class ArchiveError(UsageError):
+    """The archive ``archive`` is not unpacked, and nothing of it stays."""
+
+    def __init__(self, archive: str, problem: str, *, hint: str | None = None) -> None:
+        self.archive = archive
+        super().__init__(f"cannot unpack {archive}", cause=problem, hint=hint)
 
 
 class AudioError(EarmarkError):
@@ -244,6 +271,20 @@ class StoreError(EarmarkError):
 
 class DamagedPartError(StoreError):
     """A part was read whole, and its rows are not what was written. Its work counts as not done."""
+
+
+class FetchError(EarmarkError):
+    """``name`` cannot be fetched. ``kind`` is a word to act on.
+
+    ``offline``, ``unreachable`` (no server there), ``broken`` (transfers that do not end well), ``missing``, ``denied``
+    (it wants a token, or another one), ``address`` (it leads where a URL must not), ``too_large``, ``wrong`` (not the
+    size or the digest that it must have), ``server`` (any other answer that is no file), ``disk``.
+    """
+
+    def __init__(self, kind: str, name: str, problem: str, *, hint: str | None = None) -> None:
+        self.kind = kind
+        self.name = name
+        super().__init__(f"cannot fetch {name}", cause=problem, hint=hint)
 
 
 class EngineError(EarmarkError):

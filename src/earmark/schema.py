@@ -63,7 +63,49 @@ PARTS = pa.schema(
     ]
 )
 
-REPEATED = ("status", "reason", "skip_reason", "error_kind", "speaker", "language", "extra", "device", "audio")
+STAGED_PARTS = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),  # position in the data that were staged
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("path", pa.string()),  # in the staged set's folder; null where the utterance failed, as all below
+        pa.field("num_samples", pa.int64()),
+        pa.field("size_bytes", pa.int64()),
+        pa.field("sha256", pa.string()),  # of the file, hexadecimal
+        pa.field("coding", pa.string()),  # of the file, such as FLAC/PCM_16
+        pa.field("is_exact", pa.bool_()),  # whether the file gives back the very samples that the original gives
+        pa.field("level_dbfs", pa.float64()),
+        pa.field("peak_dbfs", pa.float64()),
+        pa.field("num_clipped", pa.int64()),  # samples at full scale
+        pa.field("source_sample_rate", pa.int32()),
+        pa.field("source_num_channels", pa.int32()),
+        pa.field("source_coding", pa.string()),
+        pa.field("error_kind", pa.string()),
+        pa.field("error", pa.string()),
+    ]
+)
+
+STAGED = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),  # position in the data that were staged
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),  # relative to the table's folder; of a failed one no file
+        pa.field("duration", pa.float64(), nullable=False),  # seconds; 0 where it failed
+        pa.field("text", pa.string()),  # the reference
+        pa.field("dataset", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("language", pa.string()),
+        pa.field("speaker", pa.string()),
+        pa.field("sample_rate", pa.int32(), nullable=False),  # of the staged audio, in Hz
+        *(field for field in STAGED_PARTS if field.name not in ("index", "id", "path")),
+        pa.field("source_audio", pa.string(), nullable=False),  # as the source named it
+        pa.field("source_start_s", pa.float64()),  # null: the whole file
+        pa.field("source_channel", pa.int32()),  # null: the mean of all
+        pa.field("extra", pa.string()),  # a JSON object of the source's other columns
+    ]
+)
+
+REPEATED = ("status", "reason", "skip_reason", "error_kind", "speaker", "language", "extra", "device", "audio",
+            "coding", "source_coding", "dataset", "split")  # fmt: skip
 """The columns of texts that come again; for others a dictionary of values costs time and saves nothing."""
 
 SCORED, FAILED, SKIPPED = "scored", "failed", "skipped"

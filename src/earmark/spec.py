@@ -29,11 +29,28 @@ DEFAULT_MAX_BATCH_S = 240.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ModelSource:
+    """Where one part of a model was taken from.
+
+    ``role`` is what the part is to the model, ``name`` what was asked for, without secrets, ``kind`` local, hub, url or
+    store, ``revision`` the commit of a hub or the ETag of a URL, where there is one. ``sha256`` is of the file, or of
+    all paths and files of a folder.
+    """
+
+    role: str
+    name: str
+    kind: str
+    revision: str | None
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RecognizerSpec:
     """What a recognizer declares of itself, before it is loaded.
 
     ``content_hash`` covers the model's files. ``options`` are the resolved decoding options. ``max_audio_s`` is the
-    longest audio it takes in one piece; longer utterances are cut (None: any length).
+    longest audio it takes in one piece; longer utterances are cut (None: any length). ``sources`` say where the files
+    were taken from: recorded, and no identity, since the same bytes from elsewhere are the same model.
     """
 
     name: str
@@ -42,6 +59,7 @@ class RecognizerSpec:
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     batching: BatchingKind = "masked"
     max_audio_s: float | None = None
+    sources: tuple[ModelSource, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +115,7 @@ class RunSpec:
         """The fields that count, flat, as ``{"recognizer.name": ...}``, without those that cannot change an answer."""
         fields = dataclasses.asdict(self)
         fields["data"].pop("name")  # where the data were read from is not what they are
+        fields["recognizer"].pop("sources")  # likewise; what they are is in the content hash
         if self.recognizer.batching in ("any", "single"):
             fields.pop("batching")
         return _flat(fields)
@@ -107,8 +126,10 @@ class RunSpec:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def differences(self, other: Self) -> dict[str, tuple[Any, Any]]:
-        """The identity fields that differ, each as ``(here, there)``."""
+        """The identity fields that differ, each as ``(here, there)``; of a model's files also which of them do."""
         here, there = self.identity(), other.identity()
+        if self.recognizer.content_hash != other.recognizer.content_hash:
+            here, there = here | _digests(self.recognizer), there | _digests(other.recognizer)
         return {
             key: (here.get(key), there.get(key))
             for key in sorted({*here, *there})
@@ -133,12 +154,21 @@ class RunSpec:
         """The spec that ``to_json`` wrote. Raises KeyError, TypeError or ValueError on anything else."""
         fields = json.loads(text)
         return cls(
-            recognizer=RecognizerSpec(**fields["recognizer"]),
+            recognizer=RecognizerSpec(**{**fields["recognizer"], "sources": _sources(fields["recognizer"])}),
             data=DataSpec(**fields["data"]),
             batching=BatchingSpec(**fields["batching"]),
             audio=AudioSpec(**fields["audio"]),
             format_version=fields["format_version"],
         )
+
+
+def _sources(recognizer: Mapping[str, Any]) -> tuple[ModelSource, ...]:
+    """Of a spec that may be older than this field."""
+    return tuple(ModelSource(**one) for one in recognizer.get("sources", ()))
+
+
+def _digests(recognizer: RecognizerSpec) -> dict[str, Any]:
+    return {f"recognizer.sources.{one.role}": one.sha256 for one in recognizer.sources}
 
 
 def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,13 +7,11 @@ run. What goes wrong with the store (a full disk) is not an utterance's fault, a
 from __future__ import annotations
 
 import gc
-import platform
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Self
 
@@ -24,7 +22,7 @@ from earmark.recognizers.base import Recognizer
 from earmark.records import Batch, Hypothesis, Receipt, Segment, Shard, StopCheck, Waveform
 from earmark.spec import RunSpec
 from earmark.store.folder import Folder
-from earmark.store.parts import PartRow, part_name, write_part
+from earmark.store.parts import PartRow, installed_versions, part_name, write_part
 
 _BATCHES_AHEAD = 2
 _DECODING_THREADS = 2
@@ -237,7 +235,7 @@ class Transcription:
             device=self.device,
             host=socket.gethostname(),
             attempt=self.attempt,
-            versions=_versions(),
+            versions=installed_versions(_VERSIONED),
         )
         write_part(self.folder, rows, receipt)
         return receipt
@@ -307,13 +305,3 @@ def _sentence(error: BaseException) -> str:
 def _encodable(text: str) -> str:
     """The text with lone surrogates, which no file can hold, replaced."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _VERSIONED:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -94,9 +94,9 @@ def test_parquet_keeps_types(tmp_path):
     assert utterances[8].extra == {"snr": 8.0}
 
 
-def test_audio_inside_parquet_is_refused(tmp_path):
-    """A column of audio bytes, as the Hub stores it, is not a path."""
-    pq.write_table(pa.table({"audio": [{"bytes": b"RIFF", "path": None}], "text": ["x"]}), tmp_path / "m.parquet")
+def test_a_record_in_the_audio_column_is_refused(tmp_path):
+    """A record without the bytes of audio is neither a path nor audio."""
+    pq.write_table(pa.table({"audio": [{"array": [0.5], "path": "a"}], "text": ["x"]}), tmp_path / "m.parquet")
     with pytest.raises(ManifestError, match="holds an object"):
         list(open_source(str(tmp_path / "m.parquet")).utterances())
 

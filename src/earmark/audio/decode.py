@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soxr
 
+from earmark.audio.probe import AudioInfo, info_of
 from earmark.audio.reader import mono_blocks, open_audio
 from earmark.errors import AudioError
 from earmark.records import SAMPLE_RATE_HZ
@@ -37,6 +38,15 @@ def decode(
     Raises AudioError of kind ``missing``, ``unreadable``, ``empty``, ``truncated``, ``not_finite``, ``no_channel``,
     ``past_the_end`` or ``too_long``, with a reason that is the same on every machine.
     """
+    return decode_with_info(path, start_s=start_s, duration_s=duration_s, channel=channel, max_decoded_s=max_decoded_s)[
+        0
+    ]
+
+
+def decode_with_info(
+    path: str, *, start_s: float, duration_s: float | None, channel: int | None, max_decoded_s: float
+) -> tuple[NDArray[np.float32], AudioInfo]:
+    """What ``decode`` gives, and what the file's header says of the whole file, opening it once."""
     with open_audio(path) as audio:
         start, stop = audio.frame_range(start_s, duration_s)
         rate = audio.sample_rate_hz
@@ -45,7 +55,8 @@ def decode(
         samples: NDArray[np.float32] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if len(samples) == 0:
             raise AudioError("empty", f"{audio.name} holds less than one sample at {SAMPLE_RATE_HZ:,} Hz")
-    return np.clip(samples, np.float32(-1), np.float32(1))
+        info = info_of(audio)
+    return np.clip(samples, np.float32(-1), np.float32(1), out=samples), info
 
 
 def _resampled(blocks: Iterable[NDArray[np.float32]], rate_hz: int) -> Iterator[NDArray[np.float32]]:

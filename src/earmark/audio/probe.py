@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from earmark.audio.reader import open_audio
+from earmark.audio.reader import OpenAudio, open_audio
 from earmark.errors import AudioError
 
 
@@ -29,6 +29,11 @@ def probe(path: str) -> AudioInfo:
     with open_audio(path) as audio:
         if audio.promised_frames == 0:
             raise AudioError("empty", f"{audio.name} holds no samples")
-        duration_s = (audio.readable_frames or 0) / audio.sample_rate_hz
-        coding = f"{audio.file.format}/{audio.file.subtype}"
-        return AudioInfo(duration_s, audio.sample_rate_hz, audio.num_channels, coding)
+        return info_of(audio)
+
+
+def info_of(audio: OpenAudio) -> AudioInfo:
+    """What the header of an open file says."""
+    duration_s = (audio.readable_frames or 0) / audio.sample_rate_hz
+    coding = f"{audio.file.format}/{audio.file.subtype}"
+    return AudioInfo(duration_s, audio.sample_rate_hz, audio.num_channels, coding)

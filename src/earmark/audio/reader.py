@@ -118,7 +118,7 @@ def mono_blocks(
     wanted = math.inf if stop is None else stop - start
     reason = None
     while num_frames < wanted and reason is None:
-        size = int(min(max(1, BLOCK_SAMPLES // audio.num_channels), wanted - num_frames))
+        size = int(min(_block_frames(audio, start + num_frames), wanted - num_frames))
         block, reason = _read(audio, size)
         num_frames += len(block)
         if num_frames > max_frames:
@@ -130,6 +130,16 @@ def mono_blocks(
         if len(block) < size:
             break
     _check_end(audio, start, stop, num_frames, reason)
+
+
+def _block_frames(audio: OpenAudio, position: int) -> int:
+    """How many frames to ask for: a block, or one more than are said to be left, so that a short clip costs little.
+
+    Should more be there than the header says, they come with the next block.
+    """
+    block = max(1, BLOCK_SAMPLES // audio.num_channels)
+    left = math.inf if audio.readable_frames is None else audio.readable_frames - position
+    return int(min(block, left + 1)) if left >= 0 else block
 
 
 def _seek(audio: OpenAudio, start: int) -> None:

@@ -48,6 +48,7 @@ def audit_command(
     language: Annotated[str | None, Parameter(group=_INPUT)] = None,
     limit: Annotated[str | None, Parameter(group=_INPUT)] = None,
     missing_audio: Annotated[Literal["error", "fail", "skip"], Parameter(group=_INPUT)] = "error",
+    offline: Annotated[bool, Parameter(group=_INPUT, negative="")] = False,
     set_: Annotated[list[str] | None, Parameter(name="--set", group=_MODEL, negative="")] = None,
     batch_size: Annotated[int | None, Parameter(group=_MODEL)] = None,
     max_batch_seconds: Annotated[float, Parameter(group=_MODEL)] = 240.0,
@@ -64,7 +65,7 @@ def audit_command(
     model
         Its name: earmark ls models.
     data
-        Manifest (.jsonl .csv .tsv .parquet), folder of audio, librispeech:FOLDER.
+        Manifest or its URL, folder of audio, or PREFIX:PATH: earmark ls sources.
     audio_root
         Where relative audio paths start (manifest's folder).
     text_column
@@ -77,6 +78,8 @@ def audit_command(
         The first N utterances, or N%; with --seed at random.
     missing_audio
         Refuse to begin, fail the utterance, or leave it out.
+    offline
+        Fetch nothing: what is not here must be in the cache.
     set_
         KEY=VALUE, a decoding option; may be repeated.
     batch_size
@@ -113,6 +116,7 @@ def audit_command(
             missing_audio=missing_audio,
             max_batch_s=max_batch_seconds,
             batch_size=batch_size,
+            offline=offline,
             observer=observer,
         )
     _print(found, format)

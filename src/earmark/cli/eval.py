@@ -30,6 +30,7 @@ def eval_command(
     language: Annotated[str | None, Parameter(group=_INPUT)] = None,
     limit: Annotated[str | None, Parameter(group=_INPUT)] = None,
     seed: Annotated[int | None, Parameter(group=_INPUT)] = None,
+    offline: Annotated[bool, Parameter(group=_INPUT, negative="")] = False,
     set_: Annotated[list[str] | None, Parameter(name="--set", group=_MODEL, negative="")] = None,
     batch_size: Annotated[int | None, Parameter(group=_MODEL)] = None,
     max_batch_seconds: Annotated[float, Parameter(group=_MODEL)] = 240.0,
@@ -55,7 +56,7 @@ def eval_command(
     model
         Its name: earmark ls models.
     data
-        Manifest (.jsonl .csv .tsv .parquet), folder of audio, librispeech:FOLDER.
+        Manifest or its URL, folder of audio, or PREFIX:PATH: earmark ls sources.
     audio_root
         Where relative audio paths start (manifest's folder).
     text_column
@@ -68,6 +69,8 @@ def eval_command(
         The first N utterances, or N%; with --seed at random.
     seed
         Of the random sample.
+    offline
+        Fetch nothing: what is not here must be in the cache.
     set_
         KEY=VALUE, a decoding option; may be repeated.
     batch_size
@@ -126,6 +129,7 @@ def eval_command(
             missing_audio=missing_audio,
             max_batch_s=max_batch_seconds,
             batch_size=batch_size,
+            offline=offline,
             audit=audit,
             retry_failed=retry_failed,
             fresh=fresh,

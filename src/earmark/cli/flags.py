@@ -45,11 +45,16 @@ def check_allowance(allowed: str) -> None:
 
 
 def at_most(allowed: str, summary: RunSummary) -> None:
-    """Raise TooManyFailuresError if more utterances failed than ``--max-errors`` allows."""
+    """Raise TooManyFailuresError if more utterances of a run failed than ``--max-errors`` allows."""
+    check_failures(allowed, summary.num_failed, summary.num_utterances, f"{summary.run}/errors.jsonl")
+
+
+def check_failures(allowed: str, num_failed: int, num_utterances: int, listing: str) -> None:
+    """Raise TooManyFailuresError if more failed than ``--max-errors`` allows. ``listing`` is where each one stands."""
     share = allowed.removesuffix("%")
-    limit = float(share) * summary.num_utterances / 100 if allowed.endswith("%") else float(share)
-    if summary.num_failed > limit:
-        raise TooManyFailuresError(summary.num_failed, summary.num_utterances, allowed, f"{summary.run}/errors.jsonl")
+    limit = float(share) * num_utterances / 100 if allowed.endswith("%") else float(share)
+    if num_failed > limit:
+        raise TooManyFailuresError(num_failed, num_utterances, allowed, listing)
 
 
 def _value(text: str) -> OptionValue:

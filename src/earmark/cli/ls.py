@@ -34,5 +34,5 @@ def ls_command(kind: _Kind = "all", /) -> int:
         if kind in (name, "all"):
             print(name)  # noqa: T201  # the result
             for entry in registry.entries().values():
-                print(f"  {entry.name:<14} {entry.summary}")  # noqa: T201  # the result
+                print(f"  {entry.name:<17} {entry.summary}")  # noqa: T201  # the result
     return 0

@@ -56,6 +56,35 @@ earmark audit pocketsphinx -d manifest.jsonl --batch-size 8 --sample 200
 Exits with 4 unless no text changed. earmark eval --audit 50 does it before a run.
 """
 
+_STAGE = """Bring data to one folder as 16 kHz mono files, checked, with a table.
+
+earmark stage librispeech:LibriSpeech/test-clean --to staged/test-clean
+earmark stage test.tsv --to s3://bucket/test --workers 8
+earmark eval pocketsphinx --data staged/test-clean
+
+The same line again goes on where an earlier attempt stopped. What is staged
+gives the same hypotheses as the original files.
+"""
+
+_CHECK = """Look at data before anything is done with them; starts nothing.
+
+earmark check manifest.jsonl
+earmark check common-voice:cv-corpus/es:test --json
+earmark check test.csv --text-column sentence --decode all
+earmark check librispeech:LibriSpeech/test-clean --limit 5% --seed 0
+
+Exits with 2 where an evaluation would not begin, with 3 where it would begin and
+utterances fail. The page is printed all the same.
+"""
+
+_PREPARE = """Make SpeechBrain's tables from a language of Common Voice, once.
+
+earmark prepare cv-corpus-17.0/es --to tables/es --accented-letters
+
+The sentences are treated as SpeechBrain's recipes do. Any number of processes may
+type the same line at once: one does the work.
+"""
+
 app = App(
     name="earmark",
     help=_ROOT,
@@ -71,6 +100,9 @@ app.command(
     "earmark.cli.compare:compare_command", name="compare", help="Compare runs with the first one, by utterance."
 )
 app.command("earmark.cli.audit:audit_command", name="audit", help=_AUDIT)
+app.command("earmark.cli.check:check_command", name="check", help=_CHECK)
+app.command("earmark.cli.prepare:prepare_command", name="prepare", help=_PREPARE)
+app.command("earmark.cli.stage:stage_command", name="stage", help=_STAGE)
 app.command("earmark.cli.merge:merge_command", name="merge", help="Merge the mistakes files of a run into one.")
 app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips, offline, in half a minute.")
 app.command("earmark.cli.ls:ls_command", name="ls", help="List models, normalizers, scorers, formats and more.")

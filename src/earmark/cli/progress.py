@@ -8,9 +8,20 @@ import sys
 import time
 from collections.abc import Iterator
 
+from earmark.cli.fetch_progress import FetchBar, FetchLines
 from earmark.cli.screen import has_colour, number_of, say
 from earmark.errors import without_secret
-from earmark.verbs.events import AuditBegan, AuditEnded, Event, Observer, RunBegan, RunProgressed, StopAsked
+from earmark.verbs.events import (
+    AuditBegan,
+    AuditEnded,
+    Event,
+    FileProgressed,
+    Observer,
+    RunBegan,
+    RunProgressed,
+    StageBegan,
+    StopAsked,
+)
 
 _LINE_EVERY_S = 30.0
 _MINUTES_FROM_S = 90
@@ -30,11 +41,9 @@ def observer_for(kind: str) -> Iterator[Observer]:
 
 def _head(event: RunBegan) -> list[str]:
     """What is about to happen, in a few lines."""
-    hours, minutes = divmod(round(event.audio_s / 60), 60)
-    length = f"{hours} h {minutes:02d} min" if hours else f"{event.audio_s / 60:.1f} min"
     lines = [
         f"run    {event.out}",
-        f"data   {event.data}: {number_of(event.num_utterances, 'utterance')}, {length}",
+        f"data   {event.data}: {number_of(event.num_utterances, 'utterance')}, {_length(event.audio_s)}",
         f"model  {event.model} {event.model_version}",
         f"work   {event.num_workers} worker{'s' if event.num_workers > 1 else ''}, {event.engine}",
     ]
@@ -53,10 +62,35 @@ def _head(event: RunBegan) -> list[str]:
     return lines
 
 
+def _staging_head(event: StageBegan) -> list[str]:
+    """The same before audio is staged."""
+    num_done, num_left = event.num_segments_done, event.num_segments - event.num_segments_done
+    lines = [
+        f"to     {event.target}, {event.audio_format}",
+        f"data   {event.data}: {number_of(event.num_utterances, 'utterance')}, {_length(event.audio_s)}",
+    ]
+    if num_left:
+        lines.append(f"work   {event.num_workers} worker{'s' if event.num_workers > 1 else ''}, {event.engine}")
+    if num_done:
+        to_go = f"{num_left:,} to go" if num_left else "nothing to do"
+        lines.append(f"reuse  {num_done:,} of {event.num_segments:,} are done already; {to_go}")
+    if event.num_changed_audio:
+        lines.append(f"warning: of the sampled audio files {event.num_changed_audio} changed since staging began; what")
+        lines.append("         was staged before stays (--fresh does all again)")
+    return lines + [f"warning: {name} is damaged and will be done again" for name in event.damaged_parts]
+
+
+def _length(audio_s: float) -> str:
+    hours, minutes = divmod(round(audio_s / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{audio_s / 60:.1f} min"
+
+
 def _lines_of(event: Event) -> list[str]:
     """What to print of anything but progress."""
     if isinstance(event, RunBegan):
         return _head(event)
+    if isinstance(event, StageBegan):
+        return _staging_head(event)
     if isinstance(event, AuditBegan):
         return [f"audit  sample of {event.num_utterances:,}, batches drawn: {event.num_batches:,}"]
     if isinstance(event, AuditEnded):
@@ -105,8 +139,11 @@ class _Lines:
 
     def __init__(self) -> None:
         self._last = time.monotonic()
+        self._fetch = FetchLines()
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, FileProgressed):
+            self._fetch(event)
         for line in _lines_of(event):
             say(line)
         if isinstance(event, RunProgressed) and time.monotonic() - self._last >= _LINE_EVERY_S:
@@ -126,16 +163,20 @@ class _Bar:
         columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[facts]}"))
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._task = self._progress.add_task("", total=None, facts="")
+        self._fetch = FetchBar(self._console)
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, FileProgressed):
+            self._fetch(event)
         for line in _lines_of(event):
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-        if isinstance(event, RunBegan):
+        if isinstance(event, RunBegan | StageBegan):
             self._progress.update(self._task, total=event.num_segments, completed=event.num_segments_done)
             self._progress.start()
         elif isinstance(event, RunProgressed):
             self._progress.update(self._task, completed=event.num_segments_done, facts=_facts(event))
 
     def close(self) -> None:
-        """Take the bar off the screen."""
+        """Take the bars off the screen."""
+        self._fetch.close()
         self._progress.stop()

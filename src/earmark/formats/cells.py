@@ -21,6 +21,8 @@ CHANNEL = ("channel",)
 LANGUAGE = ("language", "lang", "locale")
 SPEAKER = ("speaker", "spk_id", "speaker_id", "client_id")
 
+_MOST_CHANNEL = 2**31 - 1  # what a column of channels holds
+
 
 def by_lower_case(names: Iterable[str]) -> dict[str, str]:
     """Map the lower case of each name to the first one that has it."""
@@ -60,7 +62,7 @@ def as_seconds(row: Mapping[str, Any], column: str | None) -> float | None:
 def as_channel(row: Mapping[str, Any], column: str | None) -> int | None:
     """Read the number of a channel, from 0. Raises ValueError for anything else."""
     seconds = as_seconds(row, column)
-    if seconds is not None and not seconds.is_integer():
+    if seconds is not None and not (seconds.is_integer() and seconds <= _MOST_CHANNEL):
         raise ValueError(f"{column!r} holds {seconds:g}, where a channel (0, 1, ...) is expected")
     return None if seconds is None else int(seconds)
 

@@ -7,19 +7,64 @@ sentences with single quotation marks in them as they are.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from earmark.errors import ManifestError
 from earmark.formats.lines import excerpt, text_lines
+from earmark.formats.row_chunks import NumberedRow, RowChunk
+
+_ROWS_AT_ONCE = 16_384
+
+_Cells = tuple[int, list[str]]
 
 
-def delimited_rows(path: str, *, has_tabs: bool, has_blank_rows: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+def delimited_rows(path: str, *, has_tabs: bool, has_blank_rows: bool = False) -> Iterator[NumberedRow]:
     """Each row with the line that it ends on, from 1; an empty cell is None. Blank lines are skipped.
 
     With ``has_blank_rows`` a blank line below a header of one column is a row: its cell is empty. Raises ManifestError
     for a row with more or fewer cells than the header, with the place, and for two columns of one name.
     """
+    cells = _cells(path, has_tabs=has_tabs, has_blank_rows=has_blank_rows)
+    for _, header in cells:
+        yield from _rows(header, cells)
+
+
+def delimited_chunks(path: str, *, has_tabs: bool) -> Iterator[RowChunk]:
+    """The same rows, thousands at a time. A broken row is told when those before it have been given."""
+    cells = _cells(path, has_tabs=has_tabs)
+    for _, header in cells:
+        for chunk in _gathered(cells):
+            columns = zip(*(row for _, row in chunk), strict=True)
+            yield RowChunk(
+                {name: [cell or None for cell in column] for name, column in zip(header, columns, strict=True)},
+                partial(_rows, header, chunk),
+            )
+
+
+def _rows(header: Sequence[str], cells: Iterator[_Cells] | Sequence[_Cells]) -> Iterator[NumberedRow]:
+    for line, row in cells:
+        yield line, {name: cell or None for name, cell in zip(header, row, strict=True)}
+
+
+def _gathered(cells: Iterator[_Cells]) -> Iterator[list[_Cells]]:
+    chunk: list[_Cells] = []
+    try:
+        for row in cells:
+            chunk.append(row)
+            if len(chunk) == _ROWS_AT_ONCE:
+                yield chunk
+                chunk = []
+    except ManifestError:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
+
+
+def _cells(path: str, *, has_tabs: bool, has_blank_rows: bool = False) -> Iterator[_Cells]:
+    """The header, then each row, with the line that it ends on."""
     lines = _LastLine(text_lines(path))
     if has_tabs:
         reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -32,11 +77,10 @@ def delimited_rows(path: str, *, has_tabs: bool, has_blank_rows: bool = False) -
             if not cells:
                 continue
             if not header:
-                header = _header(path, cells)
-                continue
-            if len(cells) != len(header):
+                header = table_header(path, cells)
+            elif len(cells) != len(header):
                 raise _wrong_number(path, reader.line_num, len(cells), len(header), lines.text, has_tabs=has_tabs)
-            yield reader.line_num, {name: cell or None for name, cell in zip(header, cells, strict=True)}
+            yield reader.line_num, cells
     except csv.Error as error:
         raise ManifestError(path, f"not a table: {error}", line=reader.line_num) from error
 
@@ -74,7 +118,8 @@ def _marks(text: str, *, has_tabs: bool) -> Iterator[int]:
             yield place
 
 
-def _header(path: str, names: list[str]) -> list[str]:
+def table_header(path: str, names: list[str]) -> list[str]:
+    """The names of a table's columns, as they are. Raises ManifestError where they cannot be such names."""
     if len(names) == 1 and ";" in names[0]:
         hint = "write it with commas, or with tabs as .tsv"
         raise ManifestError(path, "its cells are separated by semicolons, and commas are expected", line=1, hint=hint)

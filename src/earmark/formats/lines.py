@@ -4,30 +4,49 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import gzip
 import shlex
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from earmark.errors import ManifestError
 
 EXCERPT_CHARACTERS = 100
+MAX_LINE_BYTES = 1 << 28
+"""Of a file that is packed: a few bytes can unpack to more than a machine holds."""
 
 
 def text_lines(path: str) -> Iterator[str]:
     """Read the file's lines in order, each with its newline (only LF ends one). A byte order mark is left out.
 
-    Raises ManifestError where the file cannot be opened, or a line is not UTF-8.
+    A file whose name ends in ``.gz`` is unpacked on the way. Raises ManifestError where the file cannot be opened or
+    unpacked, or a line is not UTF-8.
     """
     try:
         with Path(path).open("rb") as file:
-            for number, raw in enumerate(file, start=1):
-                line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
-                yield _decoded(path, number, line)
+            for number, raw in enumerate(_unpacked(path, file) if path.endswith(".gz") else file, start=1):
+                yield text_line(path, number, raw)
     except OSError as error:
         raise ManifestError(path, f"cannot be read: {error.strerror}") from error
 
 
-def _decoded(path: str, number: int, raw: bytes) -> str:
+def _unpacked(path: str, file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a gzip file. Raises ManifestError where it is none, is cut short, or a line is too long."""
+    with gzip.GzipFile(fileobj=file) as packed:
+        try:
+            while raw := packed.readline(MAX_LINE_BYTES + 1):
+                if len(raw) > MAX_LINE_BYTES:
+                    raise ManifestError(path, f"a line of more than {MAX_LINE_BYTES:,} bytes")
+                yield raw
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ManifestError(path, f"not a whole gzip file: {error}") from error
+
+
+def text_line(path: str, number: int, raw: bytes) -> str:
+    """Decode one line; a byte order mark before the first one is left out. Raises ManifestError if it is not UTF-8."""
+    raw = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

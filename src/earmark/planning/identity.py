@@ -16,6 +16,7 @@ _DECISIVE = ("id", "audio", "start_s", "stated_duration_s", "channel", "language
 _NUM_SAMPLED = 16
 _SAMPLED_BYTES = 65_536
 _DIGITS = 12
+_ROWS_AT_ONCE = 1_000_000
 _MISSING = "missing"
 
 
@@ -27,19 +28,28 @@ def data_fingerprint(utterances: pa.Table) -> str:
     digest = hashlib.sha256()
     for name in _DECISIVE:
         digest.update(f"{name} {len(utterances)} ".encode())
-        hash_column(digest, utterances[name].combine_chunks())
+        _hash_chunks(digest, utterances[name])
     return digest.hexdigest()
 
 
 def hash_column(digest: hashlib._Hash, column: pa.Array) -> None:
     """Feed a column of texts or numbers to ``digest``: its values, where each ends, and which are null."""
-    digest.update(pc.is_valid(column).to_numpy(zero_copy_only=False).tobytes())
-    if pa.types.is_string(column.type):
-        texts = column.fill_null("").cast(pa.large_string())
-        digest.update(pc.binary_length(texts).to_numpy().astype("<i8").tobytes())
-        digest.update(_characters(texts))
-    else:
-        digest.update(column.fill_null(0).to_numpy().astype("<f8").tobytes())
+    _hash_chunks(digest, pa.chunked_array([column]))
+
+
+def _hash_chunks(digest: hashlib._Hash, column: pa.ChunkedArray) -> None:
+    """The same for a column in pieces, wherever it is cut; some rows at a time, as copies of all would fill memory."""
+    slices = [chunk.slice(row, _ROWS_AT_ONCE) for chunk in column.chunks for row in range(0, len(chunk), _ROWS_AT_ONCE)]
+    for rows in slices:
+        digest.update(pc.is_valid(rows).to_numpy(zero_copy_only=False).tobytes())
+    if not pa.types.is_string(column.type):
+        for rows in slices:
+            digest.update(rows.fill_null(0).to_numpy().astype("<f8").tobytes())
+        return
+    for rows in slices:
+        digest.update(pc.binary_length(rows.fill_null("")).to_numpy().astype("<i8").tobytes())
+    for rows in slices:
+        digest.update(_characters(rows.fill_null("").cast(pa.large_string())))
 
 
 def audio_sample(utterances: pa.Table, root: str) -> str:

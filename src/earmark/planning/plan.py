@@ -74,15 +74,26 @@ def make_plan(utterances: pa.Table, segments: pa.Table, spec: RunSpec) -> pa.Tab
     return pa.table(columns, schema=schema.PLAN)
 
 
+def plan_in_order(utterances: pa.Table) -> pa.Table:
+    """The table of schema.PLAN for work on single utterances that no recognizer batches: in the order of the data.
+
+    So pieces of one file, and files of one folder, are done together. Each utterance is a batch of its own.
+    """
+    units = _units(utterances, schema.SEGMENTS.empty_table())
+    columns = {name: units[name] for name in ("index", "segment", "num_segments", "start_s", "duration_s")}
+    return pa.table({**columns, "batch": units["index"], "cost": units["duration_s"]}, schema=schema.PLAN)
+
+
 def shards(
-    utterances: pa.Table, plan: pa.Table, root: str, done: NDArray[np.bool_], *, num_workers: int
+    utterances: pa.Table, plan: pa.Table, root: str, done: NDArray[np.bool_], *, num_workers: int, speed: float = 1.0
 ) -> Iterator[Shard]:
-    """The batches that are not ``done``, longest first, grouped as they are asked for.
+    """The batches that are not ``done``, in the plan's order, grouped as they are asked for.
 
     A shard holds a share of what remains (guided self-scheduling: Polychronopoulos and Kuck, 1987), so that few shards
     are needed and no worker is left with a long one at the end. At least 30 s of audio, less where a small run would
     leave workers idle. At most a thousandth of the run, between 10 s and 600 s, so that a kill costs little, results
-    show early, and a long run has not too many parts.
+    show early, and a long run has not too many parts. All that is for recognition; of work that is ``speed`` times
+    faster, shards are as many times longer.
     """
     plan = plan.filter(pa.array(~done[plan["batch"].to_numpy()]))
     if not len(plan):
@@ -93,8 +104,8 @@ def shards(
     batch = plan["batch"].to_numpy()
     stops = np.append(np.flatnonzero(np.diff(batch)) + 1, len(batch))
     total_s = float(ends[-1])
-    least_s = min(_LEAST_SHARD_S, total_s / (_LEAST_SHARDS_PER_WORKER * num_workers))
-    most_s = min(max(_MOST_SHARD_S[0], total_s / _SHARDS_AT_LEAST), _MOST_SHARD_S[1])
+    least_s = min(speed * _LEAST_SHARD_S, total_s / (_LEAST_SHARDS_PER_WORKER * num_workers))
+    most_s = speed * min(max(_MOST_SHARD_S[0], total_s / _SHARDS_AT_LEAST), _MOST_SHARD_S[1])
     row = 0
     while row < len(plan):
         before_s = float(ends[row - 1]) if row else 0.0

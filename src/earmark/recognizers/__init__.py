@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from earmark.errors import UnknownNameError, UsageError
+from earmark.fetching import FetchOptions
 from earmark.recognizers.base import Recognizer
 from earmark.registry import Registry
 from earmark.spec import OptionValue
@@ -31,19 +32,25 @@ RECOGNIZERS.add("leaky", "earmark.recognizers.doubles:Leaky", "toy, broken: keep
 RECOGNIZERS.add("fickle", "earmark.recognizers.doubles:Fickle", "toy, broken: never says the same again")
 
 
-def load_recognizer(name: str, options: Mapping[str, OptionValue] | None = None) -> Recognizer:
+def load_recognizer(
+    name: str, options: Mapping[str, OptionValue] | None = None, *, fetching: FetchOptions | None = None
+) -> Recognizer:
     """The recognizer ``name``, not entered yet, with decoding options.
+
+    ``fetching`` says how its files come to this machine, where it has files that can be anywhere.
 
     Raises UnknownNameError (with the near names) for a name or an option that does not exist, UsageError for a value of
     another kind, MissingExtraError.
     """
     kind = RECOGNIZERS.load(name)
-    known = inspect.signature(kind).parameters
+    known = dict(inspect.signature(kind).parameters)
+    fetches = known.pop("fetching", None) is not None
     for option, value in (options or {}).items():
         if option not in known:
             raise UnknownNameError(f"{name} option", option, known)
         _check(name, option, value, known[option].default)
-    return cast("Recognizer", kind(**(options or {})))
+    given: dict[str, object] = {"fetching": fetching} if fetches and fetching is not None else {}
+    return cast("Recognizer", kind(**(options or {}), **given))
 
 
 def _check(name: str, option: str, value: OptionValue, default: object) -> None:

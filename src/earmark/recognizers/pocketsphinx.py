@@ -17,7 +17,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from earmark.errors import FolderError, RecognizerError, UsageError
+from earmark.errors import RecognizerError, UsageError
+from earmark.fetching import FetchOptions
+from earmark.fetching.values import digest_of
+from earmark.recognizers.model_files import Digests, ModelFiles
 from earmark.records import Hypothesis, Waveform
 from earmark.spec import OptionValue, RecognizerSpec
 
@@ -26,11 +29,12 @@ _FULL_SCALE = 32_768
 
 
 class PocketSphinx:
-    """PocketSphinx with a trigram language model, or with a JSGF ``grammar`` (the path of a file).
+    """PocketSphinx with a trigram language model, or with a JSGF ``grammar`` (a file).
 
-    ``hmm``, ``lm`` and ``dictionary`` are paths of another model's parts; by default the wheel's US English. The other
-    options are the decoder's own: ``fwdflat`` and ``bestpath`` turn its second and third pass off, ``maxhmmpf`` and
-    ``topn`` and ``ds`` trade accuracy for speed.
+    ``hmm`` (a folder), ``lm`` and ``dictionary`` are another model's parts; by default the wheel's US English. Each is
+    whatever ``earmark.fetching`` can fetch, as ``fetching`` says: a path, ``hf:owner/name``, a URL. The other options
+    are the decoder's own: ``fwdflat`` and ``bestpath`` turn its second and third pass off, ``maxhmmpf`` and ``topn``
+    and ``ds`` trade accuracy for speed.
     """
 
     def __init__(
@@ -45,13 +49,18 @@ class PocketSphinx:
         maxhmmpf: int = 30_000,
         topn: int = 4,
         ds: int = 1,
+        fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
     ) -> None:
         if grammar and lm:
             raise UsageError("grammar and lm are two ways to say what can be heard", hint="give one of them")
         for option, value in (("maxhmmpf", maxhmmpf), ("topn", topn), ("ds", ds)):
             if value < 1:
                 raise UsageError(f"pocketsphinx option {option} is at least 1, not {value}")
-        self._files = {"grammar": grammar, "hmm": hmm, "lm": lm, "dictionary": dictionary}
+        named = {"grammar": grammar, "hmm": hmm, "lm": lm, "dictionary": dictionary}
+        self._has_grammar = bool(grammar)
+        self._files = ModelFiles(
+            {part: name for part, name in named.items() if name}, folders={"hmm"}, fetching=fetching
+        )
         self._options: dict[str, OptionValue] = {
             "fwdflat": fwdflat,
             "bestpath": bestpath,
@@ -67,17 +76,18 @@ class PocketSphinx:
         return RecognizerSpec(
             name="pocketsphinx",
             version=version("pocketsphinx"),
-            content_hash=_content_hash(self._paths()),
-            options={**self._options, "search": "grammar" if self._files["grammar"] else "n-gram"},
+            content_hash=_content_hash({**_digests_of(self._wheel_paths()), **self._files.digests()}),
+            options={**self._options, "search": "grammar" if self._has_grammar else "n-gram"},
             batching="single",
             max_audio_s=_MAX_AUDIO_S,
+            sources=self._files.sources(),
         )
 
     def __enter__(self) -> Self:
         """Load the model, about half a second."""
         from pocketsphinx import Decoder
 
-        paths = self._paths()
+        paths = {**self._wheel_paths(), **self._files.paths()}
         search = {"jsgf": str(paths["grammar"]), "lm": None} if "grammar" in paths else {"lm": str(paths["lm"])}
         try:
             self._decoder = Decoder(
@@ -113,25 +123,27 @@ class PocketSphinx:
         found = self._decoder.hyp()
         return Hypothesis(found.hypstr if found is not None else "")
 
-    def _paths(self) -> dict[str, Path]:
+    def _wheel_paths(self) -> dict[str, Path]:
         from pocketsphinx import get_model_path
 
         default = Path(get_model_path("en-us"))
-        paths = {"hmm": default / "en-us", "dictionary": default / "cmudict-en-us.dict"}
-        if not self._files["grammar"]:
-            paths["lm"] = default / "en-us.lm.bin"
-        paths.update({part: Path(path) for part, path in self._files.items() if path})
-        return paths
+        paths = {"hmm": default / "en-us", "dictionary": default / "cmudict-en-us.dict", "lm": default / "en-us.lm.bin"}
+        if self._has_grammar:
+            del paths["lm"]
+        return {part: path for part, path in paths.items() if part not in self._files.roles}
 
 
-def _content_hash(paths: dict[str, Path]) -> str:
-    digest = hashlib.sha256()
-    for part, path in sorted(paths.items()):
+def _digests_of(paths: dict[str, Path]) -> dict[str, Digests]:
+    found: dict[str, Digests] = {}
+    for part, path in paths.items():
         files = sorted(path.iterdir()) if path.is_dir() else [path]
-        for file in files:
-            try:
-                content = hashlib.sha256(file.read_bytes()).hexdigest()
-            except OSError as error:
-                raise FolderError(str(file), error.strerror or str(error), hint=f"--set {part}=PATH") from error
-            digest.update(f"{part}/{file.name if path.is_dir() else ''} {content}\n".encode())
+        found[part] = tuple((file.name if path.is_dir() else "", digest_of(file)[0]) for file in files)
+    return found
+
+
+def _content_hash(digests: dict[str, Digests]) -> str:
+    digest = hashlib.sha256()
+    for part, files in sorted(digests.items()):
+        for name, content in sorted(files):
+            digest.update(f"{part}/{name} {content}\n".encode())
     return digest.hexdigest()

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earmark.errors import ManifestError, UsageError
+from earmark.fetching import FetchOptions
 from earmark.formats.lines import near_hint
+from earmark.formats.staged import FACTS as STAGED_FACTS
 from earmark.registry import Registry
+from earmark.sources.naming import MANIFEST_SUFFIXES, is_remote, is_remote_manifest
 from earmark.sources.options import SourceOptions
 
 if TYPE_CHECKING:
@@ -16,11 +19,22 @@ if TYPE_CHECKING:
 
 SOURCES = Registry("source", group="earmark.sources")
 """Each is called with the path behind its prefix and ``SourceOptions``, and gives a ``Source``."""
-SOURCES.add("manifest", "earmark.sources.manifest:ManifestSource", "a .jsonl, .json, .csv, .tsv or .parquet file")
+SOURCES.add("manifest", "earmark.sources.manifest:open_manifest", "a .jsonl, .json, .csv, .tsv or .parquet file")
 SOURCES.add("folder", "earmark.sources.folder:FolderSource", "audio files, each with a .txt of its name beside it")
 SOURCES.add("librispeech", "earmark.sources.librispeech:LibriSpeechSource", "a subset such as LibriSpeech/test-clean")
+SOURCES.add(
+    "chime8_notsofar1", "earmark.sources.notsofar:open_notsofar", "meetings of CHiME-8: FOLDER[:SUBSET][@DEVICES]"
+)
+SOURCES.add("notsofar1", "earmark.sources.notsofar:open_notsofar", "the same")
+SOURCES.add("common-voice", "earmark.sources.common_voice:CommonVoiceSource", "a language's folder: FOLDER/es:test")
+SOURCES.add("kaldi", "earmark.sources.kaldi:KaldiSource", "a data folder with wav.scp, text, segments, ...")
+SOURCES.add("lhotse", "earmark.sources.lhotse:LhotseSource", "a cuts.jsonl.gz, or recordings and supervisions")
+SOURCES.add("speechbrain", "earmark.sources.speechbrain:SpeechBrainSource", "a .csv or .json descriptor")
+SOURCES.add("hf", "earmark.sources.hugging_face:open_hub", "a data set of the hub: OWNER/NAME@REVISION/CONFIG:SPLIT")
+SOURCES.add("parquet", "earmark.sources.embedded:open_parquet", "Parquet with audio in it: FILE, or FOLDER:SPLIT")
+SOURCES.add("saved", "earmark.sources.embedded:open_saved", "what save_to_disk of datasets wrote: FOLDER:SPLIT")
+SOURCES.add("staged", "earmark.sources.staged:StagedSource", "what earmark stage made, also in s3://bucket/folder")
 
-MANIFEST_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 _PREFIX = re.compile(r"([a-z][a-z0-9_-]+):(?!//)(.*)", re.DOTALL)
 
 
@@ -33,16 +47,34 @@ def open_source(
     limit: str | None = None,
     seed: int | None = None,
     language: str | None = None,
+    fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
 ) -> Source:
     """Open what the user calls ``data``: ``PREFIX:PATH`` with a name of ``SOURCES``, a manifest, or a folder of audio.
 
+    A manifest may be a URL (``https:``, ``s3:``, ``gs:``) or a file of a data set on the hub
+    (``hf:OWNER/NAME@REVISION/FILE.csv``), and ``audio_root`` a folder there. Then the audio of the chosen utterances is
+    brought to this machine before this returns, as ``fetching`` says.
+
     ``text_column`` "none" leaves the references out. ``channel`` and ``language`` are for the utterances that do not
     say. ``limit`` is a number ("100") or a share ("5%"): the first ones, or a random sample where there is a ``seed``.
-    Raises UnknownNameError, UsageError or ManifestError; a broken row shows only when the utterances are read.
+    Raises UnknownNameError, UsageError, ManifestError or FetchError; a broken row shows only when the utterances are
+    read.
     """
-    options = SourceOptions(audio_root, text_column, channel, language)
+    options = SourceOptions(audio_root, text_column, channel, language, fetching)
+    if is_remote_manifest(data) or (audio_root is not None and is_remote(audio_root)):
+        from earmark.sources.remote import open_remote
+
+        return open_remote(data, options, lambda name: _chosen(_opened(name, options), limit, seed))
+    return _chosen(_opened(data, options), limit, seed)
+
+
+def _opened(data: str, options: SourceOptions) -> Source:
     name, path = _resolve(data)
     source: Source = SOURCES.load(name)(path, options)
+    return source
+
+
+def _chosen(source: Source, limit: str | None, seed: int | None) -> Source:
     if limit is None:
         return source
     from earmark.sources.selection import Limited  # it needs numpy, and most runs have no limit
@@ -53,15 +85,18 @@ def open_source(
 def _resolve(data: str) -> tuple[str, str]:
     """Name the source, and its path. An existing path is one even where it looks like a prefix."""
     if not data.strip() or data.endswith(":"):
-        raise UsageError(f"--data {data!r} names no data", hint="a manifest, a folder of audio, or librispeech:FOLDER")
+        hint = "a manifest, a folder of audio, or PREFIX:PATH: earmark ls sources"
+        raise UsageError(f"--data {data!r} names no data", hint=hint)
     path = Path(data)
     if not path.exists() and (match := _PREFIX.fullmatch(data)):
-        return match[1], match[2]
+        return match[1], str(Path(match[2]).expanduser()) if match[2].startswith("~/") else match[2]
     if path.is_dir():
-        return "folder", data
-    if path.suffix.lower() in MANIFEST_SUFFIXES:
+        return ("staged" if (path / STAGED_FACTS).is_file() else "folder"), data
+    if data.startswith(("s3://", "gs://")) and not data.partition("?")[0].lower().endswith(MANIFEST_SUFFIXES):
+        return "staged", data
+    if path.suffix.lower() in MANIFEST_SUFFIXES and not is_remote(data):
         return "manifest", data
-    if path.exists():
+    if path.exists() or is_remote(data):
         endings = ", ".join(MANIFEST_SUFFIXES)
         raise UsageError(f"cannot tell what {data} is", cause=f"a manifest ends in {endings}; other data are folders")
     raise ManifestError(data, "there is no such file or folder", hint=near_hint(path))

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from earmark.records import Utterance
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STATED = ("id", "audio", "start_s", "stated_duration_s", "channel", "reference", "language", "speaker", "extra")
+"""The columns of schema.UTTERANCES that a source fills; ``extra`` is a JSON object, or null where it is empty."""
 
 
 class Source(Protocol):
@@ -33,5 +39,18 @@ class Source(Protocol):
         """All utterances, in an order that never changes. May be called again.
 
         Raises ManifestError or MissingColumnError where the data cannot be understood.
+        """
+        ...
+
+
+@runtime_checkable
+class ColumnSource(Protocol):
+    """What a source may offer beside its utterances: the same ones by column, for data of millions of rows."""
+
+    def chunks(self) -> Iterator[pa.RecordBatch | list[Utterance]]:
+        """All that ``utterances`` gives, in its order, some at a time: by column where the source can, else one by one.
+
+        A record batch has the columns ``STATED``. A column is of its type in schema.UTTERANCES, or a dictionary of
+        such values, or of Arrow's null type where it holds nothing. Raises what ``utterances`` raises, at the same row.
         """
         ...

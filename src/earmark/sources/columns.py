@@ -59,7 +59,10 @@ class Columns:
         if audio is None:
             raise ValueError(f"no audio path in any of {', '.join(AUDIO)}; the columns are {', '.join(names)}")
         if start and end and (end.lower() == "stop" or not first(DURATION)):
-            raise ValueError(f"cannot tell the unit of {start!r} and {end!r}: give start and duration, in seconds")
+            raise ValueError(
+                f"cannot tell the unit of {start!r} and {end!r}: give start and duration, in seconds, "
+                "or say speechbrain:FILE, which counts samples"
+            )
         return cls(audio, first(ID), text, start, first(DURATION), first(CHANNEL), first(LANGUAGE), first(SPEAKER))
 
 
@@ -79,25 +82,30 @@ class RowReader:
     """Makes utterances of a manifest's rows, in their order.
 
     The first row tells the column of the references. The others may differ from row to row, as in JSON Lines they do.
+    ``ids`` makes the ids of rows without one: rows that are read by column ask it in their turn.
     """
 
     def __init__(self, path: str, options: SourceOptions) -> None:
         self._path = path
         self._options = options
-        self._ids = DerivedIds()
+        self.ids = DerivedIds()
         self._text: str | None = None
         self._layouts: dict[tuple[str, ...], tuple[Columns, frozenset[str | None]]] = {}
 
-    def utterance(self, line: int, row: Mapping[str, Any]) -> Utterance:
+    def utterance(self, line: int | None, row: Mapping[str, Any]) -> Utterance:
         """Make the utterance of one row. Raises MissingColumnError, or ManifestError with the line for a bad value."""
-        if not self._layouts:
-            self._text = text_column(self._path, row, self._options)
         try:
-            return self._utterance(row, *self._layout(tuple(row)))
+            return self._utterance(row, *self.layout(tuple(row)))
         except ValueError as error:
             raise ManifestError(self._path, str(error), line=line) from error
 
-    def _layout(self, names: tuple[str, ...]) -> tuple[Columns, frozenset[str | None]]:
+    def layout(self, names: tuple[str, ...]) -> tuple[Columns, frozenset[str | None]]:
+        """Say what the columns of the next row or rows hold, and which of them hold something that we know.
+
+        Raises MissingColumnError where the first row has no reference, and ValueError where a row has no audio.
+        """
+        if not self._layouts:
+            self._text = text_column(self._path, names, self._options)
         if names not in self._layouts:
             columns = Columns.find(names, self._text)
             self._layouts[names] = columns, frozenset(astuple(columns))
@@ -115,7 +123,7 @@ class RowReader:
             self._options.channel if channel is None else channel,
         )
         return Utterance(
-            self._ids.next(audio, channel) if columns.id is None else _own_id(row, columns.id),
+            self.ids.next(audio, channel) if columns.id is None else _own_id(row, columns.id),
             audio,
             as_text(row, columns.text),
             as_text(row, columns.language) or self._options.language,

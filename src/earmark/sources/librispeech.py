@@ -1,5 +1,7 @@
 """Utterances of a LibriSpeech subset: ``SPEAKER/CHAPTER/SPEAKER-CHAPTER-NUMBER.flac`` with a transcript a chapter.
 
+The subset is a folder, an archive, or a name that is fetched.
+
 The layout is that of Panayotov, Chen, Povey and Khudanpur, LibriSpeech, ICASSP 2015 (openslr.org/12).
 """
 
@@ -10,7 +12,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePath
 
-from earmark.errors import FolderError, ManifestError, UsageError
+from earmark.errors import FolderError, ManifestError, UnknownNameError, UsageError
 from earmark.formats.lines import near_hint, text_lines
 from earmark.records import AudioRef, Utterance
 from earmark.sources.options import SourceOptions
@@ -23,16 +25,16 @@ class LibriSpeechSource:
     """The utterances of one subset such as ``LibriSpeech/test-clean``, sorted by path as text.
 
     A transcript's line without audio is an utterance all the same, so that it is counted as missing; audio without a
-    line has no reference. The language is English unless the user says otherwise. Raises UsageError where there is no
-    such folder.
+    line has no reference. The language is English unless the user says otherwise. ``path`` is the subset's folder, its
+    archive (``test-clean.tar.gz``), or the name of a subset that is no folder here: that one is fetched. Raises
+    FolderError, UnknownNameError, and what fetching and unpacking raise.
     """
 
     def __init__(self, path: str, options: SourceOptions) -> None:
         options.refuse_columns(path)
-        if not Path(path).is_dir():
-            raise FolderError(path, "there is no such folder", hint=near_hint(Path(path)))
         self._path = path
         self._options = options
+        self._folder = _folder(path, options)
 
     @property
     def name(self) -> str:
@@ -42,7 +44,7 @@ class LibriSpeechSource:
     @property
     def root(self) -> str:
         """The subset's folder."""
-        return str(Path(self._path).absolute())
+        return str(self._folder.absolute())
 
     @cached_property
     def fingerprint(self) -> str:
@@ -84,6 +86,20 @@ class LibriSpeechSource:
     def _hint(self) -> str | None:
         subsets = sorted({folder.parts[0] for path, _ in walk(self.root) if len((folder := PurePath(path)).parts) > 2})  # noqa: PLR2004
         return f"did you mean librispeech:{PurePath(self._path, subsets[0])}?" if subsets else None
+
+
+def _folder(path: str, options: SourceOptions) -> Path:
+    if Path(path).is_dir():
+        return Path(path)
+    from earmark.sources.librispeech_archive import ARCHIVE_ENDINGS, SUBSETS, fetched_subset, unpacked_subset
+
+    if path in SUBSETS:
+        return fetched_subset(path, options.fetching)
+    if path.endswith(ARCHIVE_ENDINGS) and Path(path).is_file():
+        return unpacked_subset(path, options.fetching)
+    if "/" not in path and not path.startswith(("~", ".")):
+        raise UnknownNameError("LibriSpeech subset or folder", path, SUBSETS, hint=near_hint(Path(path)))
+    raise FolderError(path, "there is no such folder", hint=near_hint(Path(path)))
 
 
 def _transcripts(path: str) -> dict[str, str]:

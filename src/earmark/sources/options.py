@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from earmark.errors import UsageError
+from earmark.fetching import FetchOptions
 
 NO_TEXT = "none"
 """As ``text_column``: there are no references, or they are not to be used."""
@@ -13,12 +14,16 @@ NO_TEXT = "none"
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """``audio_root`` says where relative paths start; the others choose or fill what a row does not say."""
+    """``audio_root`` says where relative paths start; the others choose or fill what a row does not say.
+
+    ``fetching`` says how what is not on this machine comes here; it changes no utterance.
+    """
 
     audio_root: str | None = None
     text_column: str | None = None
     channel: int | None = None
     language: str | None = None
+    fetching: FetchOptions = field(default_factory=FetchOptions)
 
     def canonical(self, kind: str) -> bytes:
         """Write down what changes the utterances, to begin a fingerprint: not where the audio is."""
@@ -33,5 +38,9 @@ class SourceOptions:
         """Raise UsageError where an option speaks of a manifest, and ``data`` is a folder."""
         if self.audio_root is not None:
             raise UsageError(f"--audio-root does not fit {data}", cause="a folder of audio is its own root")
+        self.refuse_text_column(data)
+
+    def refuse_text_column(self, data: str) -> None:
+        """Raise UsageError where ``--text-column`` names one, and ``data`` has no columns."""
         if self.text_column not in (None, NO_TEXT):
             raise UsageError(f"--text-column does not fit {data}", cause="a folder of audio has no columns")

@@ -92,14 +92,14 @@ class LocalFolder:
 
     def __init__(self, path: Path, *, disk: Disk | None = None) -> None:
         self.path = path
-        self._disk = disk or Disk()
+        self.disk = disk or Disk()
 
     @property
     def url(self) -> str:
         return str(self.path)
 
     def folder(self, name: str) -> LocalFolder:
-        return LocalFolder(self.path / name, disk=self._disk)
+        return LocalFolder(self.path / name, disk=self.disk)
 
     def names(self, prefix: str = "") -> list[str]:
         base = self.path / prefix
@@ -129,61 +129,61 @@ class LocalFolder:
     def replacing(self, name: str) -> Iterator[BinaryIO]:
         target = self.path / name
         with self._temporary(target) as temporary:
-            with _writing(self.url, name), self._disk.open_new(temporary) as file:
-                yield cast("BinaryIO", _Stream(file, self._disk))
-                self._disk.sync(file)
-            with _writing(self.url, name):
-                self._disk.replace(temporary, target)
-                self._disk.sync_folder(target.parent)
+            with store_errors(self.url, name), self.disk.open_new(temporary) as file:
+                yield cast("BinaryIO", _Stream(file, self.disk))
+                self.disk.sync(file)
+            with store_errors(self.url, name):
+                self.disk.replace(temporary, target)
+                self.disk.sync_folder(target.parent)
 
     def create(self, name: str, data: bytes) -> bool:
         target = self.path / name
-        with self._temporary(target) as temporary, _writing(self.url, name):
-            with self._disk.open_new(temporary) as file:
-                self._disk.write(file, data)
-                self._disk.sync(file)
+        with self._temporary(target) as temporary, store_errors(self.url, name):
+            with self.disk.open_new(temporary) as file:
+                self.disk.write(file, data)
+                self.disk.sync(file)
             try:
                 self._link(temporary, target)
             except FileExistsError:
                 return False
-            self._disk.sync_folder(target.parent)
+            self.disk.sync_folder(target.parent)
             return True
 
     def remove(self, name: str) -> None:
-        with _writing(self.url, name):
-            self._disk.remove(self.path / name)
+        with store_errors(self.url, name):
+            self.disk.remove(self.path / name)
 
     def _link(self, temporary: Path, target: Path) -> None:
         try:
-            self._disk.link(temporary, target)
+            self.disk.link(temporary, target)
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
                 raise
             if target.exists():
                 raise FileExistsError(target) from error
-            self._disk.replace(temporary, target)
+            self.disk.replace(temporary, target)
 
     def make(self) -> None:
         """Make the folder itself, for good. Raises OSError."""
-        self._disk.make_folder(self.path)
+        self.disk.make_folder(self.path)
 
-    def sweep(self) -> None:
-        """Remove the temporary files of writers that died more than an hour ago."""
+    def sweep(self, stale_after_s: float = _STALE_AFTER_S) -> None:
+        """Remove the temporary files of dead writers: those that nobody touched for so long, by default an hour."""
         for path in self.path.rglob(f"{TEMPORARY}*"):
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _STALE_AFTER_S:
-                    self._disk.remove(path)
+                if time.time() - path.stat().st_mtime > stale_after_s:
+                    self.disk.remove(path)
 
     @contextlib.contextmanager
     def _temporary(self, target: Path) -> Iterator[Path]:
         temporary = target.parent / f"{TEMPORARY}{target.name}-{secrets.token_hex(6)}"
-        with _writing(self.url, target.name):
-            self._disk.make_folder(target.parent)
+        with store_errors(self.url, target.name):
+            self.disk.make_folder(target.parent)
         try:
             yield temporary
         finally:
             with contextlib.suppress(OSError):  # a leftover is swept later; the first error matters more
-                self._disk.remove(temporary)
+                self.disk.remove(temporary)
 
 
 class ObjectFolder:
@@ -223,7 +223,7 @@ class ObjectFolder:
 
     def write(self, name: str, data: bytes) -> None:
         path = f"{self._path}/{name}"
-        with _writing(self.url, name):
+        with store_errors(self.url, name):
             try:
                 stream = self._fs.open_output_stream(path)
             except FileNotFoundError:  # a file system that wants folders made; an object store has none
@@ -249,7 +249,7 @@ class ObjectFolder:
             self.write(name, spool.read())
 
     def remove(self, name: str) -> None:
-        with _writing(self.url, name), contextlib.suppress(FileNotFoundError):
+        with store_errors(self.url, name), contextlib.suppress(FileNotFoundError):
             self._fs.delete_file(f"{self._path}/{name}")
 
 
@@ -258,16 +258,17 @@ class _Stream:
 
     def __init__(self, file: BinaryIO, disk: Disk) -> None:
         self._file = file
-        self._disk = disk
+        self.disk = disk
         self.closed = False
 
     def write(self, data: bytes | memoryview) -> int:
-        self._disk.write(self._file, data)
+        self.disk.write(self._file, data)
         return len(data)
 
 
 @contextlib.contextmanager
-def _writing(url: str, name: str) -> Iterator[None]:
+def store_errors(url: str, name: str) -> Iterator[None]:
+    """Turn an OSError of writing ``name`` in ``url`` into a StoreError."""
     try:
         yield
     except OSError as error:

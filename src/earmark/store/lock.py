@@ -17,11 +17,12 @@ from earmark.store.layout import LOCK
 
 
 @contextlib.contextmanager
-def locked(folder: Folder) -> Iterator[None]:
+def locked(folder: Folder, *, waits: bool = False) -> Iterator[None]:
     """Hold the folder's lock for the length of the block.
 
-    Raises RunLockedError, naming the holder, if another living process has it, and FolderError if there can be no such
-    folder. An object store has no locks: there the parts of two runs cannot collide, and at worst work is done twice.
+    Where another living process has it, ``waits`` until it is free, or else raises RunLockedError, naming the holder.
+    Raises FolderError if there can be no such folder. An object store has no locks: there the parts of two runs cannot
+    collide, and at worst work is done twice.
     """
     if not isinstance(folder, LocalFolder):
         yield
@@ -30,7 +31,7 @@ def locked(folder: Folder) -> Iterator[None]:
     try:
         folder.make()
         # Without flock a lock would be a mere file, which a dead holder keeps: better an error than that.
-        lock = FileLock(path, timeout=0, fallback_to_soft=False, preserve_lock_file=True)
+        lock = FileLock(path, timeout=-1 if waits else 0, fallback_to_soft=False, preserve_lock_file=True)
         lock.acquire()
     except Timeout as error:
         raise RunLockedError(folder.url, _holder(path)) from error

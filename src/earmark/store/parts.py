@@ -6,10 +6,13 @@ Knows the rows of a part and their receipt; does not know what made them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -62,6 +65,18 @@ IMPORT = "import"
 """The attempt of receipts whose hypotheses came from elsewhere: there were no batches, and nobody measured anything."""
 
 
+@functools.cache
+def installed_versions(packages: tuple[str, ...]) -> Mapping[str, str]:
+    """The versions of Python and of those ``packages`` that are installed, for a receipt."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
 def part_name(spec_fingerprint: str, shard: Shard, *, retry: str = "", is_given_up: bool = False) -> str:
     """Where the shard's part lies: a function of the spec and the work, so that doing it again overwrites itself.
 
@@ -82,7 +97,7 @@ def write_part(folder: Folder, rows: Sequence[PartRow], receipt: Receipt) -> Non
 
 
 def write_part_table(folder: Folder, rows: pa.Table, receipt: Receipt) -> None:
-    """The same for a table of schema.PARTS."""
+    """The same for a table of schema.PARTS, or of another work's rows."""
     table = rows.replace_schema_metadata({_RECEIPT: json.dumps(dataclasses.asdict(receipt)).encode()})
     sink = pa.BufferOutputStream()
     repeated = [name for name in table.column_names if name in schema.REPEATED]

@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 import numpy as np
 import pyarrow.compute as pc
 
-from earmark.engines import ENGINES
 from earmark.errors import InterruptedRunError, StoreError
 from earmark.planning.plan import shards
 from earmark.recognizers import Recognizer
-from earmark.records import Engine
 from earmark.reports.live import LiveScores
 from earmark.reports.mistakes import MistakesExport
 from earmark.reports.speed import Attempt
@@ -31,23 +27,8 @@ from earmark.verbs.events import Observer, RunBegan, RunProgressed
 from earmark.verbs.interrupt import StopRequest
 from earmark.verbs.prepare import PreparedRun
 from earmark.verbs.run_log import log
+from earmark.verbs.workforce import Workforce
 from earmark.worker import Transcription
-
-EngineName = Literal["auto", "inline", "processes"]
-
-
-@dataclass(frozen=True, slots=True)
-class Workforce:
-    """An engine, what it is called, and its number of workers."""
-
-    engine: Engine
-    name: str
-    num_workers: int
-
-    @classmethod
-    def of(cls, name: EngineName, num_workers: int) -> Workforce:
-        chosen = ("inline" if num_workers == 1 else "processes") if name == "auto" else name
-        return cls(ENGINES.load(chosen)(num_workers), chosen, num_workers)
 
 
 class RunAttempt:

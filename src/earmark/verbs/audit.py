@@ -29,11 +29,11 @@ from earmark.store.parts import read_part
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.text.base import Normalizer
-from earmark.verbs.attempt import EngineName, Workforce
 from earmark.verbs.events import AuditBegan, AuditEnded, Observer, StopAsked, nobody
-from earmark.verbs.inputs import recognizer_of, source_of
+from earmark.verbs.inputs import fetch_options, recognizer_of, source_of
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.prepare import PreparedRun, indexed, prepare
+from earmark.verbs.workforce import EngineName, Workforce
 from earmark.worker import Transcription
 
 _CALLS_IN_A_SHARD = 8  # enough to decode ahead, and few to do again after a crash
@@ -57,6 +57,7 @@ def audit(
     missing_audio: MissingAudio = "error",
     max_batch_s: float = DEFAULT_MAX_BATCH_S,
     batch_size: int | None = None,
+    offline: bool = False,
     observer: Observer = nobody,
 ) -> Audit:
     """Transcribe ``sample`` utterances of ``data`` alone, and again in the batches of a run, and compare the texts.
@@ -73,7 +74,8 @@ def audit(
     Raises UsageError (and its kinds), RecognizerError, EngineError, InterruptedRunError after Ctrl-C or SIGTERM.
     """
     check_sample(sample)
-    recognizer = recognizer_of(model, options)
+    fetching = fetch_options(observer, offline=offline)
+    recognizer = recognizer_of(model, options, fetching=fetching)
     source = source_of(
         data,
         audio_root=audio_root,
@@ -82,6 +84,7 @@ def audit(
         language=language,
         limit=limit,
         seed=seed,
+        fetching=fetching,
     )
     rules = load_normalizer(normalizer)
     batching = BatchingSpec(max_batch_s=max_batch_s, max_batch_size=batch_size)

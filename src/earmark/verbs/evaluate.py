@@ -18,14 +18,15 @@ from earmark.spec import DEFAULT_MAX_BATCH_S, BatchingSpec, OptionValue
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
-from earmark.verbs.attempt import EngineName, RunAttempt, Workforce
+from earmark.verbs.attempt import RunAttempt
 from earmark.verbs.audit import audit_once, check_sample
 from earmark.verbs.events import Observer, StopAsked, nobody
-from earmark.verbs.inputs import recognizer_of, source_of
+from earmark.verbs.inputs import fetch_options, recognizer_of, source_of
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.merge import merge_run
 from earmark.verbs.prepare import default_out, indexed, prepare
 from earmark.verbs.run_log import logged
+from earmark.verbs.workforce import EngineName, Workforce
 
 
 def evaluate(
@@ -48,6 +49,7 @@ def evaluate(
     max_batch_s: float = DEFAULT_MAX_BATCH_S,
     batch_size: int | None = None,
     audit: int | None = None,
+    offline: bool = False,
     retry_failed: bool = False,
     fresh: bool = False,
     auto_merge: bool = False,
@@ -62,7 +64,8 @@ def evaluate(
     or a Source. ``workers`` is the number of processes (with more than one, call this under
     ``if __name__ == "__main__":``, since they are spawned). ``out`` defaults to a folder under ``runs/`` that is named
     after the model, the data and what can change the answer. ``audit`` is the size of a sample that is audited before
-    the run, as ``earmark.audit`` does; an answer that is kept stands for the same draw. ``began`` is the
+    the run, as ``earmark.audit`` does; an answer that is kept stands for the same draw. ``offline`` fetches
+    nothing: of what is not on this machine, what is kept of it is used. ``began`` is the
     ``time.monotonic()`` that the wall time counts from (now).
 
     Returns the summary, which is also in ``out``. Failed utterances do not raise: see ``RunSummary.num_failed``.
@@ -77,7 +80,8 @@ def evaluate(
     if seed is not None and limit is None and audit is None:
         raise UsageError("--seed chooses a random sample, and nothing says of what size", hint="--limit 5% --seed 0")
     check_sample(audit)
-    recognizer = recognizer_of(model, options)
+    fetching = fetch_options(observer, offline=offline)
+    recognizer = recognizer_of(model, options, fetching=fetching)
     data = source_of(
         data,
         audio_root=audio_root,
@@ -86,6 +90,7 @@ def evaluate(
         language=language,
         limit=limit,
         seed=seed,
+        fetching=fetching,
     )
     rules = load_normalizer(normalizer)
     counting = load_scorer(scorer)
@@ -95,6 +100,7 @@ def evaluate(
     # Before the lock, so that data which cannot be used leave no folder behind.
     kept = RunStore.at(out) if out and not fresh else None
     utterances = indexed(kept, data, missing_audio=missing_audio)
+    _ = recognizer.spec  # where its files are elsewhere, they are fetched now: before the lock, too
     store = RunStore.at(out or default_out(recognizer, data, utterances, batching))
     with ExitStack() as stack:
         stack.enter_context(store.locked())

@@ -39,6 +39,33 @@ class RunProgressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageBegan:
+    """What is to be staged is known; the workers are about to start, if anything is left. A segment is an utterance."""
+
+    target: str
+    data: str
+    num_utterances: int
+    audio_s: float
+    num_segments: int
+    num_segments_done: int
+    audio_format: str
+    engine: str
+    num_workers: int
+    num_changed_audio: int
+    damaged_parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileProgressed:
+    """A file is being fetched, maybe by another thread; ``is_done`` comes once. ``total_bytes`` None: nobody said."""
+
+    name: str
+    done_bytes: int
+    total_bytes: int | None
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopAsked:
     """The user asked to stop; workers finish their batch."""
 
@@ -60,7 +87,15 @@ class AuditEnded:
     advice: str | None
 
 
-Event = RunBegan | RunProgressed | StopAsked | AuditBegan | AuditEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataLooked:
+    """So many utterances were looked at for a check, and so many of them decoded."""
+
+    num_utterances: int
+    num_decoded: int
+
+
+Event = RunBegan | StageBegan | RunProgressed | FileProgressed | StopAsked | AuditBegan | AuditEnded | DataLooked
 Observer = Callable[[Event], None]
 
 

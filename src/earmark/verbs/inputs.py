@@ -6,13 +6,33 @@ import os
 from collections.abc import Mapping
 
 from earmark.errors import UsageError
+from earmark.fetching import FetchOptions, FetchProgress
 from earmark.recognizers import Recognizer, load_recognizer
 from earmark.sources import open_source
 from earmark.sources.base import Source
 from earmark.spec import OptionValue
+from earmark.verbs.events import FileProgressed, Observer
 
 
-def recognizer_of(model: str | Recognizer, options: Mapping[str, OptionValue] | None) -> Recognizer:
+def fetch_options(observer: Observer, *, offline: bool) -> FetchOptions:
+    """How a verb fetches what is not on this machine: told to ``observer``, and not at all when ``offline``."""
+
+    def tell(progress: FetchProgress) -> None:
+        observer(
+            FileProgressed(
+                name=progress.name,
+                done_bytes=progress.done_bytes,
+                total_bytes=progress.total_bytes,
+                is_done=progress.is_done,
+            )
+        )
+
+    return FetchOptions(offline=offline, progress=tell)
+
+
+def recognizer_of(
+    model: str | Recognizer, options: Mapping[str, OptionValue] | None, *, fetching: FetchOptions | None = None
+) -> Recognizer:
     """The recognizer called ``model``, made with ``options``; or ``model`` itself.
 
     Raises UnknownNameError, MissingExtraError and UsageError.
@@ -20,7 +40,7 @@ def recognizer_of(model: str | Recognizer, options: Mapping[str, OptionValue] | 
     if not isinstance(model, str) and (isinstance(model, type) or not hasattr(model, "spec")):
         raise UsageError(f"model is a recognizer's name or a recognizer, not {model!r}", hint="earmark ls models")
     if isinstance(model, str):
-        return load_recognizer(model, options)
+        return load_recognizer(model, options, fetching=fetching)
     if options:
         raise UsageError("options are for a recognizer's name; this one is made already", hint="give it its options")
     return model
@@ -35,6 +55,7 @@ def source_of(
     language: str | None,
     limit: str | int | None,
     seed: int | None,
+    fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
 ) -> Source:
     """The source that ``data`` names, with what is chosen from it; or ``data`` itself. Raises UsageError.
 
@@ -57,4 +78,5 @@ def source_of(
         language=language,
         limit=str(limit) if limit is not None else None,
         seed=seed if limit is not None else None,
+        fetching=fetching,
     )

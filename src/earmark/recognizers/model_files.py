@@ -1,0 +1,96 @@
+"""The parts of a model, each from wherever its name leads: weights from a hub, a dictionary from here, a URL's grammar.
+
+Everything is fetched in the process that asks first, which is the driver. The paths travel by pickle to the workers;
+one that has no such path, because it is another machine, fetches the same again, by its digest. Knows no recognizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from earmark.errors import FetchError, FolderError
+from earmark.fetching import FetchedFolder, FetchOptions, Place, fetch, fetch_folder, resolve
+from earmark.spec import ModelSource
+
+Digests = tuple[tuple[str, str], ...]
+"""Pairs of a relative path and a hex SHA-256; the path of a single file is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    path: Path
+    source: ModelSource
+    digests: Digests
+
+
+class ModelFiles:
+    """The files and folders that ``names`` say, by role; ``folders`` are the roles that want a folder.
+
+    Nothing is fetched until it is asked for. What is asked for raises UsageError, FetchError, or FolderError for a
+    local path that is not there, whose hint names the role.
+    """
+
+    def __init__(self, names: Mapping[str, str], *, folders: Collection[str], fetching: FetchOptions) -> None:
+        self._names = dict(names)
+        self._folders = frozenset(folders)
+        self._fetching = fetching
+        self._parts: dict[str, _Part] = {}
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The parts that were named."""
+        return frozenset(self._names)
+
+    def paths(self) -> dict[str, Path]:
+        """Where each part is on this machine."""
+        return {role: self._part(role).path for role in self._names}
+
+    def sources(self) -> tuple[ModelSource, ...]:
+        """Where each part was taken from, sorted by role."""
+        return tuple(self._part(role).source for role in sorted(self._names))
+
+    def digests(self) -> dict[str, Digests]:
+        """What each part consists of."""
+        return {role: self._part(role).digests for role in self._names}
+
+    def _part(self, role: str) -> _Part:
+        known = self._parts.get(role)
+        if known is None or not known.path.exists():
+            found = self._fetched(role, known)
+            if known is not None and found.source.sha256 != known.source.sha256:
+                problem = f"its SHA-256 is {found.source.sha256}, and must be {known.source.sha256}"
+                raise FetchError("wrong", known.source.name, problem)
+            self._parts[role] = known = found
+        return known
+
+    def _fetched(self, role: str, known: _Part | None) -> _Part:
+        place = resolve(self._names[role])
+        name = self._names[role]
+        if known is not None and place.kind == "hub" and known.source.revision is not None:
+            name = place.pinned_name(known.source.revision)  # a branch may have moved in the meantime
+        if place.kind == "local":
+            _check_exists(role, place)
+            name = place.locator
+        if role in self._folders:
+            return _of_folder(role, place, fetch_folder(name, options=self._fetching))
+        sha256 = known.source.sha256 if known is not None else None
+        file = fetch(name, sha256=sha256, options=self._fetching)
+        source = ModelSource(role=role, name=place.name, kind=file.kind, revision=file.revision, sha256=file.sha256)
+        return _Part(file.path, source, (("", file.sha256),))
+
+
+def _check_exists(role: str, place: Place) -> None:
+    try:
+        Path(place.locator).stat()
+    except OSError as error:
+        raise FolderError(place.name, error.strerror or str(error), hint=f"--set {role}=PATH") from error
+
+
+def _of_folder(role: str, place: Place, folder: FetchedFolder) -> _Part:
+    source = ModelSource(
+        role=role, name=place.name, kind=folder.kind, revision=folder.revision, sha256=folder.content_hash
+    )
+    digests = tuple((file.path.relative_to(folder.path).as_posix(), file.sha256) for file in folder.files)
+    return _Part(folder.path, source, digests)

@@ -1,0 +1,201 @@
+"""Data that lie in an object store, on a web server or on the hub: the manifest, and the audio that it names.
+
+Everything is brought to this machine before anything is planned, so that workers read plain files. A URL is opened only
+where the user's own words lead to it: in the folder of a manifest that was named by URL, or of ``--audio-root``. A URL
+in a row is followed only to that same server or bucket, and in a local manifest never.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote, urlsplit
+
+from earmark.errors import FetchError, UsageError, without_secret
+from earmark.fetching import FetchOptions, fetch, resolve
+from earmark.fetching.cache import Cache, disk_faults
+from earmark.fetching.names import shown_url
+from earmark.sources.naming import is_remote, is_remote_manifest
+
+if TYPE_CHECKING:
+    from earmark.records import Utterance
+    from earmark.sources.base import Source
+    from earmark.sources.options import SourceOptions
+
+_FETCHED_AT_ONCE = 16
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFolder:
+    """A folder elsewhere: ``begin`` + path + ``end`` is what ``fetch`` takes. Both may hold secrets."""
+
+    begin: str
+    end: str = ""
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The folder called ``name``. Raises UsageError for what is no URL."""
+        name = as_data_set(name)
+        resolve(name)
+        if name.lower().startswith("hf:"):
+            return cls(name.rstrip("/") + "/")
+        parts = urlsplit(name)
+        # A store's query says which server and region; that of a web page may be a signature for it alone.
+        end = f"?{parts.query}" if parts.query and not parts.scheme.lower().startswith("http") else ""
+        return cls(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/", end)
+
+    @property
+    def shown(self) -> str:
+        """Its name without secrets."""
+        return without_secret(self.begin)
+
+    @property
+    def server(self) -> tuple[str, str]:
+        """Scheme, and host or bucket."""
+        parts = urlsplit(self.begin)
+        return parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
+
+    def file(self, uri: str) -> str:
+        """The name of the file that ``uri`` in a row means. Raises UsageError where it leads out of here."""
+        if ".." in uri.split("/") or "\0" in uri:
+            raise UsageError(f"{uri!r} leads out of {self.shown}")
+        if is_remote(uri):
+            resolve(uri)
+            if RemoteFolder(uri).server != self.server or self.begin.lower().startswith("hf:"):
+                cause = f"only what lies where the data lie is fetched: {self.shown}"
+                raise UsageError(f"{shown_url(uri)} is somewhere else", cause=cause, hint="--audio-root URL")
+            return uri + self.end
+        if uri.startswith("/"):
+            hint = "--audio-root FOLDER, where the files are on this machine"
+            raise UsageError(f"{uri} is a path of another machine: the data are in {self.shown}", hint=hint)
+        return self.begin + (uri if self.begin.lower().startswith("hf:") else quote(uri)) + self.end
+
+
+def as_data_set(name: str) -> str:
+    """A name on the hub as that of a data set, which is what data are; another name as it is."""
+    if not name.lower().startswith("hf:") or name[3:].removeprefix("//").startswith("datasets/"):
+        return name
+    return f"hf:datasets/{name[3:].removeprefix('//')}"
+
+
+def open_remote(data: str, options: SourceOptions, opened: Callable[[str], Source]) -> RemoteAudio:
+    """Open data of which the manifest, or the audio, is elsewhere, and bring both here.
+
+    ``opened`` opens and chooses from what is called so on this machine. Raises what it raises, UsageError and
+    FetchError.
+    """
+    folder = None
+    name = local = data
+    if is_remote_manifest(data):
+        path, folder, name = fetch_manifest(data, options.fetching)
+        local = f"manifest:{path}"
+    if options.audio_root is not None:
+        folder = RemoteFolder.named(options.audio_root) if is_remote(options.audio_root) else None
+    source = RemoteAudio(opened(local), name, folder, options.fetching)
+    source.bring()
+    return source
+
+
+def fetch_manifest(name: str, options: FetchOptions) -> tuple[Path, RemoteFolder, str]:
+    """Bring the manifest here; give its path on this machine, the folder in which its audio lies, and its name.
+
+    On the hub folder and name are of the very commit of the manifest, so that a record of the name leads to the same
+    bytes forever. A name tells no secret. Raises UsageError and FetchError.
+    """
+    shown = resolve(name).name
+    name = as_data_set(name)
+    fetched = fetch(name, options=options)
+    place = resolve(name)
+    if place.kind == "hub":
+        at_commit = f"hf:{place.locator}@{fetched.revision}/"
+        shown = f"{at_commit}{place.file}".replace("hf:datasets/", "hf:", 1)
+        return fetched.path, RemoteFolder(f"{at_commit}{_folder(place.file)}"), shown
+    parts = urlsplit(name)
+    return fetched.path, RemoteFolder.named(parts._replace(path=_folder(parts.path)).geturl()), shown
+
+
+def _folder(path: str) -> str:
+    return path[: path.rindex("/") + 1] if "/" in path else ""
+
+
+class RemoteAudio:
+    """A source whose audio lies in ``folder``, brought to this machine: links in the cache, by the paths of the rows.
+
+    ``bring`` must have been called; a file that is not there has no link, and counts as missing. Links are named after
+    the folder, so that data keep their paths, and with them their identity, on every machine. Without a ``folder`` the
+    audio is where the source says.
+    """
+
+    def __init__(self, source: Source, name: str, folder: RemoteFolder | None, options: FetchOptions) -> None:
+        self._source = source
+        self._name = name
+        self._folder = folder
+        self._options = options
+
+    @property
+    def name(self) -> str:
+        """The name as it was given, without secrets."""
+        return self._name
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the source: where its audio lies is no part of what it says."""
+        return self._source.fingerprint
+
+    @property
+    def root(self) -> str:
+        """The folder of the links, or that of the source."""
+        if self._folder is None:
+            return self._source.root
+        digest = hashlib.sha256(f"{self._folder.shown}{without_secret(self._folder.end)}".encode()).hexdigest()
+        return str(self._options.folder / "audio" / digest[:32])
+
+    def utterances(self) -> Iterator[Utterance]:
+        """Those of the source."""
+        return self._source.utterances()
+
+    def bring(self) -> None:
+        """Fetch each file once, ``_FETCHED_AT_ONCE`` at a time, and link it. Keeps every path in memory meanwhile.
+
+        Raises FetchError for what is neither here nor missing there, UsageError for a path that leads elsewhere, and
+        what reading the source raises.
+        """
+        if self._folder is None:
+            return
+        uris = iter(dict.fromkeys(utterance.audio.uri for utterance in self._source.utterances()))
+        threads = ThreadPoolExecutor(_FETCHED_AT_ONCE, thread_name_prefix="earmark-fetch")
+        try:
+            while chunk := [(uri, self._folder.file(uri)) for uri in islice(uris, _CHUNK)]:
+                list(threads.map(self._bring_one, *zip(*chunk, strict=True)))
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    def _bring_one(self, uri: str, name: str) -> None:
+        link = Path(f"{self.root}/{uri}")
+        with disk_faults(f"{self._folder.shown if self._folder else ''}{uri}", Cache(self._options.folder)):
+            try:
+                _link(fetch(name, options=self._options).path, link)
+            except FetchError as error:
+                if error.kind != "missing":
+                    raise
+                link.unlink(missing_ok=True)
+
+
+def _link(path: Path, link: Path) -> None:
+    if link.is_symlink() and link.readlink() == path:
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    # Under another name first: another process may be reading by the old link.
+    new = link.with_name(f".{secrets.token_hex(8)}")
+    new.symlink_to(path)
+    try:
+        new.replace(link)
+    finally:
+        new.unlink(missing_ok=True)

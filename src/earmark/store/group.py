@@ -1,0 +1,115 @@
+"""Many files, committed together: written as they come, and made safe before the block that holds them ends.
+
+Knows bytes and names, as ``folder`` does. On a local disk each file is written under a temporary name; at the end all
+are synced, then all are renamed, then each folder is synced once. So the promise is that of ``Folder.write``, a file
+being there whole or not at all, and what follows the block (a part that names the files) follows what it names; but
+the waits for the disk come one after the other, when the system had the whole group's time to write, and a folder that
+takes a hundred files is waited for once. In an object store each file is one PUT, several at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from earmark.store.disk import Disk
+from earmark.store.folder import TEMPORARY, Folder, LocalFolder, store_errors
+
+_PUTS_AT_ONCE = 8
+_PUTS_IN_HAND = 32
+
+
+class FileGroup(Protocol):
+    """Files that are not safe yet."""
+
+    def add(self, name: str, data: bytes) -> None:
+        """Write a file, which will stand over an older one of that name. Raises StoreError."""
+        ...
+
+
+@contextlib.contextmanager
+def committing(folder: Folder) -> Iterator[FileGroup]:
+    """A group of files of ``folder`` that are all safe when the block ends well. Raises StoreError.
+
+    After an error, or a kill, some of them may be there: each of those is whole.
+    """
+    if isinstance(folder, LocalFolder):
+        group = _OnDisk(folder.path, folder.disk, folder.url)
+        try:
+            yield group
+            group.commit()
+        finally:
+            group.remove_temporaries()
+        return
+    with ThreadPoolExecutor(_PUTS_AT_ONCE, thread_name_prefix="put") as threads:
+        puts = _Puts(folder, threads)
+        try:
+            yield puts
+            puts.wait()
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+class _OnDisk:
+    def __init__(self, root: Path, disk: Disk, url: str) -> None:
+        self._root = root
+        self._disk = disk
+        self._url = url
+        self._folders: dict[str, Path] = {}
+        self._temporaries: dict[Path, Path] = {}  # by target
+
+    def add(self, name: str, data: bytes) -> None:
+        parent, _, base = name.rpartition("/")
+        with store_errors(self._url, name):
+            folder = self._folder(parent)
+            temporary = folder / f"{TEMPORARY}{base}-{secrets.token_hex(6)}"
+            self._temporaries[folder / base] = temporary
+            with self._disk.open_new(temporary) as file:
+                self._disk.write(file, data)
+
+    def _folder(self, name: str) -> Path:
+        """The folder of some of the files, which is looked for, and made, once."""
+        if name not in self._folders:
+            folder = self._root / name
+            if not folder.is_dir():
+                self._disk.make_folder(folder)
+            self._folders[name] = folder
+        return self._folders[name]
+
+    def commit(self) -> None:
+        with store_errors(self._url, "the files of a part"):
+            for temporary in self._temporaries.values():
+                with temporary.open("rb") as file:  # what is synced is the file's, whoever wrote it
+                    self._disk.sync(file)
+            for target, temporary in self._temporaries.items():
+                self._disk.replace(temporary, target)
+            for parent in sorted({target.parent for target in self._temporaries}):
+                self._disk.sync_folder(parent)
+            self._temporaries.clear()
+
+    def remove_temporaries(self) -> None:
+        """Of a group that was not committed."""
+        for temporary in self._temporaries.values():
+            with contextlib.suppress(OSError):  # a leftover is swept later; the first error matters more
+                self._disk.remove(temporary)
+
+
+class _Puts:
+    def __init__(self, folder: Folder, threads: ThreadPoolExecutor) -> None:
+        self._folder = folder
+        self._threads = threads
+        self._futures: deque[Future[None]] = deque()
+
+    def add(self, name: str, data: bytes) -> None:
+        if len(self._futures) >= _PUTS_IN_HAND:  # so that a slow network does not fill the memory
+            self._futures.popleft().result()
+        self._futures.append(self._threads.submit(self._folder.write, name, data))
+
+    def wait(self) -> None:
+        for future in self._futures:
+            future.result()

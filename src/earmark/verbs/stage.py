@@ -1,0 +1,168 @@
+"""``stage``: bring data to one folder as 16 kHz mono files with a table, or go on where an earlier attempt stopped.
+
+Knows the order of things: identity first, then audio and parts, then the table, then that it is complete. So a kill at
+any moment leaves a folder that the same command goes on with, and that nobody takes for a whole one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from earmark.audio.encode import AudioFormat
+from earmark.errors import StagedMismatchError, without_secret
+from earmark.formats import staged
+from earmark.formats.staged import StagedCounts, StagedFacts, StagedIdentity
+from earmark.planning.identity import audio_sample, data_fingerprint, is_same_audio, num_changed
+from earmark.planning.index import MissingAudio, index_source
+from earmark.sources.base import Source
+from earmark.spec import AudioSpec
+from earmark.store.run import RunStore
+from earmark.verbs.events import Observer, StopAsked, nobody
+from earmark.verbs.inputs import fetch_options, source_of
+from earmark.verbs.interrupt import StopRequest, stop_on_signals
+from earmark.verbs.run_log import logged
+from earmark.verbs.stage_attempt import StageAttempt
+from earmark.verbs.stage_target import check_target, clear, kept_facts, write_facts
+from earmark.verbs.workforce import EngineName, Workforce
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSummary:
+    """What is staged in ``target``, and what this call did for it: nothing, where ``num_new`` is 0.
+
+    ``num_new`` counts the utterances that this call staged or found to fail, ``new_audio_s`` their seconds, in
+    ``wall_s``. ``num_exact`` of the ``num_staged`` files give back the very samples that the originals give.
+    """
+
+    target: str
+    num_utterances: int
+    num_staged: int
+    num_failed: int
+    num_skipped: int
+    num_exact: int
+    num_clipped_files: int
+    audio_s: float
+    size_bytes: int
+    codings: Mapping[str, int]
+    num_new: int
+    new_audio_s: float
+    wall_s: float
+
+    @property
+    def errors(self) -> str:
+        """Where the utterances that failed or were left out are listed, each with its reason."""
+        return f"{self.target}/{staged.ERRORS}"
+
+
+def stage(
+    data: str | os.PathLike[str] | Source,
+    to: str | os.PathLike[str],
+    *,
+    audio_format: AudioFormat = "auto",
+    engine: EngineName = "auto",
+    workers: int = 1,
+    audio_root: str | None = None,
+    text_column: str | None = None,
+    channel: int | None = None,
+    language: str | None = None,
+    limit: str | int | None = None,
+    seed: int | None = None,
+    missing_audio: MissingAudio = "error",
+    offline: bool = False,
+    retry_failed: bool = False,
+    verify: bool = False,
+    fresh: bool = False,
+    observer: Observer = nobody,
+    began: float | None = None,
+) -> StageSummary:
+    """Decode ``data`` as an evaluation would, and keep them in the folder ``to`` (local, ``s3://`` or ``gs://``).
+
+    The folder is data itself afterwards: ``evaluate(model, to)`` gives the hypotheses that ``evaluate(model, data)``
+    gives, bit for bit the same audio in front of the model unless ``audio_format="flac"`` had to round. Called again
+    with the same arguments it does what is left, and nothing where nothing is left. ``verify`` reads every staged file
+    again, and stages those anew that are gone or have other bytes. The other arguments are those of ``evaluate``.
+
+    Failed utterances do not raise: they are counted, listed in ``errors.jsonl``, and stay in the table without a file.
+
+    Raises UsageError (and its kinds) before anything is begun, StagedMismatchError where ``to`` holds another staged
+    set, RunLockedError if it is in use, StoreError when it cannot be written, EngineError, InterruptedRunError after
+    Ctrl-C or SIGTERM.
+    """
+    began = time.monotonic() if began is None else began
+    source = source_of(
+        data,
+        audio_root=audio_root,
+        text_column=text_column,
+        channel=channel,
+        language=language,
+        limit=limit,
+        seed=seed,
+        fetching=fetch_options(observer, offline=offline),
+    )
+    workforce = Workforce.of(engine, workers)
+    stop = StopRequest(lambda: observer(StopAsked()))
+    store = RunStore.at(os.fspath(to))
+    check_target(store.folder, source)
+    # Before the lock, so that data which cannot be used leave no folder behind.
+    utterances = index_source(source, missing_audio=missing_audio).combine_chunks()
+    with ExitStack() as stack:
+        stack.enter_context(store.locked())
+        stack.enter_context(logged(store))
+        stack.enter_context(stop_on_signals(stop))
+        facts = kept_facts(store.folder)
+        if fresh and facts is not None:
+            clear(store.folder, facts)
+            facts = None
+        sample = audio_sample(utterances, source.root)
+        identity = _identity(utterances, audio_format, missing_audio, sample, facts)
+        facts = _adopted(store, source, identity, facts)
+        attempt = StageAttempt(store, source, utterances, facts, workforce, observer=observer, began=began)
+        attempt.num_changed_audio = num_changed(facts.identity.audio_sample, sample)
+        attempt.stage(audio_format, stop, retry_failed=retry_failed, verify=verify)
+        counts = attempt.finish()
+    return StageSummary(
+        target=store.url,
+        **{name: getattr(counts, name) for name in StagedCounts.__slots__},
+        num_new=attempt.num_new,
+        new_audio_s=attempt.new_audio_s,
+        wall_s=time.monotonic() - began,
+    )
+
+
+def _identity(
+    utterances: pa.Table,
+    audio_format: AudioFormat,
+    missing_audio: MissingAudio,
+    sample: str,
+    facts: StagedFacts | None,
+) -> StagedIdentity:
+    # A few files that were mended, or came, do not make it another set: with --retry-failed they are staged.
+    if facts is not None and is_same_audio(facts.identity.audio_sample, sample):
+        sample = facts.identity.audio_sample
+    return StagedIdentity(
+        data_fingerprint=data_fingerprint(utterances),
+        audio_sample=sample,
+        num_utterances=len(utterances),
+        missing_audio=missing_audio,
+        audio_format=audio_format,
+        sample_rate_hz=AudioSpec().sample_rate_hz,
+        max_decoded_s=AudioSpec().max_decoded_s,
+    )
+
+
+def _adopted(store: RunStore, source: Source, identity: StagedIdentity, facts: StagedFacts | None) -> StagedFacts:
+    """The facts of this staged set: those that are kept, or new ones. Raises StagedMismatchError for another's."""
+    if facts is None:
+        facts = StagedFacts(
+            identity=identity, source=without_secret(source.name), source_fingerprint=source.fingerprint
+        )
+        write_facts(store.folder, facts)
+    elif differences := facts.identity.differences(identity):
+        raise StagedMismatchError(store.url, differences)
+    return facts

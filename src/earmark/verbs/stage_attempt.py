@@ -1,0 +1,172 @@
+"""One go at what is left of a staged set: its engine works, then its table is written, and then that it is complete.
+
+Knows nothing of how the set was begun, nor whether the folder may take it (``stage`` and ``stage_target``).
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from earmark.audio.encode import AudioFormat
+from earmark.errors import InterruptedRunError, without_secret
+from earmark.formats import staged
+from earmark.formats.staged import StagedCounts, StagedFacts
+from earmark.planning.plan import plan_in_order, shards
+from earmark.sources.base import Source
+from earmark.staging import Staging, versions
+from earmark.store.folder import LocalFolder
+from earmark.store.run import RunStore
+from earmark.verbs.events import Observer, RunProgressed, StageBegan
+from earmark.verbs.interrupt import StopRequest
+from earmark.verbs.run_log import log
+from earmark.verbs.stage_rows import counts_of, damaged_files, staged_rows, write_table
+from earmark.verbs.stage_target import write_facts
+from earmark.verbs.workforce import Workforce
+
+_SPEED = 60.0
+"""Staging is at least so many times faster than recognizing, so a shard may hold so many times more audio."""
+
+
+class StageAttempt:
+    """One go at what is left of a staged set: counts how far it is, and tells the observer."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        source: Source,
+        utterances: pa.Table,
+        facts: StagedFacts,
+        workforce: Workforce,
+        *,
+        observer: Observer,
+        began: float,
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._utterances = utterances
+        self._facts = facts
+        self._workforce = workforce
+        self._observer = observer
+        self._began = began
+        self._is_skipped = np.asarray(pc.is_valid(utterances["skip_reason"]).to_numpy())
+        self._kept = staged_rows(store.folder, facts.identity.fingerprint())
+        self.num_changed_audio = 0
+        self.num_new = 0
+        self.new_audio_s = 0.0
+
+    def stage(self, audio_format: AudioFormat, stop: StopRequest, *, retry_failed: bool, verify: bool) -> None:
+        """Do what is left. Raises InterruptedRunError, with all that was done committed."""
+        done = self._kept.is_done(len(self._utterances), retry_failed=retry_failed) | self._is_skipped
+        if verify:
+            done[self._remove_damaged()] = False
+        self._tell_began(done)
+        if done.all():
+            return
+        self._unfinish()
+        if isinstance(self._store.folder, LocalFolder):
+            self._store.folder.sweep(stale_after_s=0.0)  # the lock is ours, so no writer lives
+        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        identity = self._facts.identity
+        work = Staging(
+            folder=self._store.folder,
+            fingerprint=identity.fingerprint(),
+            audio_format=audio_format,
+            max_decoded_s=identity.max_decoded_s,
+            attempt=secrets.token_hex(4),
+            retry=started if retry_failed else "",
+        )
+        num_left = self._engine_works(work, done, stop)
+        self._kept = staged_rows(self._store.folder, identity.fingerprint())
+        if num_left:
+            raise InterruptedRunError(len(done) - num_left, len(done))
+
+    def finish(self) -> StagedCounts:
+        """Write the table and then that it is complete, unless they stand; what became of all utterances."""
+        rows = self._kept.rows
+        if self._is_skipped.any():  # one of them may have a row of a time when its file was there
+            rows = rows.filter(pc.invert(pc.is_in(rows["index"], value_set=self._skipped())))
+        counts = counts_of(rows, len(self._utterances), int(self._is_skipped.sum()))
+        facts = self._facts
+        is_as_it_was = facts.counts == counts and facts.source_fingerprint == self._source.fingerprint
+        if not (is_as_it_was and self._store.folder.has(staged.TABLE)):
+            self._unfinish()
+            sha256 = write_table(self._store, self._utterances, rows, self._source.name)
+            self._facts = replace(
+                facts,
+                source=without_secret(self._source.name),
+                source_fingerprint=self._source.fingerprint,
+                counts=counts,
+                table_sha256=sha256,
+                versions=versions(),
+            )
+            write_facts(self._store.folder, self._facts)
+        return counts
+
+    def _engine_works(self, work: Staging, done: NDArray[np.bool_], stop: StopRequest) -> int:
+        """Let the engine do what is not ``done``; how many utterances are left after a stop."""
+        plan = plan_in_order(self._utterances)
+        left_s = float(np.sum(plan["duration_s"].to_numpy()[~done]))
+        num_before = int(np.count_nonzero(done))
+        queue = shards(
+            self._utterances, plan, self._source.root, done, num_workers=self._workforce.num_workers, speed=_SPEED
+        )
+        num_failed = 0
+        for receipt in self._workforce.engine.run(work, queue, stop=stop):
+            self.num_new += receipt.num_rows
+            self.new_audio_s += receipt.audio_s
+            num_failed += receipt.num_failed
+            self._observer(
+                RunProgressed(
+                    num_segments=len(done),
+                    num_segments_done=num_before + self.num_new,
+                    num_failed=num_failed,
+                    remaining_audio_s=max(0.0, left_s - self.new_audio_s),
+                    audio_s=self.new_audio_s,
+                    elapsed_s=time.monotonic() - self._began,
+                    wer=None,
+                )
+            )
+        return max(0, len(done) - num_before - self.num_new)
+
+    def _remove_damaged(self) -> list[int]:
+        """Remove the staged files whose bytes are not what their rows say: one that nobody can stage anew is gone."""
+        found = list(damaged_files(self._store.folder, self._kept.rows))
+        for _, path in found:
+            log.warning("%s is damaged or gone, and will be staged again", path)
+            self._store.folder.remove(path)
+        return [index for index, _ in found]
+
+    def _unfinish(self) -> None:
+        """Let nobody take the set for a whole one while it changes."""
+        if self._facts.is_complete:
+            self._facts = replace(self._facts, counts=None, table_sha256=None)
+            write_facts(self._store.folder, self._facts)
+
+    def _skipped(self) -> pa.Array:
+        return pa.array(np.flatnonzero(self._is_skipped), pa.int64())
+
+    def _tell_began(self, done: NDArray[np.bool_]) -> None:
+        log.info("staging: %d of %d utterances are done", np.count_nonzero(done), len(done))
+        self._observer(
+            StageBegan(
+                target=self._store.url,
+                data=without_secret(self._source.name),
+                num_utterances=len(self._utterances),
+                audio_s=float(pc.sum(self._utterances["duration_s"]).as_py() or 0.0),
+                num_segments=len(done),
+                num_segments_done=int(np.count_nonzero(done)),
+                audio_format=self._facts.identity.audio_format,
+                engine=self._workforce.name,
+                num_workers=self._workforce.num_workers,
+                num_changed_audio=self.num_changed_audio,
+                damaged_parts=self._kept.damaged,
+            )
+        )

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from earmark.errors import ManifestError, UsageError
+from earmark.records import AudioRef, Utterance
+from earmark.sources import open_source
+
+
+def recording(name: str = "rec-1", **changes: Any) -> dict[str, Any]:
+    return {
+        "id": name, "sampling_rate": 16000, "num_samples": 160000, "duration": 10.0, "channel_ids": [0],
+        "sources": [{"type": "file", "channels": [0], "source": f"wav/{name}.flac"}], **changes,
+    }  # fmt: skip
+
+
+def supervision(name: str, start: float, duration: float, text: str | None, **changes: Any) -> dict[str, Any]:
+    said = {} if text is None else {"text": text}
+    return {
+        "id": name, "recording_id": "rec-1", "start": start, "duration": duration, "channel": 0, **said, **changes,
+    }  # fmt: skip
+
+
+def cut(name: str, *supervisions: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "id": name, "start": 0.0, "duration": 10.0, "channel": 0, "supervisions": list(supervisions),
+        "recording": recording(), "type": "MonoCut", **changes,
+    }  # fmt: skip
+
+
+def from_source(kind: str, source: str) -> dict[str, Any]:
+    return cut("c", recording=recording(sources=[{"type": kind, "channels": [0], "source": source}]))
+
+
+def write(path: Path, *rows: dict[str, Any]) -> str:
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(text)
+    return f"lhotse:{path}"
+
+
+def utterances(path: Path, *rows: dict[str, Any], **options) -> list[Utterance]:
+    return list(open_source(write(path, *rows), **options).utterances())
+
+
+def refused(path: Path, row: dict[str, Any], **options) -> str:
+    with pytest.raises(ManifestError) as caught:
+        utterances(path, cut("whole"), row, **options)
+    assert str(caught.value).startswith(f"{path}:2: ")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["cuts.jsonl.gz", "cuts.jsonl"])
+def test_a_cut_is_a_piece_of_its_recording(tmp_path, name):
+    """A cut as long as its recording is the whole file; another one starts where it says; no text is no reference."""
+    extra = {"snr": 3.5, "tag": "x", "gender": "F"}
+    said = supervision("s1", 0, 10, "hello", speaker="spk", language="en", gender="F", custom={"snr": 3.5})
+    found = utterances(
+        tmp_path / name,
+        cut("c1", said, custom={"snr": 1, "tag": "x"}),
+        cut("c2", supervision("s2", 0, 2.5, None), start=1.25, duration=2.5),
+        cut("c3"),
+        language="de",
+    )
+    assert found == [
+        Utterance("c1", AudioRef("wav/rec-1.flac", None, 10.0, 0), "hello", "en", "spk", extra),
+        Utterance("c2", AudioRef("wav/rec-1.flac", 1.25, 2.5, 0), None, "de"),
+        Utterance("c3", AudioRef("wav/rec-1.flac", None, 10.0, 0), None, "de"),
+    ]  # fmt: skip
+
+
+def test_a_cut_with_several_supervisions_is_an_utterance_for_each(tmp_path):
+    """In their order, with their ids; their times count from the cut's start, and one may begin before it."""
+    row = cut("c", supervision("b", 2, 1, "two"), supervision("a", -0.5, 1, "one"), start=4.0, duration=3.0)
+    assert [
+        (u.id, u.audio.start_s, u.audio.duration_s, u.reference) for u in utterances(tmp_path / "c.jsonl", row)
+    ] == [
+        ("b", 6.0, 1.0, "two"),
+        ("a", 3.5, 1.0, "one"),
+    ]
+
+
+def test_channels_find_their_file_and_their_place_in_it(tmp_path):
+    """A channel may be one of a file's, or a file of its own; of a MultiCut ``--channel`` chooses."""
+    files = [{"type": "file", "channels": [n], "source": f"ch{n}.wav"} for n in range(2)]
+    pair = [{"type": "file", "channels": [2, 3], "source": "pair.wav"}]
+    array = recording(sources=files + pair)
+    several = cut("m", recording=array, channel=[0, 1, 2, 3], type="MultiCut")
+    assert utterances(tmp_path / "a.jsonl", several, channel=1)[0].audio == AudioRef("ch1.wav", None, 10.0, 0)
+    assert utterances(tmp_path / "b.jsonl", several, channel=3)[0].audio == AudioRef("pair.wav", None, 10.0, 1)
+    one = cut("n", recording=array, channel=2)
+    assert utterances(tmp_path / "c.jsonl", one)[0].audio == AudioRef("pair.wav", None, 10.0, 0)
+    assert "--channel chooses one" in refused(tmp_path / "d.jsonl", several)
+    assert "no source of the recording has channel 7" in refused(tmp_path / "e.jsonl", cut("x", channel=7))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (cut("c", type="MixedCut", tracks=[]), "a MixedCut is no piece of one file"),
+        (cut("c", type="PaddingCut"), "a PaddingCut has no audio"),
+        (cut("c", type="DataCut"), "no kind of cut"),
+        ({"id": "c", "start": 0, "duration": 1, "features": {"type": "fbank"}}, "no recording, only features"),
+        (cut("c", recording=None), "the cut has no recording"),
+        (cut("c", recording=recording(transforms=[{"name": "Speed", "kwargs": {"factor": 1.1}}])), "changed by Speed"),
+        (from_source("command", "touch pwned"), "a shell command"),
+        (from_source("url", "https://x/a.wav"), "a URL"),
+        (from_source("file", "s3://x/a.wav"), "a URL"),
+        (from_source("memory", "AAAA"), "inside the manifest"),
+        (from_source("shar", ""), "a shar archive"),
+        (cut("c", recording=recording(sources=[])), "no source of the recording has channel 0"),
+        (cut("c", recording={}), "no list of sources"),
+        (cut("c", start="soon"), "seconds are expected"),
+        (cut("c", channel="left"), "is no channel"),
+        (cut("c", supervision("a", -9, 1, "x"), supervision("b", 0, 1, "y"), start=2.0), "begins 7 s before"),
+        (cut("c", supervisions={}, type="MonoCut", duration=None), "no 'duration'"),
+        (cut("c", {"id": "a"}, {"id": "b"}), "no 'start' or no 'duration' in 'a'"),
+        (cut(""), "it has no 'id'"),
+    ],
+)  # fmt: skip
+def test_what_is_no_piece_of_a_file_is_refused_with_the_reason(tmp_path, monkeypatch, row, reason):
+    """Line and reason are told, and nothing is run or fetched."""
+    monkeypatch.chdir(tmp_path)
+    assert reason in refused(tmp_path / "cuts.jsonl", row)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_resampling_is_no_change(tmp_path):
+    """Everything is resampled anyway, so a recording that asks for it is taken as it lies."""
+    row = cut("c", recording=recording(transforms=[{"name": "Resample", "kwargs": {"source_sampling_rate": 8000}}]))
+    assert utterances(tmp_path / "c.jsonl", row)[0].audio.uri == "wav/rec-1.flac"
+
+
+@pytest.mark.parametrize("named", ["recordings", "supervisions"])
+def test_recordings_and_supervisions_make_a_pair(tmp_path, named):
+    """Either may be named; each supervision is an utterance, in their order."""
+    write(tmp_path / "set_recordings_dev.jsonl.gz", recording(), recording("rec-2"))
+    rows = [supervision("b", 2, 1, "two", recording_id="rec-2"), supervision("a", 0, 10, "one")]
+    write(tmp_path / "set_supervisions_dev.jsonl.gz", *rows)
+    source = open_source(f"lhotse:{tmp_path}/set_{named}_dev.jsonl.gz")
+    assert list(source.utterances()) == [
+        Utterance("b", AudioRef("wav/rec-2.flac", 2.0, 1.0, 0), "two"),
+        Utterance("a", AudioRef("wav/rec-1.flac", None, 10.0, 0), "one"),
+    ]
+    assert source.root == str(tmp_path)
+
+
+def test_half_a_pair_and_a_wrong_pair_are_told(tmp_path):
+    """A supervision without its recording, a recording that comes twice, and a file that is not there are errors."""
+    write(tmp_path / "supervisions.jsonl", supervision("a", 0, 1, "x", recording_id="lost"))
+    with pytest.raises(ManifestError, match=r"recordings\.jsonl: there is no such file"):
+        open_source(f"lhotse:{tmp_path}/supervisions.jsonl")
+    write(tmp_path / "recordings.jsonl", recording())
+    with pytest.raises(ManifestError, match=r"supervisions\.jsonl:1: no recording 'lost'"):
+        list(open_source(f"lhotse:{tmp_path}/supervisions.jsonl").utterances())
+    write(tmp_path / "recordings.jsonl", recording(), recording())
+    with pytest.raises(ManifestError, match=r"recordings\.jsonl:2: a second recording 'rec-1'"):
+        list(open_source(f"lhotse:{tmp_path}/supervisions.jsonl").utterances())
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-9], lambda data: b"plain" + data, lambda data: data[:20]])
+def test_a_broken_gzip_file_is_told(tmp_path, change):
+    """A file that is cut short, or none, is an error and never a shorter set."""
+    name = write(tmp_path / "cuts.jsonl.gz", *(cut(f"c{n}") for n in range(50)))
+    (tmp_path / "cuts.jsonl.gz").write_bytes(change((tmp_path / "cuts.jsonl.gz").read_bytes()))
+    with pytest.raises(ManifestError, match="not a whole gzip file"):
+        list(open_source(name).utterances())
+
+
+def test_a_packed_line_without_an_end_is_refused(tmp_path, monkeypatch):
+    """A few bytes that unpack to more than a line may hold do not fill the memory."""
+    monkeypatch.setattr("earmark.formats.lines.MAX_LINE_BYTES", 10_000)
+    (tmp_path / "cuts.jsonl.gz").write_bytes(gzip.compress(b"{" + b" " * 20_000))
+    with pytest.raises(ManifestError, match="a line of more than 10,000 bytes"):
+        list(open_source(f"lhotse:{tmp_path}/cuts.jsonl.gz").utterances())
+
+
+def test_the_text_column_is_not_asked_for(tmp_path):
+    """A cut has no columns; ``none`` leaves the texts out."""
+    row = cut("c", supervision("s", 0, 1, "hello"))
+    assert utterances(tmp_path / "c.jsonl", row, text_column="none")[0].reference is None
+    with pytest.raises(UsageError, match="--text-column does not fit"):
+        open_source(f"lhotse:{tmp_path}/c.jsonl", text_column="said")
+
+
+def test_lhotse_itself_says_the_same(tmp_path):
+    """Where Lhotse can be imported, its own cuts give the same files, times and texts."""
+    lhotse = pytest.importorskip("lhotse")
+    from tests.toys import write_wav
+
+    wav = write_wav(tmp_path / "a.wav", 3.0)
+    whole = lhotse.Recording.from_file(wav)
+    said = [
+        lhotse.SupervisionSegment(id=f"s{n}", recording_id=whole.id, start=float(n), duration=0.5, text=f"text {n}")
+        for n in range(3)
+    ]
+    cuts = lhotse.CutSet.from_manifests(
+        recordings=lhotse.RecordingSet.from_recordings([whole]),
+        supervisions=lhotse.SupervisionSet.from_segments(said),
+    )
+    cuts.to_file(str(tmp_path / "cuts.jsonl.gz"))
+    ours = list(open_source(f"lhotse:{tmp_path}/cuts.jsonl.gz").utterances())
+    theirs = [(s.id, s.start, s.duration, s.text) for one in cuts for s in one.supervisions]
+    assert [(u.id, u.audio.start_s, u.audio.duration_s, u.reference) for u in ours] == theirs
+    assert {u.audio.uri for u in ours} == {str(wav)}

@@ -1,0 +1,234 @@
+"""The staged source: what was staged, from a folder or from an object store, and never a set that is not whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from moto.server import ThreadedMotoServer
+from pyarrow import fs
+
+from earmark.errors import FetchError, FolderError, ManifestError, MissingColumnError, UnknownNameError
+from earmark.recognizers.doubles import Noisy
+from earmark.sources import open_source
+from earmark.sources.staged_files import StagedFile, staged_files
+from earmark.store.folder import open_folder
+from earmark.verbs.evaluate import evaluate
+from earmark.verbs.stage import stage
+from tests.toys import ToySource, toy_source
+
+SECRET = "hunter2hunter2"  # noqa: S105  # of a server that lives as long as the test
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """The query of a URL that reaches a bucket named ``sets`` of an object store on loopback."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    client = fs.S3FileSystem(
+        access_key="key",
+        secret_key=SECRET,
+        region="us-east-1",
+        scheme="http",
+        endpoint_override=f"{host}:{port}",
+        allow_bucket_creation=True,
+    )
+    client.create_dir("sets")
+    yield f"?scheme=http&endpoint_override={host}%3A{port}&region=us-east-1"
+    server.stop()
+
+
+@pytest.fixture
+def url(bucket: str, tmp_path: Path) -> str:
+    return f"s3://key:{SECRET}@sets/{tmp_path.name}{bucket}"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EARMARK_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> ToySource:
+    return toy_source(tmp_path_factory.mktemp("audio"), 8)
+
+
+def brought(cache: Path) -> list[Path]:
+    return sorted(cache.rglob("*.flac"))
+
+
+def test_a_folder_with_a_staged_set_is_one(source, tmp_path):
+    """Named by its path alone, or with the prefix."""
+    stage(source, tmp_path / "set")
+    for data in (str(tmp_path / "set"), f"staged:{tmp_path / 'set'}"):
+        found = list(open_source(data).utterances())
+        assert [(u.id, u.reference, u.speaker) for u in found] == [(u.id, u.reference, u.speaker) for u in source.items]
+
+
+def test_options_fill_what_the_set_does_not_say(source, tmp_path):
+    """A language; another text column, of the extras; none at all."""
+    data = tmp_path / "m.jsonl"
+    rows = [{"audio": f"{source.root}/{u.audio.uri}", "text": "a", "heard": "b"} for u in source.items]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stage(data, tmp_path / "set")
+    there = str(tmp_path / "set")
+    assert next(open_source(there, language="es").utterances()).language == "es"
+    assert next(open_source(there, text_column="heard").utterances()).reference == "b"
+    assert next(open_source(there, text_column="none").utterances()).reference is None
+    with pytest.raises(MissingColumnError, match="no reference text"):
+        next(open_source(there, text_column="said").utterances())
+
+
+def test_the_table_is_a_plain_manifest_as_well(source, tmp_path):
+    """For whoever reads no staged set."""
+    stage(source, tmp_path / "set")
+    found = list(open_source(str(tmp_path / "set" / "utterances.parquet")).utterances())
+    assert [(u.id, u.reference) for u in found] == [(u.id, u.reference) for u in source.items]
+    assert all((tmp_path / "set" / u.audio.uri).is_file() for u in found)
+
+
+def test_a_table_that_was_changed_is_refused(source, tmp_path):
+    """The identity of the set would be a lie; the hint says how to read it all the same."""
+    stage(source, tmp_path / "set")
+    path = tmp_path / "set" / "utterances.parquet"
+    pq.write_table(pq.read_table(path).slice(1), path)
+    with pytest.raises(ManifestError, match="not the table") as caught:
+        next(open_source(str(tmp_path / "set")).utterances())
+    assert "plain manifest" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"identity": 3}', "\udcff"])
+def test_a_strange_staged_json_is_an_error_of_one_line(tmp_path, text):
+    """Whatever is in it."""
+    (tmp_path / "staged.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ManifestError, match=r"staged\.json"):
+        open_source(str(tmp_path))
+
+
+def test_a_folder_without_a_set_is_none(tmp_path):
+    """The prefix insists."""
+    with pytest.raises(FolderError, match="cannot use"):
+        open_source(f"staged:{tmp_path}")
+
+
+def test_a_set_in_an_object_store_is_brought_once(source, tmp_path, url, cache, monkeypatch):
+    """Staged there, evaluated from there: the hypotheses of the originals; the second time no file is asked for."""
+    summary = stage(source, url, workers=2, engine="processes")
+    assert summary.num_new == 8
+    assert SECRET not in summary.target
+    assert stage(source, url).num_new == 0
+    recognizer = Noisy(source.texts, error_rate=0.4)
+    remote = evaluate(recognizer, url, out=str(tmp_path / "remote"), normalizer="none")
+    original = evaluate(recognizer, source, out=str(tmp_path / "original"), normalizer="none")
+    assert remote.scores_hash == original.scores_hash
+    assert len(brought(cache)) == 8
+    before = [path.stat().st_mtime_ns for path in brought(cache)]
+    again = open_source(url)
+    assert len(list(again.utterances())) == 8
+    assert [path.stat().st_mtime_ns for path in brought(cache)] == before
+    assert SECRET not in again.name
+
+
+def test_the_same_bytes_on_a_disk_and_in_an_object_store(source, tmp_path, url):
+    """The set is the set, wherever it lies."""
+    stage(source, url)
+    stage(source, tmp_path / "set")
+    folder = open_folder(url)
+    for path in [*(tmp_path / "set" / "audio").rglob("*.flac"), tmp_path / "set" / "utterances.parquet"]:
+        assert folder.read(path.relative_to(tmp_path / "set").as_posix()) == path.read_bytes()
+    assert open_source(url).fingerprint == open_source(str(tmp_path / "set")).fingerprint
+
+
+def test_a_set_in_an_object_store_is_staged_elsewhere(source, tmp_path, url):
+    """From one store to another place, with the same audio."""
+    stage(source, url)
+    stage(url, tmp_path / "copy")
+    stage(source, tmp_path / "set")
+    for path in (tmp_path / "set" / "audio").rglob("*.flac"):
+        assert (tmp_path / "copy" / path.relative_to(tmp_path / "set")).read_bytes() == path.read_bytes()
+
+
+def test_a_damaged_object_is_never_used(source, url, cache):
+    """Its digest is not the table's: an error that says so; ``verify`` mends the set."""
+    stage(source, url)
+    folder = open_folder(url)
+    folder.write("audio/00000/00000003.flac", folder.read("audio/00000/00000003.flac")[:-1] + b"?")
+    with pytest.raises(FetchError, match=r"cannot fetch .*00000003\.flac") as caught:
+        list(open_source(url).utterances())
+    assert caught.value.kind == "wrong"
+    assert SECRET not in f"{caught.value} {caught.value.cause} {caught.value.hint}"
+    assert not [path for path in brought(cache) if path.name == "00000003.flac"]
+    assert stage(source, url, verify=True).num_new == 1
+    assert len(list(open_source(url).utterances())) == 8
+
+
+def test_an_object_that_is_gone_is_missing_audio(source, tmp_path, url):
+    """Counted as every missing file is."""
+    stage(source, url)
+    open_folder(url).remove("audio/00000/00000003.flac")
+    summary = evaluate(Noisy(source.texts), url, out=str(tmp_path / "run"), missing_audio="fail")
+    assert (summary.num_scored, summary.num_failed) == (7, 1)
+
+
+def test_a_prefix_without_a_set_is_an_error(url):
+    """It says what makes one, and no secret."""
+    with pytest.raises(ManifestError, match=r"there is no staged\.json") as caught:
+        open_source(url)
+    assert SECRET not in f"{caught.value} {caught.value.hint}"
+
+
+def test_without_a_network_what_was_brought_is_not_asked_for(source, url, monkeypatch):
+    """EARMARK_OFFLINE forbids even the question what is there."""
+    stage(source, url)
+    monkeypatch.setenv("EARMARK_OFFLINE", "1")
+    with pytest.raises(FetchError) as caught:
+        open_source(url)
+    assert caught.value.kind == "offline"
+
+
+def count_gets(url: str, files: list[StagedFile], start, queue) -> None:
+    from earmark.sources import staged_files as module
+
+    remote = staged_files(url)
+    names: list[str] = []
+    real = module._Remote._get
+
+    def get(self, name):
+        names.append(name)
+        return real(self, name)
+
+    module._Remote._get = get
+    start.wait()
+    remote.bring(files)
+    queue.put(names)
+
+
+def test_one_download_on_a_machine_however_many_processes_ask(source, url, cache):
+    """Three at once: each file is asked for once."""
+    stage(source, url)
+    rows = pq.read_table(staged_files(url).table()).to_pylist()
+    files = [StagedFile(row["path"], row["size_bytes"], row["sha256"]) for row in rows]
+    context = multiprocessing.get_context("spawn")
+    start, queue = context.Barrier(3), context.Queue()
+    children = [context.Process(target=count_gets, args=(url, files, start, queue)) for _ in range(3)]
+    for child in children:
+        child.start()
+    asked = sorted(name for _ in children for name in queue.get(timeout=60))
+    for child in children:
+        child.join()
+    assert asked == sorted(file.path for file in files)
+
+
+def test_a_name_that_is_near_is_named():
+    """The registry knows ``staged``."""
+    with pytest.raises(UnknownNameError) as caught:
+        open_source("stagd:somewhere")
+    assert "staged" in caught.value.near
