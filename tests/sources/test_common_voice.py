@@ -112,7 +112,7 @@ def test_a_broken_row_is_told_with_its_line(language, line, problem):
     for read in (source.utterances, source.chunks):
         with pytest.raises(ManifestError, match=problem) as caught:
             list(read())
-        assert str(caught.value).startswith(f"{language}/test.tsv:3: ")
+        assert str(caught.value).startswith(f"{language}/test.tsv:3:")
 
 
 def test_the_table_by_column_is_that_by_row(language):

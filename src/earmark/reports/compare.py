@@ -109,7 +109,7 @@ class Comparison:
 
     ``left_out`` says how many others there are and why. ``fail_if`` is the condition that was given, ``damaged_parts``
     what could not be read, ``scored_otherwise`` the runs whose own summaries have another normalizer or scorer, and
-    which. ``suspects`` are the references that all runs contradict; None where all runs are one system's.
+    which. ``suspects`` are the references that all runs contradict; None where all runs are of one recognizer.
     """
 
     runs: tuple[str, ...]
