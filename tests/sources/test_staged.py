@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import multiprocessing
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
@@ -176,6 +179,48 @@ def test_an_object_that_is_gone_is_missing_audio(source, tmp_path, url):
     open_folder(url).remove("audio/00000/00000003.flac")
     summary = evaluate(Noisy(source.texts), url, out=str(tmp_path / "run"), missing_audio="fail")
     assert (summary.num_scored, summary.num_failed) == (7, 1)
+
+
+@pytest.mark.parametrize("limit", [None, 5])
+def test_a_run_goes_on_where_the_audio_has_never_been(source, tmp_path, url, cache, limit):
+    """Another machine has the run's folder and an empty cache."""
+    stage(source, url)
+    out = str(tmp_path / "run")
+    first = evaluate(Noisy(source.texts), url, out=out, limit=limit)
+    shutil.rmtree(cache)
+    shutil.rmtree(tmp_path / "run" / "parts")
+    again = evaluate(Noisy(source.texts), url, out=out, limit=limit)
+    assert (again.num_failed, again.scores_hash) == (0, first.scores_hash)
+
+
+@pytest.mark.parametrize("path", ["../../evil.flac", "/evil.flac", "audio/../../../evil.flac", "a\\b.flac", "", "a//b"])
+def test_a_hostile_table_writes_nothing_elsewhere(source, tmp_path, url, cache, path):
+    """Its digest is right, since whoever wrote the table wrote that, too."""
+    stage(source, url)
+    folder = open_folder(url)
+    rows = pq.read_table(pa.BufferReader(folder.read("utterances.parquet")))
+    paths = pa.array([path, *rows["path"].to_pylist()[1:]])
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows.set_column(rows.column_names.index("path"), rows.schema.field("path"), paths), sink)
+    data = sink.getvalue().to_pybytes()
+    facts = json.loads(folder.read("staged.json")) | {"table_sha256": hashlib.sha256(data).hexdigest()}
+    folder.write("utterances.parquet", data)
+    folder.write("staged.json", json.dumps(facts).encode())
+    before = {one for one in tmp_path.rglob("*") if one.is_file()}
+    with pytest.raises(ManifestError, match="leads out of the set"):
+        list(open_source(url).utterances())
+    new = {one for one in tmp_path.rglob("*") if one.is_file()} - before
+    assert not [one for one in new if cache not in one.parents]
+
+
+def test_a_digest_that_is_a_path_is_none(source, url):
+    """It would be the name of a folder."""
+    stage(source, url)
+    folder = open_folder(url)
+    facts = json.loads(folder.read("staged.json")) | {"table_sha256": "../../evil"}
+    folder.write("staged.json", json.dumps(facts).encode())
+    with pytest.raises(ManifestError, match="is no SHA-256"):
+        open_source(url)
 
 
 def test_a_prefix_without_a_set_is_an_error(url):

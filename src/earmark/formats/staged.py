@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -44,6 +45,12 @@ def audio_name(index: int, suffix: str) -> str:
 def missing_name(index: int, error_kind: str) -> str:
     """A path that stands for an utterance that failed: no such file, and its name says why."""
     return f"{_NOT_THERE}/{index:08d}.{error_kind}"
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path in a table stays in the staged set: a table from elsewhere may say anything."""
+    parts = path.split("/")
+    return bool(path) and not path.startswith("/") and not {"", ".", ".."} & set(parts) and not set(path) & {"\\", "\0"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,12 +116,14 @@ class StagedFacts:
     def from_json(cls, text: str) -> Self:
         """The facts that ``to_json`` wrote. Raises KeyError, TypeError or ValueError on anything else."""
         fields = json.loads(text)
-        counts = fields["counts"]
+        counts, digest = fields["counts"], fields["table_sha256"]
+        if digest is not None and not re.fullmatch("[0-9a-f]{64}", digest):  # it becomes the name of a folder
+            raise ValueError(f"{digest!r} is no SHA-256")
         return cls(
             identity=StagedIdentity(**fields["identity"]),
             source=fields["source"],
             source_fingerprint=fields["source_fingerprint"],
             counts=StagedCounts(**counts) if counts is not None else None,
-            table_sha256=fields["table_sha256"],
+            table_sha256=digest,
             versions=fields["versions"],
         )

@@ -44,6 +44,18 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class RestoringSource(Protocol):
+    """What a source offers whose audio comes to this machine as its utterances are read.
+
+    A run that goes on reads no utterance again, and may go on where the audio has never been.
+    """
+
+    def restore(self) -> None:
+        """Have the audio of all utterances here. Raises what ``utterances`` raises."""
+        ...
+
+
+@runtime_checkable
 class ColumnSource(Protocol):
     """What a source may offer beside its utterances: the same ones by column, for data of millions of rows."""
 

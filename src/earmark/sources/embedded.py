@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,6 +105,10 @@ class EmbeddedSource:
                 yield utterance
         if not row:
             raise ManifestError(self._name, "holds no utterance")
+
+    def restore(self) -> None:
+        """Write the files of the audio that are not in the cache."""
+        deque(self.utterances(), maxlen=0)
 
 
 def _utterances(shard: Shard | LocalShard, prefix: str, first: int, options: SourceOptions) -> Iterator[Utterance]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earmark.errors import UsageError
+from earmark.sources.base import RestoringSource
 
 if TYPE_CHECKING:
     from earmark.records import Utterance
@@ -56,6 +58,11 @@ class Limited:
         if self._share is not None:
             count = self._number(sum(1 for _ in self._source.utterances()))
         yield from itertools.islice(self._source.utterances(), count)
+
+    def restore(self) -> None:
+        """Have the audio of the chosen utterances here, where the whole is one that brings it."""
+        if isinstance(self._source, RestoringSource):
+            deque(self.utterances(), maxlen=0)
 
     def _number(self, num_utterances: int) -> int:
         return self._count if self._share is None else -int(-self._share * num_utterances // 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 
 from earmark import schema
 from earmark.errors import ManifestError, MissingColumnError, without_secret
+from earmark.formats.staged import is_inside
 from earmark.records import AudioRef, Utterance
 from earmark.sources.staged_files import StagedFile, staged_files
 
@@ -65,12 +67,18 @@ class StagedSource:
             with pq.ParquetFile(table, page_checksum_verification=True) as parquet:
                 for batch in parquet.iter_batches(_ROWS_AT_ONCE, columns=list(_COLUMNS)):
                     rows = batch.to_pylist()
+                    _check_paths(rows)
                     self._files.bring(
                         [StagedFile(row["path"], row["size_bytes"], row["sha256"]) for row in rows if row["sha256"]]
                     )
                     yield from map(self._utterance, rows)
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise ManifestError(f"{self._name}/{table.name}", f"damaged: {error}") from error
+
+    def restore(self) -> None:
+        """Bring what is not here; nothing of a set that is a folder."""
+        if not self._files.is_here:
+            deque(self.utterances(), maxlen=0)
 
     def _utterance(self, row: dict[str, Any]) -> Utterance:
         extra = json.loads(row["extra"]) if row["extra"] else {}
@@ -95,3 +103,10 @@ class StagedSource:
             names = [*schema.STAGED.names, *extra]
             raise MissingColumnError(self._name, "reference text", names, flag="--text-column")
         return None if extra[column] is None else str(extra[column])
+
+
+def _check_paths(rows: list[dict[str, Any]]) -> None:
+    """Raise ValueError for a path that leads out of the set: what is brought is written there."""
+    for row in rows:
+        if not is_inside(row["path"]):
+            raise ValueError(f"{row['path']!r} leads out of the set")

@@ -48,6 +48,11 @@ class StagedFiles(Protocol):
         """The folder of this machine that its files are in, or will be."""
         ...
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the set itself is a folder of this machine."""
+        ...
+
     def table(self) -> Path:
         """Its table, on this machine, with the bytes that the facts say. Raises ManifestError or FetchError."""
         ...
@@ -80,6 +85,8 @@ def _facts(path: str, text: str) -> StagedFacts:
 
 
 class _Local:
+    is_here = True
+
     def __init__(self, path: str) -> None:
         self._path = path
         self.root = Path(path).absolute()
@@ -111,6 +118,8 @@ class _Local:
 
 class _Remote:
     """A set in an object store. It is asked for its facts at once, and for files as they are needed."""
+
+    is_here = False
 
     def __init__(self, url: str) -> None:
         self._url = url

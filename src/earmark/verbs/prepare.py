@@ -18,7 +18,7 @@ from earmark.planning.plan import make_plan, segment_long
 from earmark.recognizers import Recognizer
 from earmark.reports.audit import kept_verdict
 from earmark.schema import SEGMENTS
-from earmark.sources.base import Source
+from earmark.sources.base import RestoringSource, Source
 from earmark.spec import BatchingSpec, DataSpec, RunSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
@@ -58,6 +58,8 @@ def indexed(store: RunStore | None, source: Source, *, missing_audio: MissingAud
     if store is not None and store.metadata(layout.UTTERANCES) == whole:
         stored = store.table(layout.UTTERANCES)
         if stored is not None:
+            if isinstance(source, RestoringSource):
+                source.restore()
             return stored.combine_chunks()
     table = index_source(source, missing_audio=missing_audio).combine_chunks()
     num_missing = len(table) - table["skip_reason"].null_count
