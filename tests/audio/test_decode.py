@@ -357,3 +357,12 @@ def test_the_real_stereo_file_is_averaged(open_data):
     assert (rate_hz, both.shape[1]) == (44_100, 2)
     truth = soxr.resample(both.mean(axis=1), rate_hz, 16_000, decoding.RESAMPLER)
     assert np.array_equal(decode(path, max_decoded_s=ANY_LENGTH), np.clip(truth, -1, 1))
+
+
+def test_one_channel_of_several_does_not_keep_the_others(tmp_path):
+    """Its samples are its own, one after the other in memory, as native recognizers want them."""
+    path = str(tmp_path / "eight.wav")
+    soundfile.write(path, np.zeros((1600, 8), np.float32), 16_000)
+    samples = decode(path, channel=2, max_decoded_s=ANY_LENGTH)
+    assert samples.flags.c_contiguous
+    assert samples.base is None or samples.base.nbytes == samples.nbytes

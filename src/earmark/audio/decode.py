@@ -56,6 +56,7 @@ def decode_with_info(
         if len(samples) == 0:
             raise AudioError("empty", f"{audio.name} holds less than one sample at {SAMPLE_RATE_HZ:,} Hz")
         info = info_of(audio)
+    samples = np.ascontiguousarray(samples)  # one channel of several is a view that would keep them all
     return np.clip(samples, np.float32(-1), np.float32(1), out=samples), info
 
 
