@@ -353,3 +353,24 @@ def test_an_evaluation_of_data_elsewhere_is_that_of_the_same_data_here(bucket, d
     assert there.scores_hash == here.scores_hash
     assert evaluate("noisy", f"{name}/test.jsonl{query}", out=tmp_path / "here").scores_hash == here.scores_hash
     assert SECRET not in "".join(path.read_text() for path in (tmp_path / "there").glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://bucket/x.wav?endpoint_override=127.0.0.1:1&scheme=http",
+        "s3://key:secret@bucket/x.wav",
+        "s3://bucket/x.wav#part",
+    ],
+)
+def test_a_row_never_says_which_server_gets_signed_requests(uri):
+    """Only the user's own words do; the refusal tells no secret."""
+    with pytest.raises(UsageError, match=r"more than a bucket and a path|somewhere else") as caught:
+        RemoteFolder.named("s3://bucket/data").file(uri)
+    assert "secret" not in f"{caught.value} {caught.value.cause} {caught.value.hint}"
+
+
+def test_a_whole_url_in_a_row_is_asked_for_as_the_user_said():
+    """With the user's key, server and region."""
+    folder = RemoteFolder.named("s3://key:secret@bucket/data?region=eu-west-1")
+    assert folder.file("s3://bucket/other/x.wav") == "s3://key:secret@bucket/other/x.wav?region=eu-west-1"

@@ -71,11 +71,24 @@ class RemoteFolder:
             if RemoteFolder(uri).server != self.server or self.begin.lower().startswith("hf:"):
                 cause = f"only what lies where the data lie is fetched: {self.shown}"
                 raise UsageError(f"{shown_url(uri)} is somewhere else", cause=cause, hint="--audio-root URL")
-            return uri + self.end
+            return self._in_store(uri) if self.server[0] in ("s3", "gs") else uri + self.end
         if uri.startswith("/"):
             hint = "--audio-root FOLDER, where the files are on this machine"
             raise UsageError(f"{uri} is a path of another machine: the data are in {self.shown}", hint=hint)
         return self.begin + (uri if self.begin.lower().startswith("hf:") else quote(uri)) + self.end
+
+    def _in_store(self, uri: str) -> str:
+        """The object that a whole URL in a row means, asked for where and as whom the user said.
+
+        The query of such a URL names the server that gets signed requests, so a row has none.
+        """
+        row, ours = urlsplit(uri), urlsplit(self.begin)
+        if row.query or row.fragment or "@" in row.netloc:
+            raise UsageError(
+                f"{shown_url(uri)} says more than a bucket and a path",
+                cause="only the name of the data or --audio-root says which server is asked, and as whom",
+            )
+        return f"{ours.scheme}://{ours.netloc}{row.path}{self.end}"
 
 
 def as_data_set(name: str) -> str:
