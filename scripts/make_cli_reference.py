@@ -82,6 +82,7 @@ def verbs() -> list[str]:
 def flags_of(verb: str) -> list[Flag]:
     """What one command takes, positional arguments first."""
     arguments = app[verb].assemble_argument_collection(parse_docstring=True)
+    arguments = [one for one in arguments if not one.children]  # flags that stand together are told one by one
     return sorted((_flag(verb, argument) for argument in arguments), key=lambda flag: not flag.is_positional)
 
 
@@ -179,7 +180,7 @@ def _exit_codes() -> str:
 def _error_kinds(kind: type[errors.EarmarkError]) -> Iterator[type[errors.EarmarkError]]:
     yield kind
     for child in kind.__subclasses__():
-        if child.__module__ == errors.__name__:
+        if child.__module__.startswith(errors.__name__):
             yield from _error_kinds(child)
 
 

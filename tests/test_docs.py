@@ -260,7 +260,7 @@ def test_the_kinds_of_failure_are_documented():
     kinds = set()
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("AudioError", "_Failure"):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("AudioError", "Failure"):
                 kinds |= {first.value for first in node.args[:1] if isinstance(first, ast.Constant)}
     section = (DOCS / "concepts" / "errors.md").read_text(encoding="utf-8").split("Audio that cannot be used")[1]
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == kinds

@@ -13,8 +13,10 @@ def main() -> None:
         sys.stdout.write(__version__ + "\n")
         return
     from earmark.cli.main import run
+    from earmark.cli.streams import outlast_readers, told
 
-    sys.exit(run(sys.argv[1:]))
+    outlast_readers()
+    sys.exit(told(run(sys.argv[1:])))
 
 
 if __name__ == "__main__":

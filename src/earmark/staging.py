@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
@@ -20,12 +20,18 @@ from earmark import schema
 from earmark.audio.decode import decode_with_info
 from earmark.audio.encode import LIBSNDFILE_VERSION, AudioFormat, EncodedAudio, check_decoded, encode
 from earmark.audio.level import num_clipped, peak_dbfs, rms_dbfs
-from earmark.errors import AudioError
+from earmark.errors import AudioError, sentence_of
 from earmark.formats.staged import audio_name
 from earmark.records import SAMPLE_RATE_HZ, Batch, Receipt, Segment, Shard, StopCheck
 from earmark.store.folder import Folder
 from earmark.store.group import FileGroup, committing
 from earmark.store.parts import installed_versions, part_name, write_part_table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from earmark.audio.probe import AudioInfo
 
 _VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow")
 
@@ -87,7 +93,7 @@ class Staging:
         except AudioError as error:
             return _failed(segment, error.kind, error.what)
         except Exception as error:  # noqa: BLE001  # whatever a hostile file does to a decoder is that file's failure
-            return _failed(segment, "unreadable", _sentence(error))
+            return _failed(segment, "unreadable", sentence_of(error))
         files.add(row["path"], encoded.data)
         return row
 
@@ -104,23 +110,7 @@ class Staging:
         if encoded.coding not in self._proved:
             check_decoded(encoded, samples)
             self._proved.add(encoded.coding)
-        row = {
-            "index": segment.index,
-            "id": segment.id,
-            "path": audio_name(segment.index, encoded.suffix),
-            "num_samples": len(samples),
-            "size_bytes": len(encoded.data),
-            "sha256": hashlib.sha256(encoded.data).hexdigest(),
-            "coding": encoded.coding,
-            "is_exact": encoded.is_exact,
-            "level_dbfs": rms_dbfs(samples),
-            "peak_dbfs": peak_dbfs(samples),
-            "num_clipped": num_clipped(samples),
-            "source_sample_rate": source.sample_rate_hz,
-            "source_num_channels": source.num_channels,
-            "source_coding": source.format,
-        }
-        return row, encoded
+        return {**_named(segment, encoded), **_measured(samples), **_original(source)}, encoded
 
     def _commit(
         self,
@@ -154,6 +144,35 @@ class Staging:
         return receipt
 
 
+def _named(segment: Segment, encoded: EncodedAudio) -> dict[str, Any]:
+    return {
+        "index": segment.index,
+        "id": segment.id,
+        "path": audio_name(segment.index, encoded.suffix),
+        "size_bytes": len(encoded.data),
+        "sha256": hashlib.sha256(encoded.data).hexdigest(),
+        "coding": encoded.coding,
+        "is_exact": encoded.is_exact,
+    }
+
+
+def _measured(samples: NDArray[np.float32]) -> dict[str, Any]:
+    return {
+        "num_samples": len(samples),
+        "level_dbfs": rms_dbfs(samples),
+        "peak_dbfs": peak_dbfs(samples),
+        "num_clipped": num_clipped(samples),
+    }
+
+
+def _original(source: AudioInfo) -> dict[str, Any]:
+    return {
+        "source_sample_rate": source.sample_rate_hz,
+        "source_num_channels": source.num_channels,
+        "source_coding": source.format,
+    }
+
+
 def versions() -> dict[str, str]:
     """Of what decodes, resamples, encodes and writes."""
     return {**installed_versions(_VERSIONED), "libsndfile": LIBSNDFILE_VERSION}
@@ -162,8 +181,3 @@ def versions() -> dict[str, str]:
 def _failed(segment: Segment, kind: str, reason: str) -> dict[str, Any]:
     reason = reason.encode("utf-8", "replace").decode("utf-8")
     return {"index": segment.index, "id": segment.id, "error_kind": kind, "error": reason}
-
-
-def _sentence(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +46,43 @@ def test_json_is_one_object_and_nothing_else(earmark, manifest):
     assert out.isascii()
 
 
+def keys_of(value: object) -> set[str]:
+    """All keys of an object, at any depth."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value))
+    return set(value) | keys_of(list(value.values())) if isinstance(value, dict) else set()
+
+
+TOP_KEYS = [
+    "schema_version", "verdict", "data", "num_utterances", "is_complete", "audio_s", "duration_s",
+    "num_unknown_durations", "durations", "sample_rates_hz", "num_channels", "formats", "languages", "num_speakers",
+    "speakers", "references", "characters", "decoded", "problems", "num_bad_rows", "bad_rows",
+]  # fmt: skip
+
+
+def test_json_has_the_keys_that_are_documented(earmark, manifest):
+    """In their order, at any depth, and no others; a row is broken and a character strange, so that none is empty."""
+    page = (Path(__file__).parents[2] / "docs" / "concepts" / "check.md").read_text()
+    manifest.write_text(manifest.read_text() + '{"audio": "x", "text": "Ж"}\n{\n')
+    found = json.loads(earmark("check", manifest, "--json")[1])
+    assert list(found) == TOP_KEYS
+    assert found["schema_version"] == 1
+    documented = set(re.findall(r"`(\w+)`", page[page.index("## As JSON") :]))
+    assert keys_of(found) <= documented
+    assert {"from_s", "first_at", "is_control", "median", "column", "words_per_s"} <= keys_of(found)
+
+
+def test_json_speaks_to_no_terminal_and_says_the_same(earmark, manifest):
+    """Every kind of control character is escaped, and read back as it was."""
+    strange = "\x00\x1b\x7f\x9b\u202e\u2028"
+    rows = [{"id": f"{strange}{n}", "audio": f"{n}.wav", "text": strange} for n in range(2)]
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, text, _ = earmark("check", manifest, "--json")
+    assert code == 2
+    assert all(" " <= one <= "~" or one == "\n" for one in text)
+    assert any(problem["first_id"] == f"{strange}0" for problem in json.loads(text)["problems"])
+
+
 def test_a_long_check_says_how_far_it_is(earmark, manifest, monkeypatch):
     """On stderr alone; here after every utterance that is decoded, else every half minute."""
     monkeypatch.setattr(check, "_SAID_EVERY_S", 0.0)
@@ -65,7 +104,7 @@ def test_data_that_an_evaluation_refuses_are_listed_first(earmark, manifest):
     assert "cause: 2 rows cannot be read" in said
     code, _, said = earmark("eval", "echo", "--data", manifest)
     assert code == 2
-    assert f"hint: earmark check {manifest} lists all that is broken" in said
+    assert f"earmark check {manifest} lists all that is broken" in said
 
 
 def test_utterances_that_would_fail_are_exit_code_3(earmark, manifest, tmp_path):

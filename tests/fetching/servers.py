@@ -164,7 +164,7 @@ class HubHandler(Handler):
 
     def route(self, path: str) -> None:
         api = re.fullmatch(
-            r"/api/(models|datasets)/([^/]+/[^/]+)(?:/(revision|paths-info)/(refs/convert/[^/]+|[^/]+))?", path
+            r"/api/(models|datasets)/([^/]+/[^/]+)(?:/(revision|paths-info|tree)/(refs/convert/[^/]+|[^/]+))?", path
         )
         file = re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         kind = (api[1] if api else "datasets" if file and file[1] else "models") if api or file else ""
@@ -180,12 +180,13 @@ class HubHandler(Handler):
         if files is None:
             return self.answer(404, X_Error_Code="RevisionNotFound")
         if api:
-            return self.facts(api[2], commit, files, only_paths=api[3] == "paths-info")
+            return self.facts(api[2], commit, files, view=api[3])
         return self.one_file(files.get(file[4]), commit)  # type: ignore[index]
 
-    def facts(self, name: str, commit: str, files: dict[str, bytes], *, only_paths: bool) -> None:
-        if only_paths:
+    def facts(self, name: str, commit: str, files: dict[str, bytes], *, view: str | None) -> None:
+        if view in ("paths-info", "tree"):
             asked = json.loads(self.body)["paths"] if self.body.startswith(b"{") else self.form_paths()
+            asked = list(files) if view == "tree" else asked
             rows: Any = [
                 {
                     "type": "file",

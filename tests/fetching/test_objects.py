@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,13 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from earmark.errors import FetchError
-from earmark.fetching import FetchOptions, FetchProgress, fetch, fetch_folder
+from earmark.errors import FetchError, FolderError, StoreError, UsageError
+from earmark.fetching import FetchOptions, FetchProgress, fetch, fetch_folder, objects
 from earmark.fetching.cache import key_of
 from earmark.fetching.names import resolve
+from earmark.fetching.stores import _bounded, client_of
+from earmark.sources import open_source
+from earmark.store.folder import open_folder
 
 BODY = b"0123456789" * 300_000
 
@@ -45,6 +51,31 @@ def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     found.create()
     found.objects.delete()
     return found
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is large here is larger than a block."""
+    monkeypatch.setattr(objects, "_BLOCK_BYTES", 1 << 20)
+
+
+@pytest.fixture
+def asked(bucket: Any) -> Iterator[list[str]]:
+    """The requests to the store from now on: method and address."""
+    found: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(" ".join(record.getMessage().partition('"')[2].split()[:2]).removeprefix("\x1b[35m\x1b[1m"))
+
+    log, listener = logging.getLogger("werkzeug"), Listener()
+    log.addHandler(listener)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    yield found
+    log.removeHandler(listener)
+    log.setLevel(logging.ERROR)
+    log.propagate = True
 
 
 def put(bucket: Any, **files: bytes) -> None:
@@ -180,3 +211,171 @@ def test_a_path_that_is_a_file_and_a_folder_is_refused(bucket, options: FetchOpt
     with pytest.raises(FetchError, match="cannot fetch") as refused:
         fetch_folder("s3://data/set", options=options)
     assert refused.value.kind == "server"
+
+
+ODD_KEYS = (
+    "a b.wav",
+    "a#b.wav",
+    "a?b=c.wav",
+    "a%20b.wav",
+    "a%.wav",
+    "ñandú/é+&=;.wav",
+    "日本.wav",
+    "a'\"<x>.wav",
+    "~a:@!.wav",
+)
+
+
+def test_keys_of_any_spelling_are_listed_and_fetched(bucket, options: FetchOptions):
+    """As files of a prefix, and each by its own name as a URL writes it."""
+    put(bucket, **{f"set one/{key}": f"of {key}".encode() for key in ODD_KEYS})
+    folder = fetch_folder("s3://data/set%20one", options=options)
+    assert {file.path.relative_to(folder.path).as_posix() for file in folder.files} == set(ODD_KEYS)
+    for key in ODD_KEYS:
+        assert (folder.path / key).read_bytes() == f"of {key}".encode()
+    for file in folder.files:
+        assert fetch(file.name, options=options).path.read_bytes() == file.path.read_bytes()
+    assert fetch("s3://data/set one/ñandú/é+&=;.wav", options=options).path.name == "é____.wav"
+
+
+def test_the_rows_of_a_manifest_may_name_keys_of_any_spelling(bucket, options: FetchOptions):
+    """By their paths, as they are."""
+    rows = "".join(f'{{"audio": {json.dumps(key)}, "text": "x"}}\n' for key in ODD_KEYS)
+    put(bucket, **{f"odd/{key}": key.encode() for key in ODD_KEYS}, **{"odd/m.jsonl": rows.encode()})
+    source = open_source("s3://data/odd/m.jsonl", fetching=options)
+    assert [Path(source.root, row.audio.uri).read_bytes().decode() for row in source.utterances()] == list(ODD_KEYS)
+
+
+def test_a_clip_takes_two_requests_and_one_that_is_here_takes_one(bucket, asked: list[str], options: FetchOptions):
+    """One for its size and its version, which the client always makes, and one for its bytes; all by one client."""
+    clips = {f"set/{number}.wav": bytes([number]) * 10_000 for number in range(5)}
+    put(bucket, **clips)
+    del asked[:]
+    for name in clips:
+        fetch(f"s3://data/{name}", options=options)
+    assert Counter(asked) == {f"{method} /data/{name}": 1 for name in clips for method in ("HEAD", "GET")}
+    del asked[:]
+    for name in clips:
+        fetch(f"s3://data/{name}", options=options)
+    assert Counter(asked) == {f"HEAD /data/{name}": 1 for name in clips}
+    assert client_of("s3://data/a")[0] is client_of("s3://data/b")[0]
+    assert client_of("s3://data/a")[0] is not client_of("s3://other/a")[0]
+
+
+def test_a_version_that_no_digest_tells_is_asked_for_again(bucket, asked: list[str], options: FetchOptions):
+    """The ETag of an upload in parts is no MD5: one more request says that the object did not change meanwhile."""
+    upload = bucket.Object("parts").initiate_multipart_upload()
+    tag = upload.Part(1).upload(Body=BODY)["ETag"]
+    upload.complete(MultipartUpload={"Parts": [{"ETag": tag, "PartNumber": 1}]})
+    del asked[:]
+    assert fetch("s3://data/parts", options=options).path.read_bytes() == BODY
+    assert Counter(asked) == {"HEAD /data/parts": 2, "GET /data/parts": 3}
+
+
+def test_an_object_that_changes_while_it_is_read_is_read_again(bucket, options: FetchOptions):
+    """The halves of two versions make no file."""
+    put(bucket, x=BODY)
+
+    def change(progress: FetchProgress) -> None:
+        if progress.done_bytes == 1 << 20 and bucket.Object("x").get()["Body"].read(1) == BODY[:1]:
+            put(bucket, x=BODY[::-1])
+
+    found = fetch("s3://data/x", options=FetchOptions(cache=options.cache, progress=change))
+    assert found.path.read_bytes() == BODY[::-1]
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers with the status that the bucket is called."""
+
+    timeout = 10
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.split("/")[1].partition("?")[0]))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815  # the library's names
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "hint"),
+    [
+        (403, "denied", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"),
+        (401, "denied", "AWS_PROFILE"),
+        (400, "denied", "AWS_PROFILE"),
+        (301, "server", "AWS_DEFAULT_REGION"),
+        (404, "missing", "AWS_ENDPOINT_URL"),
+    ],
+)
+def test_what_a_store_refuses_is_said_in_our_words(
+    bucket, refusing: str, options: FetchOptions, monkeypatch: pytest.MonkeyPatch, status: int, kind: str, hint: str
+):
+    """As a file and as a folder: the cause, and what gives a key or leads to the right place; no words of AWS."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", refusing)
+    with pytest.raises(FetchError) as refused:
+        fetch(f"s3://{status}/NETWORK_CONNECTION/ACCESS_DENIED", options=options)
+    assert (refused.value.kind, refused.value.exit_code) == (kind, 1)
+    assert hint in str(refused.value.hint)
+    assert "AWS Error" not in str(refused.value.cause)
+    with pytest.raises(FetchError) as refused:
+        fetch_folder(f"s3://{status}/x", options=options)
+    assert refused.value.kind == kind
+
+
+def test_results_that_a_store_refuses_are_said_in_the_same_words(
+    bucket, refusing: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Reading and writing, with the exit code of what failed; a URL of another kind is bad usage."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", refusing)
+    folder = open_folder("s3://403/runs")
+    for attempt in (lambda: folder.read("spec.json"), lambda: folder.write("spec.json", b"{}"), folder.names):
+        with pytest.raises(StoreError) as refused:
+            attempt()
+        assert refused.value.exit_code == 1
+        assert "AWS_PROFILE" in str(refused.value.hint)
+        assert "AWS Error" not in str(refused.value.cause)
+    with pytest.raises(FolderError):
+        open_folder("https://host/runs")
+
+
+def test_a_server_that_is_not_there_is_said(bucket, options: FetchOptions, monkeypatch: pytest.MonkeyPatch):
+    """Its address comes from AWS_ENDPOINT_URL, and so the hint names it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(FetchError, match="cannot fetch s3://data/x") as refused:
+        fetch("s3://data/x", options=options)
+    assert refused.value.kind == "unreachable"
+    assert "AWS_ENDPOINT_URL" in str(refused.value.hint)
+    assert "curl" not in str(refused.value.cause)
+
+
+def test_a_part_of_a_url_that_no_key_has_is_bad_usage():
+    """A '#' in a key is written otherwise; a query is the client's."""
+    for name in ("s3://data/a#b", "s3://data/a?nonsense=1"):
+        with pytest.raises(UsageError):
+            fetch(name)
+
+
+def test_a_store_of_google_is_not_tried_for_a_quarter_of_an_hour(options: FetchOptions):
+    """Its client would; a limit in the URL wins over ours."""
+    with pytest.raises(FetchError) as refused:
+        fetch("gs://anonymous@data/x?endpoint_override=127.0.0.1:1&scheme=http&retry_limit_seconds=1", options=options)
+    assert refused.value.kind == "unreachable"
+    assert "127.0.0.1:1" in refused.value.name
+    assert _bounded("gs", "scheme=http") == "scheme=http&retry_limit_seconds=30"
+    assert _bounded("gs", "retry_limit_seconds=1") == "retry_limit_seconds=1"
+    assert _bounded("s3", "region=eu") == "region=eu"

@@ -22,7 +22,7 @@ from earmark.planning.identity import data_fingerprint
 from earmark.planning.index import MissingAudio, index_source
 from earmark.records import Utterance
 from earmark.sources import open_source
-from earmark.sources.base import ColumnSource, Source
+from earmark.sources.base import ColumnSource, LinedSource, Source
 from tests.toys import write_wav
 
 COMMON = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -79,6 +79,10 @@ class RowByRow:
 
     def utterances(self) -> Iterator[Utterance]:
         return self.source.utterances()
+
+    def lines_with(self, utterance_id: str) -> list[int]:
+        assert isinstance(self.source, LinedSource)
+        return self.source.lines_with(utterance_id)
 
 
 def outcome(source: Source, missing_audio: MissingAudio) -> Any:

@@ -116,7 +116,7 @@ def test_columns_are_found_and_the_others_kept(folder, tmp_path):
     }  # fmt: skip
     assert next(iter(open_source(str(path), text_column="raw_transcription").utterances())).reference == "One."
     assert next(iter(open_source(str(path), text_column="none", channel=0).utterances())).audio.channel == 0
-    with pytest.raises(MissingColumnError, match="no reference text"):
+    with pytest.raises(MissingColumnError, match="no column 'nothing'"):
         list(open_source(str(path), text_column="nothing").utterances())
 
 

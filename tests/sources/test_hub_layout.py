@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
+import tempfile
+from fnmatch import fnmatchcase
+from pathlib import Path
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from earmark.errors import UnknownNameError, UsageError
-from earmark.sources.hub_layout import layout
+from earmark.sources.hub_layout import layout, splits_by_names
+from earmark.sources.hub_patterns import Patterns, is_hidden
 
 
 def head(configs: str) -> str:
@@ -13,23 +21,87 @@ def head(configs: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("path", "config", "split"),
+    ("paths", "splits"),
     [
-        ("data/test-00000-of-00001.parquet", "default", "test"),
-        ("data/test-00000-of-00001-0a1b2c3d.parquet", "default", "test"),
-        ("es_419/validation-00000-of-00001.parquet", "es_419", "validation"),
-        ("es_419/test/0000.parquet", "es_419", "test"),
-        ("test.parquet", "default", "test"),
-        ("train_0001.parquet", "default", "train"),
-        ("librispeech/test.clean-00000-of-00001.parquet", "librispeech", "test.clean"),
-        ("testimony/0000.parquet", "default", "testimony"),
-        ("anything.parquet", "default", "train"),
-        ("a/b/dev-00000-of-00001.PARQUET", "a/b", "dev"),
+        (["data/test-00000-of-00001.parquet"], {"test": [0]}),
+        (["data/test-00000-of-00001-0a1b2c3d.parquet"], {"test": [0]}),
+        (["data/test.clean-00000-of-00001.parquet", "es/test.parquet"], {"test.clean": [0]}),
+        (["es_419/validation-00000-of-00001.parquet", "es_419/x.parquet"], {"validation": [0]}),
+        (["a/foo_test/0.parquet", "a/foo_train/0.parquet", "b/x.parquet"], {"test": [0], "train": [1]}),
+        (["clean/test/0.parquet", "other/test/0.parquet", "other/dev/0.parquet"], {"test": [0, 1], "validation": [2]}),
+        (["train_0001.parquet", "my-eval 2.parquet"], {"train": [0], "test": [1]}),
+        (["testimony/0000.txt.parquet", "anything.parquet"], {"train": [1, 0]}),
+        (["a/b/dev-00000-of-00001.PARQUET"], {"validation": [0]}),
+        ([".cache/test.parquet", "__old__/test.parquet", "x.parquet"], {"train": [2]}),
     ],
+)  # fmt: skip
+def test_names_say_the_splits(paths, splits):
+    """The ways in which data sets of the hub are laid out: sets of shards, folders, files, and all in one."""
+    expected = {split: tuple(paths[number] for number in numbers) for split, numbers in splits.items()}
+    assert layout([*paths, "README.md", "audio/x.wav"]).configs == {"default": expected}
+
+
+def test_a_folder_is_a_configuration_where_nothing_says_what_they_are():
+    """As ``data_dir`` is: LibriSpeech's and Common Voice's languages by their folders, one of them or all of them."""
+    paths = ["clean/test/0.parquet", "clean/train.100/0.parquet", "clean/train.360/0.parquet", "other/test/0.parquet"]
+    found = layout(paths)
+    assert found.chosen("d", None, "test") == ("default", "test", ("clean/test/0.parquet", "other/test/0.parquet"))
+    assert found.chosen("d", "other", None) == ("other", "test", ("other/test/0.parquet",))
+    assert found.chosen("d", "clean", "train")[2] == ("clean/train.100/0.parquet", "clean/train.360/0.parquet")
+    with pytest.raises(UnknownNameError) as unknown:
+        found.chosen("d", "claen", "test")
+    assert unknown.value.near[0] == "clean"
+
+
+def test_what_the_hub_converted_keeps_its_names():
+    """Configurations and splits are folders there, whatever they are called; a part of a split is none."""
+    paths = ["clean/train.100/0000.parquet", "clean/train.360/0000.parquet", "clean/train.360/0001.parquet"]
+    assert layout([*paths, "clean/partial-test/0000.parquet"]).configs == {
+        "clean": {"train.100": tuple(paths[:1]), "train.360": tuple(paths[1:])}
+    }
+
+
+NAMES = st.sampled_from(
+    [
+        "train",
+        "training",
+        "dev",
+        "val",
+        "validation",
+        "test",
+        "testing",
+        "eval",
+        "contest",
+        "trains",
+        "Test",
+        "data",
+        "clean",
+        "0",
+        "x-test",
+        "test_x",
+        "my.train.2",
+        "test9",
+        "train-00000-of-00002",
+        "odd-00001-of-00002",
+    ]
 )
-def test_names_say_configuration_and_split(path, config, split):
-    """The ways in which data sets of the hub are laid out."""
-    assert layout([path, "README.md", "audio/x.wav"]).configs == {config: {split: (path,)}}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("datasets") is None, reason="the package datasets is not installed")
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(NAMES, min_size=1, max_size=3).map("/".join), min_size=1, max_size=6, unique=True))
+def test_the_splits_are_those_of_the_package_datasets(names):
+    """Any tree of such names, against what ``datasets`` itself finds on a disk."""
+    from datasets.data_files import DataFilesDict, get_data_patterns
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [f"{name}.parquet" for name in names]
+        for path in paths:
+            Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, path).touch()
+        theirs = DataFilesDict.from_patterns(get_data_patterns(folder), base_path=folder)
+        expected = {str(split): {str(Path(one).relative_to(folder)) for one in some} for split, some in theirs.items()}
+    assert {split: set(some) for split, some in splits_by_names(sorted(paths)).items()} == expected
 
 
 FILES = ["a/x-0.parquet", "a/x-1.parquet", "b/deep/y.parquet", "c/test.parquet", "c/train.parquet", "d/z.csv"]
@@ -48,6 +120,8 @@ FILES = ["a/x-0.parquet", "a/x-1.parquet", "b/deep/y.parquet", "c/test.parquet",
         ("- {config_name: c, data_dir: c, data_files: 'te*'}", {"c": {"train": ("c/test.parquet",)}}),
         ("- {config_name: d, data_files: 'd/*'}", {}),
         ("- {config_name: d, data_files: ['a/x-[!0].parquet', 7]}", {"d": {"train": ("a/x-1.parquet",)}}),
+        ("- {config_name: e, data_dir: ., data_files: 'b/**'}", {"e": {"train": ("b/deep/y.parquet",)}}),
+        ("- {config_name: e, data_files: ['a/x-0*', 'c/te*']}", {"e": {"train": ("a/x-0.parquet", "c/test.parquet")}}),
     ],
 )  # fmt: skip
 def test_a_readme_says_it_in_many_ways(configs, expected):
@@ -64,23 +138,62 @@ def test_a_readme_that_says_nothing_leaves_it_to_the_names(readme):
 
 
 @pytest.mark.parametrize(
-    "readme",
+    ("readme", "problem"),
     [
-        "---\n: [\n---\n",
-        head("- data_files: '*a*b*c*d*e*f*g'"),
-        head("- data_files: 'a/[z-a]'"),
-        "---\n!!python/name:os.system x\n---\n",
+        (head("  : ["), "no YAML"),
+        (head("- data_files: 'a/[z-a]'"), "no range"),
+        (head("- data_files: 'a/x**'"), "whole folders"),
+        (head(f"- data_files: '{'*a' * 300}'"), "600 characters"),
+        (head("- data_files: [x, [y]]"), "no text"),
+        (head("- {config_name: a, data_dir: &a c}\n- {config_name: b, data_dir: *a}"), "alias"),
+        (head("- &a {config_name: a, data_files: [{<<: *a}]}"), "alias"),
+        (head("- data_files:\n  - {split: t, path: a/*}\n  - {split: t, path: b/*}"), "stands twice"),
+        (head("- data_files:\n  - {path: a/*}"), "no 'split'"),
+        (head("- data_files: " + "[" * 3000), "no YAML"),
+        (head("- data_files: x\n" * 40_000), "characters"),
     ],
-)
-def test_a_hostile_readme_is_refused(readme):
-    """No YAML, a pattern that takes long to refuse, one that is none, and an object of Python's."""
-    with pytest.raises(UsageError, match="README"):
+)  # fmt: skip
+def test_a_readme_that_cannot_be_followed_is_refused(readme, problem):
+    """What is no YAML or no pattern, what grows, and what would lose or double rows: nothing is passed over."""
+    with pytest.raises(UsageError, match="README") as refused:
         layout(FILES, readme)
+    assert problem in str(refused.value.cause)
+
+
+def test_what_else_the_head_says_is_not_looked_at():
+    """An alias, or an object of Python's, beside the configurations is nobody's business."""
+    readme = "---\nx: &a [1]\ny: *a\nz: !!python/name:os.system x\nconfigs:\n- {data_files: a/*}\nlicense: mit\n---\n"
+    assert layout(FILES, readme).configs == {"default": {"train": tuple(FILES[:2])}}
+
+
+def test_patterns_that_take_long_are_given_up(monkeypatch):
+    """Stars that nearly fit, in many patterns and many names, end after a fixed number of steps."""
+    monkeypatch.setattr("earmark.sources.hub_patterns.MOST_STEPS", 100_000)
+    files = [f"{'a' * 90}{number}.parquet" for number in range(2000)]
+    pattern = "'*a*a*a*a*a*a*a*a*b'"
+    with pytest.raises(UsageError) as refused:
+        layout(files, head(f"- data_files: [{', '.join([pattern] * 200)}]"))
+    assert "too long" in str(refused.value.cause)
+
+
+@given(st.text("ab*?[!-]/.", max_size=12), st.text("ab-/.", min_size=1, max_size=12))
+def test_patterns_mean_what_they_mean_to_a_shell(pattern, path):
+    """Against fnmatch, folder by folder, for patterns that are some."""
+    try:
+        found = Patterns([path]).matching(pattern)
+    except UsageError:
+        return
+    if "**" in pattern or is_hidden(path):
+        return
+    wanted, parts = pattern.split("/"), path.split("/")
+    fits = len(wanted) == len(parts) and all(fnmatchcase(part, one) for part, one in zip(parts, wanted, strict=True))
+    assert bool(found) == fits
 
 
 def test_what_is_not_there_is_answered_with_what_is():
-    """Near names first; the only one, or the default one, needs no word."""
-    found = layout(["es_419/test/0.parquet", "es_419/train/0.parquet", "en_us/test/0.parquet"])
+    """Near names first; the only one, or the default one, needs no word; every hint can be typed."""
+    paths = ["es_419/test/0000.parquet", "es_419/train/0000.parquet", "en_us/test/0000.parquet"]
+    found = layout(paths)
     with pytest.raises(UnknownNameError) as unknown:
         found.chosen("hf:a/b", "es-419", "test")
     assert (unknown.value.known, unknown.value.hint) == (["en_us", "es_419"], "did you mean es_419?")
@@ -88,10 +201,11 @@ def test_what_is_not_there_is_answered_with_what_is():
         found.chosen("hf:a/b", "es_419", "tset")
     with pytest.raises(UsageError, match="more than one configuration") as which:
         found.chosen("hf:a/b", None, "test")
-    assert which.value.hint == "hf:a/b/CONFIGURATION:SPLIT"
-    with pytest.raises(UsageError, match="more than one split"):
+    assert which.value.hint == "hf:a/b/en_us:test"
+    with pytest.raises(UsageError, match="more than one split") as which:
         found.chosen("hf:a/b", "es_419", None)
-    assert found.chosen("hf:a/b", "en_us", None) == ("en_us", "test", ("en_us/test/0.parquet",))
+    assert which.value.hint == "hf:a/b/es_419:test"
+    assert found.chosen("hf:a/b", "en_us", None) == ("en_us", "test", (paths[2],))
     named = layout(
         FILES, head("- {config_name: a, data_files: 'a/*'}\n- {config_name: b, data_files: 'b/**', default: true}")
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -224,6 +225,37 @@ def test_what_was_read_once_is_read_again_without_a_network(look: Looker, tmp_pa
     assert len(look.server.requests) == num_requests
 
 
+def test_without_a_network_it_is_told_what_to_bring_and_the_two_lines_work(look: Looker, tmp_path: Path):
+    """Repository, revision, files and sizes where they are known; what is brought so has the same identity."""
+    name = "hf:owner/many/es_419:test"
+    (unknown,) = look({"name": name, "offline": True})
+    assert (unknown["kind"], "owner/many at its main line" in unknown["cause"]) == ("offline", True)
+    assert unknown["hint"].splitlines()[1:] == [
+        "hf download owner/many --repo-type dataset --local-dir many",
+        "and then --data parquet:many/es_419:test",
+    ]
+    (part,) = look({"name": name, "limit": "3"})
+    (known,) = look({"name": name, "offline": True})
+    sizes = [
+        f"es_419/test-0000{n}-of-00002.parquet ({len(shard(*one)):,} bytes)" for n, one in enumerate([(0, 4), (4, 3)])
+    ]
+    assert known["kind"] == "offline"
+    assert known["cause"].splitlines()[1:] == [f"wanted of the data set owner/many at {NEW}: ", *sizes]
+    _, download, then = known["hint"].splitlines()
+    assert f"--revision {NEW}" in download
+    command = [str(Path(sys.executable).parent / "hf"), *shlex.split(download)[1:]]
+    environment = {**look.environment, "HF_HUB_DISABLE_XET": "1"}
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "many" / "en_us").exists()
+    typed = shlex.split(then)[-1].replace("parquet:", f"parquet:{tmp_path}/")
+    brought, fetched = look({"name": typed, "offline": True}, {"name": name})
+    assert (brought["rows"], brought["fingerprint"]) == (rows("test", 0, 7), fetched["fingerprint"])
+    assert part["rows"] == brought["rows"][:3]
+
+
 def test_an_evaluation_by_name_records_the_commit(look: Looker, tmp_path: Path):
     """The command line, worker processes and a limit: the run's identity holds what the name led to."""
     out = tmp_path / "run"
@@ -232,6 +264,7 @@ def test_an_evaluation_by_name_records_the_commit(look: Looker, tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert json.loads((out / "spec.json").read_text())["data"]["name"] == f"hf:owner/many@{NEW}/es_419:test"
     assert json.loads((out / "summary.json").read_text())["num_scored"] == 3
+    assert look.fetched() == {f"{NEW}/README.md", f"{NEW}/es_419/test-00000-of-00002.parquet"}
 
 
 @pytest.mark.parametrize("name", ["", "owner", "owner/name@", "owner/name:", "owner/name/x:y/z", "/b/c"])

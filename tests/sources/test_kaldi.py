@@ -38,12 +38,13 @@ def test_a_folder_of_whole_files(tmp_path):
     ]
 
 
-def test_a_folder_of_segments(tmp_path):
+@pytest.mark.parametrize("end", ["-1", "-1.0", "-1.00", "-1."])
+def test_a_folder_of_segments(tmp_path, end):
     """Segments are pieces of recordings, in their own order; -1 is the recording's end; one without text has none."""
     write(
         tmp_path,
         wav_scp="call1 /data/call1.wav\ncall2 call2.wav\n",
-        segments="s1-call1-2 call1 2.5 4.0\ns1-call1-1 call1 0 2.5\ns2-call2 call2 1.0 -1\n",
+        segments=f"s1-call1-2 call1 2.5 4.0\ns1-call1-1 call1 0 2.5\ns2-call2 call2 1.0 {end}\n",
         text="s1-call1-1 one\ns1-call1-2 two\n",
         reco2dur="call1 60\n",
     )

@@ -87,6 +87,16 @@ def test_a_cut_with_several_supervisions_is_an_utterance_for_each(tmp_path):
     ]
 
 
+def test_a_supervision_that_is_shorter_than_its_cut_is_what_is_heard(tmp_path):
+    """The text is of those seconds and not of the silence around them; without any, the cut is heard as a whole."""
+    path = tmp_path / "c.jsonl"
+    row = cut("c", supervision("s", 1.5, 2.0, "one"), start=4.0, duration=5.0)
+    (one,) = utterances(path, row)
+    assert (one.id, one.audio.start_s, one.audio.duration_s, one.reference) == ("c", 5.5, 2.0, "one")
+    (whole,) = utterances(path, cut("c", start=4.0, duration=5.0))
+    assert (whole.id, whole.audio.start_s, whole.audio.duration_s, whole.reference) == ("c", 4.0, 5.0, None)
+
+
 def test_channels_find_their_file_and_their_place_in_it(tmp_path):
     """A channel may be one of a file's, or a file of its own; of a MultiCut ``--channel`` chooses."""
     files = [{"type": "file", "channels": [n], "source": f"ch{n}.wav"} for n in range(2)]

@@ -84,13 +84,17 @@ def test_name_folder_and_archive_are_the_same_data(mirror, options, tmp_path):
     assert [source.name for source in sources] == list(names)
 
 
-def test_a_folder_of_that_name_is_read_and_nothing_is_fetched(mirror, options, tmp_path):
-    """What lies here under the name is what is meant."""
+def test_neither_a_folder_nor_the_archive_of_one_name_shadows_the_other(mirror, options, tmp_path):
+    """A subset's name that is also a folder here is refused, and the two names in the hint lead to one each."""
     chapter = tmp_path / "test-clean" / "1" / "2"
     chapter.mkdir(parents=True)
     (chapter / "1-2-0000.flac").touch()
-    assert texts("test-clean", options) == [("1-2-0000", None)]
+    with pytest.raises(UsageError, match="could be two things") as caught:
+        texts("test-clean", options)
+    assert caught.value.hint == "librispeech:./test-clean is the folder; librispeech:openslr/test-clean the archive"
+    assert texts("./test-clean", options) == [("1-2-0000", None)]
     assert not mirror
+    assert texts("openslr/test-clean", options) == [("12-34-0000", "HELLO"), ("12-34-0001", "THERE")]
 
 
 def test_other_bytes_than_the_published_ones_are_refused(mirror, options, tmp_path):

@@ -25,7 +25,7 @@ def test_a_missing_folder_suggests_its_neighbour(tmp_path, prefix):
     (tmp_path / "test-clean").mkdir()
     with pytest.raises(FolderError) as caught:
         open_source(f"{prefix}:{tmp_path}/test-claen")
-    assert caught.value.hint == f"did you mean {tmp_path / 'test-clean'}?"
+    assert caught.value.hint == f"did you mean {prefix}:{tmp_path / 'test-clean'}?"
 
 
 def test_an_unknown_prefix_lists_the_known_ones():
@@ -35,11 +35,22 @@ def test_an_unknown_prefix_lists_the_known_ones():
     assert caught.value.near == ["librispeech"]
 
 
-def test_a_path_that_looks_like_a_prefix_is_a_path(tmp_path, monkeypatch):
-    """A file whose name has a colon is opened, since it is there."""
+def test_a_prefix_is_always_that_source(tmp_path, monkeypatch):
+    """A file whose name begins like a prefix is opened where no source has that prefix, or as ./FILE."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "librispeech:m.csv").write_text("audio,text\na.wav,x\n")
-    assert next(open_source("librispeech:m.csv").utterances()).id == "a"
+    for name in ("librispeech:m.csv", "mine:m.csv"):
+        (tmp_path / name).write_text("audio,text\na.wav,x\n")
+    with pytest.raises(UnknownNameError):
+        open_source("librispeech:m.csv")
+    for name in ("./librispeech:m.csv", "mine:m.csv"):
+        assert next(open_source(name).utterances()).id == "a"
+
+
+@pytest.mark.parametrize("data", ["x" * 5000, "x" * 300 + ".csv", "kaldi:" + "x" * 300, "librispeech:./" + "x" * 300])
+def test_a_name_that_no_file_can_have_is_told(data):
+    """Where the system itself refuses to look."""
+    with pytest.raises(UsageError):
+        open_source(data)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):

@@ -16,12 +16,21 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
-from earmark.errors import FetchError, FolderError, ManifestError, MissingColumnError, UnknownNameError
+from earmark.errors import (
+    FetchError,
+    FolderError,
+    ManifestError,
+    MissingAudioError,
+    MissingColumnError,
+    UnknownNameError,
+)
+from earmark.fetching import FetchOptions
 from earmark.recognizers.doubles import Noisy
 from earmark.sources import open_source
 from earmark.sources.staged_files import StagedFile, staged_files
 from earmark.store.folder import open_folder
 from earmark.verbs.evaluate import evaluate
+from earmark.verbs.events import DataIncomplete
 from earmark.verbs.stage import stage
 from tests.toys import ToySource, toy_source
 
@@ -65,7 +74,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> ToySource:
 
 
 def brought(cache: Path) -> list[Path]:
-    return sorted(cache.rglob("*.flac"))
+    return sorted((cache / "staged").rglob("*.flac"))
 
 
 def test_a_folder_with_a_staged_set_is_one(source, tmp_path):
@@ -230,27 +239,105 @@ def test_a_prefix_without_a_set_is_an_error(url):
     assert SECRET not in f"{caught.value} {caught.value.hint}"
 
 
-def test_without_a_network_what_was_brought_is_not_asked_for(source, url, monkeypatch):
-    """EARMARK_OFFLINE forbids even the question what is there."""
+@pytest.mark.parametrize("how", ["flag", "variable"])
+def test_without_a_network_what_was_brought_is_used(source, tmp_path, url, monkeypatch, how):
+    """All of it from the cache, the facts of the set as well; before it was brought, an error of the right kind."""
     stage(source, url)
-    monkeypatch.setenv("EARMARK_OFFLINE", "1")
+    if how == "variable":
+        monkeypatch.setenv("EARMARK_OFFLINE", "1")
+    flags = {"offline": how == "flag"}
+    recognizer = Noisy(source.texts, error_rate=0.4)
     with pytest.raises(FetchError) as caught:
-        open_source(url)
+        evaluate(recognizer, url, out=str(tmp_path / "early"), **flags)
     assert caught.value.kind == "offline"
+    assert SECRET not in f"{caught.value} {caught.value.cause} {caught.value.hint}"
+    monkeypatch.delenv("EARMARK_OFFLINE", raising=False)
+    first = evaluate(recognizer, url, out=str(tmp_path / "first"))
+    open_folder(url).remove("staged.json")  # nobody asks for it
+    if how == "variable":
+        monkeypatch.setenv("EARMARK_OFFLINE", "1")
+    again = evaluate(recognizer, url, out=str(tmp_path / "again"), **flags)
+    assert (again.scores_hash, again.num_scored) == (first.scores_hash, 8)
+    assert stage(url, tmp_path / "copy", **flags).num_staged == 8
+
+
+@pytest.mark.parametrize(("limit", "seed"), [("3", None), ("2", 5), ("25%", None), ("25%", 5)])
+def test_only_what_is_chosen_is_brought(source, tmp_path, url, cache, limit, seed):
+    """To be evaluated or staged, at random too, and no more of them; the choice is that of the set in a folder."""
+    stage(source, url)
+    evaluate(Noisy(source.texts), url, out=str(tmp_path / "run"), limit=limit, seed=seed)
+    number = int(limit.removesuffix("%")) if "%" not in limit else 2
+    assert len({path.name for path in brought(cache)}) == number
+    stage(url, tmp_path / "part", limit=limit, seed=seed)
+    assert len({path.name for path in brought(cache)}) == number
+    stage(source, tmp_path / "set")
+    chosen = [u.id for u in open_source(str(tmp_path / "set"), limit=limit, seed=seed).utterances()]
+    assert [u.id for u in open_source(str(tmp_path / "part")).utterances()] == chosen
+
+
+def test_what_staging_lost_is_said_when_the_set_is_used(tmp_path):
+    """What failed and what was left out, before an evaluation; what to type to stage it again, where it refuses."""
+    source = toy_source(tmp_path / "audio", 6)
+    (tmp_path / "audio" / "001.wav").unlink()
+    (tmp_path / "audio" / "002.wav").write_bytes((tmp_path / "audio" / "002.wav").read_bytes()[:1_000])
+    there = str(tmp_path / "set")
+    stage(source, there, missing_audio="skip")
+    events = []
+    with pytest.raises(MissingAudioError) as caught:
+        evaluate(Noisy(source.texts), there, out=str(tmp_path / "run"), limit=3, observer=events.append)
+    assert caught.value.cause == "1 failed when they were staged, the first: truncated"
+    assert f"--to {there} --retry-failed" in caught.value.hint
+    assert "--audio-root" not in caught.value.hint
+    (event,) = [one for one in events if isinstance(one, DataIncomplete)]
+    assert "of 6 utterances\n1 failed and 1 were left out" in event.loss
+    (tmp_path / "set" / "audio" / "00000" / "00000000.flac").unlink()
+    with pytest.raises(MissingAudioError) as caught:
+        evaluate(Noisy(source.texts), there, out=str(tmp_path / "run"))
+    assert (caught.value.cause, "--verify" in caught.value.hint) == ("it was staged, and is gone", True)
+
+
+def test_a_whole_set_says_nothing(source, tmp_path):
+    """There is nothing to tell."""
+    stage(source, tmp_path / "set")
+    assert open_source(str(tmp_path / "set")).loss is None
+    assert open_source(str(tmp_path / "set"), limit="2").loss is None
+
+
+def test_an_object_store_is_no_place_that_holds_other_things(source, url):
+    """However deep they lie below the prefix."""
+    address, question, query = url.partition("?")
+    open_folder(f"{address}/deep/in{question}{query}").write("thesis.tex", b"x")
+    with pytest.raises(FolderError, match="cannot use") as caught:
+        stage(source, url)
+    assert "it is not empty, and holds no staged set (deep)" in str(caught.value.cause)
+    assert open_folder(url).names() == []
+
+
+def test_a_set_in_an_object_store_is_not_staged_onto_itself(source, url):
+    """Nor into one of its folders, nor around it; no object is lost."""
+    stage(source, url)
+    before = open_folder(url).names("audio/00000")
+    address, question, query = url.partition("?")
+    for to in (url, f"{address}/{question}{query}", f"{address}/sub{question}{query}", f"{address}//{question}{query}"):
+        for data in (url, f"staged:{url}"):
+            with pytest.raises(FolderError, match="cannot use"):
+                stage(data, to, fresh=True)
+    assert open_folder(url).names("audio/00000") == before
+    assert open_source(url).fingerprint
 
 
 def count_gets(url: str, files: list[StagedFile], start, queue) -> None:
-    from earmark.sources import staged_files as module
+    from earmark.fetching import files as module
 
-    remote = staged_files(url)
+    remote = staged_files(url, FetchOptions())
     names: list[str] = []
-    real = module._Remote._get
+    real = module._Fetching._brought
 
-    def get(self, name):
-        names.append(name)
-        return real(self, name)
+    def brought(self, kept):
+        names.append(self._place.locator)
+        return real(self, kept)
 
-    module._Remote._get = get
+    module._Fetching._brought = brought
     start.wait()
     remote.bring(files)
     queue.put(names)
@@ -259,7 +346,7 @@ def count_gets(url: str, files: list[StagedFile], start, queue) -> None:
 def test_one_download_on_a_machine_however_many_processes_ask(source, url, cache):
     """Three at once: each file is asked for once."""
     stage(source, url)
-    rows = pq.read_table(staged_files(url).table()).to_pylist()
+    rows = pq.read_table(staged_files(url, FetchOptions()).table()).to_pylist()
     files = [StagedFile(row["path"], row["size_bytes"], row["sha256"]) for row in rows]
     context = multiprocessing.get_context("spawn")
     start, queue = context.Barrier(3), context.Queue()
@@ -269,7 +356,9 @@ def test_one_download_on_a_machine_however_many_processes_ask(source, url, cache
     asked = sorted(name for _ in children for name in queue.get(timeout=60))
     for child in children:
         child.join()
-    assert asked == sorted(file.path for file in files)
+    address, question, query = url.partition("?")
+    address = f"s3://{address.partition('@')[2]}"
+    assert asked == sorted(f"{address}/{file.path}{question}{query}" for file in files)
 
 
 def test_a_name_that_is_near_is_named():

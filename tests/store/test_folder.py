@@ -161,7 +161,7 @@ def test_a_read_only_folder_is_refused_before_anything_begins(source, mounted):
     with pytest.raises(FolderError) as refused:
         run(source, mounted / "run")
     assert refused.value.cause == "Read-only file system"
-    assert refused.value.hint == "--out FOLDER names one that you may write"
+    assert refused.value.hint == "name a folder that you may write"
     with pytest.raises(StoreError) as unwritable:
         LocalFolder(mounted).write("a", b"x")
     assert unwritable.value.hint == "give a folder that you may write"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import soundfile
 
 import earmark
-from earmark.errors import MissingColumnError, UsageError
+from earmark.errors import ManifestError, MissingColumnError, UsageError
 from earmark.verbs import check as verb
 from tests.toys import toy_source, write_manifest, write_wav
 
@@ -139,13 +140,32 @@ def test_a_broken_row_is_counted_once_however_often_data_are_read(tmp_path):
 
 
 def test_a_source_without_rows_is_read_up_to_its_first_error(tmp_path):
-    """A Common Voice table; that there is more is said."""
+    """That there is more is said; where the first utterance is broken, nothing is known but why."""
+    whole = toy_source(tmp_path, 3)
+
+    class Torn:
+        name, root, fingerprint = whole.name, whole.root, whole.fingerprint
+        num_whole = 2
+
+        def utterances(self):
+            yield from itertools.islice(whole.utterances(), self.num_whole)
+            raise ManifestError("cuts", "cannot be read", line=3)
+
+    found = earmark.check(Torn())
+    assert not found.is_complete
+    assert (found.num_utterances, found.num_bad_rows, found.bad_rows[0].line) == (2, 1, 3)
+    Torn.num_whole = 0
+    with pytest.raises(ManifestError, match="cuts:3: cannot be read"):
+        earmark.check(Torn())
+
+
+def test_the_broken_rows_of_a_common_voice_table_are_counted(tmp_path):
+    """It is made of rows, too, and the language is that of its folder."""
     write_wav(tmp_path / "es" / "clips" / "a.wav", 1.0)
     table = "client_id\tpath\tsentence\nc\ta.wav\tuna frase de prueba\nc\ta.wav\nc\ta.wav\totra frase\n"
     (tmp_path / "es" / "test.tsv").write_text(table)
     found = earmark.check(f"common-voice:{tmp_path / 'es'}:test")
-    assert not found.is_complete
-    assert (found.num_utterances, found.num_bad_rows, found.bad_rows[0].line) == (1, 1, 3)
+    assert (found.num_utterances, found.num_bad_rows, found.bad_rows[0].line) == (2, 1, 3)
     assert [one.value for one in found.languages] == ["es"]
 
 

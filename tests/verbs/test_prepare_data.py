@@ -253,8 +253,19 @@ def test_what_is_no_language_folder_is_refused(language, tmp_path):
     with pytest.raises(MissingColumnError):
         earmark.prepare_common_voice(language, tmp_path / "tables")
     (language / "dev.tsv").unlink()
-    with pytest.raises(UsageError, match=r"no dev\.tsv"):
+    with pytest.raises(UsageError, match=r"no dev\.tsv") as missing:
         earmark.prepare_common_voice(language, tmp_path / "tables")
+    assert missing.value.hint is None
+
+
+def test_a_proposed_name_works_as_it_is_typed(language, tmp_path):
+    """For the folder above, and for a slip: the hint's name is taken as it stands."""
+    for typed in (language.parent, f"common-voice:{language}x"):
+        with pytest.raises(UsageError) as caught:
+            earmark.prepare_common_voice(typed, tmp_path / "tables")
+        name = str(caught.value.hint).removeprefix("did you mean ").removesuffix("?")
+        assert name.startswith("common-voice:")
+        assert earmark.prepare_common_voice(name, tmp_path / "tables").splits["train"].num_kept
 
 
 def test_the_command_says_what_it_made(language, tmp_path, capsys):

@@ -394,9 +394,9 @@ def test_the_program_says_what_it_did(tmp_path):
     command = [sys.executable, "-m", "earmark", "stage", str(manifest), "--to", str(tmp_path / "set")]
     first = subprocess.run([*command, "--engine", "inline"], capture_output=True, text=True, check=False)
     assert first.returncode == 3, first.stderr
-    assert "staged 5 utterances, 0.00 h" in first.stdout
+    assert "staged 5 of 6 utterances, 1 failed, 0 left out" in first.stdout
     assert "s of audio a second" in first.stdout
-    assert f"next: earmark eval pocketsphinx --data {tmp_path / 'set'}" in first.stderr
+    assert f"next: earmark eval pocketsphinx --data {tmp_path / 'set'} --missing-audio fail" in first.stderr
     assert "1 of 6 utterances failed, more than --max-errors 0" in first.stderr
     second = subprocess.run([*command, "--max-errors", "1"], capture_output=True, text=True, check=False)
     assert second.returncode == 0, second.stderr

@@ -57,7 +57,9 @@ def decode_with_info(
             raise AudioError("empty", f"{audio.name} holds less than one sample at {SAMPLE_RATE_HZ:,} Hz")
         info = info_of(audio)
     samples = np.ascontiguousarray(samples)  # one channel of several is a view that would keep them all
-    return np.clip(samples, np.float32(-1), np.float32(1), out=samples), info
+    if not audio.is_bounded or rate != SAMPLE_RATE_HZ:
+        np.clip(samples, np.float32(-1), np.float32(1), out=samples)
+    return samples, info
 
 
 def _resampled(blocks: Iterable[NDArray[np.float32]], rate_hz: int) -> Iterator[NDArray[np.float32]]:

@@ -15,7 +15,10 @@ Ogg, Opus  none: the length comes from the last page that is there, so a file cu
 
 from __future__ import annotations
 
+import io
 import math
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,14 +29,15 @@ import numpy as np
 import soundfile
 
 from earmark.audio import mp3
+from earmark.audio.plain_wav import HEAD_BYTES, PlainWav
 from earmark.audio.wav import OpenEndedWav, WavHeader
 from earmark.errors import AudioError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BLOCK_SAMPLES = 1 << 18
-"""Samples of all channels in one block: 16 s of mono at 16 kHz, 1 MiB."""
+BLOCK_SAMPLES = 1 << 20
+"""Samples of all channels in one block: 65 s of mono at 16 kHz, 4 MiB, so that most utterances are one block."""
 TOLERANCE_S = 0.1
 """A piece may end so much before its stated end: manifests round durations, and count the padding of an MP3."""
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
@@ -48,7 +52,7 @@ class OpenAudio:
     """
 
     path: str
-    file: Any  # soundfile.SoundFile, which has no types
+    file: Any  # soundfile.SoundFile, which has no types, or PlainWav
     sample_rate_hz: int
     num_channels: int
     readable_frames: int | None
@@ -59,6 +63,11 @@ class OpenAudio:
         """The file's base name, for messages that are the same on every machine."""
         return Path(self.path).name
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the file holds integers, which are all numbers in [-1, 1]."""
+        return str(self.file.subtype).startswith("PCM_")
+
     def frame_range(self, start_s: float, duration_s: float | None) -> tuple[int, int | None]:
         """First frame and the one after the last, each rounded to the nearest, so that adjoining pieces adjoin."""
         start = round(start_s * self.sample_rate_hz)
@@ -68,34 +77,55 @@ class OpenAudio:
 @contextmanager
 def open_audio(path: str) -> Iterator[OpenAudio]:
     """Open the file at ``path``. Raises AudioError ``missing``, ``unreadable`` or ``empty``."""
-    name = Path(path).name
-    header = _wav_header(Path(path))
     with ExitStack() as stack:
-        is_zero = header is not None and header.is_zero
-        source = stack.enter_context(OpenEndedWav(path, header.size_at)) if header is not None and is_zero else path
-        try:
-            file = stack.enter_context(soundfile.SoundFile(source))
-        except soundfile.LibsndfileError as error:
-            raise AudioError("unreadable", f"{name} cannot be read as audio: {_reason(error)}") from error
-        if not MIN_RATE_HZ <= file.samplerate <= MAX_RATE_HZ:
-            raise AudioError("unreadable", f"{name} claims a sample rate of {file.samplerate:,} Hz")
-        readable = None if file.frames > _NO_LENGTH else int(file.frames)
-        promised = readable if readable is None or header is None else readable + header.missing_frames
-        yield OpenAudio(path, file, file.samplerate, file.channels, readable, promised)
+        opened = stack.enter_context(_opened(path))
+        plain, header = _header(path, opened)
+        if plain is not None:
+            audio = OpenAudio(path, plain, plain.samplerate, plain.channels, plain.frames, plain.frames)
+        else:
+            audio = _by_libsndfile(path, header, stack)
+        if not MIN_RATE_HZ <= audio.sample_rate_hz <= MAX_RATE_HZ:
+            raise AudioError("unreadable", f"{audio.name} claims a sample rate of {audio.sample_rate_hz:,} Hz")
+        yield audio
 
 
-def _wav_header(path: Path) -> WavHeader | None:
+def _by_libsndfile(path: str, header: WavHeader | None, stack: ExitStack) -> OpenAudio:
+    is_zero = header is not None and header.is_zero
+    source = stack.enter_context(OpenEndedWav(path, header.size_at)) if header is not None and is_zero else path
     try:
-        if not path.exists():
-            raise AudioError("missing", f"{path.name} is not there")
-        if not path.is_file():
-            raise AudioError("unreadable", f"{path.name} is not a file")
-        if path.stat().st_size == 0:
-            raise AudioError("empty", f"{path.name} is a file of 0 bytes")
-        with path.open("rb") as file:
-            return WavHeader.read(file)
+        file = stack.enter_context(soundfile.SoundFile(source))
+    except soundfile.LibsndfileError as error:
+        raise AudioError("unreadable", f"{Path(path).name} cannot be read as audio: {_reason(error)}") from error
+    readable = None if file.frames > _NO_LENGTH else int(file.frames)
+    promised = readable if readable is None or header is None else readable + header.missing_frames
+    return OpenAudio(path, file, file.samplerate, file.channels, readable, promised)
+
+
+def _opened(path: str) -> io.FileIO:
+    name = os.path.basename(path)  # noqa: PTH119  # a Path costs as much as opening the file
+    try:
+        found = os.stat(path)  # noqa: PTH116  # before opening, as that would wait for whoever writes into a pipe
+        if not stat.S_ISREG(found.st_mode):
+            raise AudioError("unreadable", f"{name} is not a file")
+        if found.st_size == 0:
+            raise AudioError("empty", f"{name} is a file of 0 bytes")
+        return io.FileIO(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # a null byte is in no name
+        raise AudioError("missing", f"{name} is not there") from error
     except OSError as error:
-        raise AudioError("unreadable", f"{path.name} cannot be read: {error.strerror}") from error
+        raise AudioError("unreadable", f"{name} cannot be read: {error.strerror}") from error
+
+
+def _header(path: str, opened: io.FileIO) -> tuple[PlainWav | None, WavHeader | None]:
+    """The file as a plain WAV if it is one, else what its header says if it is another."""
+    try:
+        plain = PlainWav.of(opened, opened.read(HEAD_BYTES))
+        if plain is not None:
+            return plain, None
+        opened.seek(0)
+        return None, WavHeader.read(opened)
+    except OSError as error:
+        raise AudioError("unreadable", f"{Path(path).name} cannot be read: {error.strerror}") from error
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:
@@ -123,7 +153,7 @@ def mono_blocks(
         num_frames += len(block)
         if num_frames > max_frames:
             raise AudioError("too_long", f"{audio.name} is longer than {max_frames / audio.sample_rate_hz:g} s")
-        if not np.isfinite(block).all():
+        if not audio.is_bounded and not np.isfinite(block).all():
             raise AudioError("not_finite", f"{audio.name} holds samples that are not numbers, or infinite")
         if len(block):
             yield block.mean(axis=1) if channel is None and audio.num_channels > 1 else block[:, channel or 0]
@@ -165,7 +195,12 @@ def _past_the_end(audio: OpenAudio, start: int) -> AudioError:
 
 
 def _read(audio: OpenAudio, num_frames: int) -> tuple[NDArray[np.float32], str | None]:
-    """Read on: a block of shape ``(num_frames or fewer, num_channels)``, and why no more came, if libsndfile says."""
+    """Read on: a block of shape ``(num_frames or fewer, num_channels)``, and why no more came, if that is known."""
+    if isinstance(audio.file, PlainWav):
+        try:
+            return audio.file.read(num_frames), None
+        except OSError as error:
+            raise AudioError("unreadable", f"{audio.name} cannot be read: {error.strerror}") from error
     block = np.full((num_frames, audio.num_channels), np.nan, dtype=np.float32)
     try:
         return audio.file.read(out=block), None

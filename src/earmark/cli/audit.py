@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
+from earmark.cli.data_flags import MODEL, NO_DATA_FLAGS, OUTPUT, SAMPLE, SCORING, DataFlag, DataFlags
 from earmark.cli.flags import options_from
 from earmark.cli.progress import observer_for
-from earmark.cli.screen import json_for_screen, number_of, say, visible
+from earmark.cli.screen import json_for_screen, number_of, say, tell
 from earmark.cli.tables import new_table, print_table
 from earmark.errors import AuditFailedError
 from earmark.scoring.lines import per_cent
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from earmark.reports.audit import Answer, Audit, ChangedText
-
-_INPUT = Group("Input", sort_key=1)
-_MODEL = Group("Model and batches", sort_key=2)
-_SAMPLE = Group("Sample", sort_key=3)
-_SCORING = Group("Scoring", sort_key=4)
-_OUTPUT = Group("Output", sort_key=5)
 
 _NUM_CHANGED = 10
 _LONGEST_TEXT = 300
@@ -38,25 +33,18 @@ _MEANING = {
 
 
 def audit_command(
-    model: Annotated[str, Parameter(group=_MODEL)],
+    model: Annotated[str, Parameter(group=MODEL)],
     /,
     *,
-    data: Annotated[str, Parameter(name=["--data", "-d"], group=_INPUT)],
-    audio_root: Annotated[str | None, Parameter(group=_INPUT)] = None,
-    text_column: Annotated[str | None, Parameter(group=_INPUT)] = None,
-    channel: Annotated[int | None, Parameter(group=_INPUT)] = None,
-    language: Annotated[str | None, Parameter(group=_INPUT)] = None,
-    limit: Annotated[str | None, Parameter(group=_INPUT)] = None,
-    missing_audio: Annotated[Literal["error", "fail", "skip"], Parameter(group=_INPUT)] = "error",
-    offline: Annotated[bool, Parameter(group=_INPUT, negative="")] = False,
-    set_: Annotated[list[str] | None, Parameter(name="--set", group=_MODEL, negative="")] = None,
-    batch_size: Annotated[int | None, Parameter(group=_MODEL)] = None,
-    max_batch_seconds: Annotated[float, Parameter(group=_MODEL)] = 240.0,
-    sample: Annotated[int, Parameter(group=_SAMPLE)] = 50,
-    seed: Annotated[int | None, Parameter(group=_SAMPLE)] = None,
-    normalizer: Annotated[str, Parameter(group=_SCORING)] = "basic",
-    format: Annotated[Literal["table", "json"], Parameter(group=_OUTPUT)] = "table",  # noqa: A002  # the flag's name
-    progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=_OUTPUT)] = "auto",
+    data: DataFlag,
+    flags: DataFlags = NO_DATA_FLAGS,
+    set_: Annotated[list[str] | None, Parameter(name="--set", group=MODEL, negative="")] = None,
+    batch_size: Annotated[int | None, Parameter(group=MODEL)] = None,
+    max_batch_seconds: Annotated[float, Parameter(group=MODEL)] = 240.0,
+    sample: Annotated[int, Parameter(group=SAMPLE)] = 50,
+    normalizer: Annotated[str, Parameter(group=SCORING)] = "basic",
+    format: Annotated[Literal["table", "json"], Parameter(group=OUTPUT)] = "table",  # noqa: A002  # the flag's name
+    progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=OUTPUT)] = "auto",
 ) -> int:
     """Find out whether batches change what a model says.
 
@@ -64,22 +52,6 @@ def audit_command(
     ----------
     model
         Its name: earmark ls models.
-    data
-        Manifest or its URL, folder of audio, or PREFIX:PATH: earmark ls sources.
-    audio_root
-        Where relative audio paths start (manifest's folder).
-    text_column
-        Column of the reference text; none: there is none.
-    channel
-        Take this channel, from 0 (the mean of all).
-    language
-        Of the utterances that do not say.
-    limit
-        The first N utterances, or N%; with --seed at random.
-    missing_audio
-        Refuse to begin, fail the utterance, or leave it out.
-    offline
-        Fetch nothing: what is not here must be in the cache.
     set_
         KEY=VALUE, a decoding option; may be repeated.
     batch_size
@@ -88,8 +60,6 @@ def audit_command(
         Padded audio in a batch, at most.
     sample
         Utterances to transcribe alone and in company.
-    seed
-        Of the random sample (0).
     normalizer
         Done to both texts first: earmark ls normalizers.
     format
@@ -103,20 +73,13 @@ def audit_command(
         found = audit(
             model,
             data,
+            **flags.arguments(),
             sample=sample,
-            seed=seed,
             normalizer=normalizer,
             options=options_from(set_ or []),
             engine="processes",
-            audio_root=audio_root,
-            text_column=text_column,
-            channel=channel,
-            language=language,
-            limit=limit,
-            missing_audio=missing_audio,
             max_batch_s=max_batch_seconds,
             batch_size=batch_size,
-            offline=offline,
             observer=observer,
         )
     _print(found, format)
@@ -133,13 +96,14 @@ def _print(found: Audit, form: str) -> None:
     if form == "json":
         sys.stdout.write(json_for_screen(found.to_json()))
         return
-    print_table(_conditions(found), least_width=100)
+    print_table(_conditions(found))
     for one in found.changed[:_NUM_CHANGED]:
-        sys.stdout.write("".join(visible(line) + "\n" for line in _texts(one)))
+        for line in _texts(one):
+            tell(line)
     rest = len(found.changed) - _NUM_CHANGED
     if rest > 0:
-        sys.stdout.write(f"{rest:,} more in --format json\n")
-    sys.stdout.write(found.verdict.sentence + "\n")
+        tell(f"{rest:,} more in --format json")
+    tell(found.verdict.sentence)
     sys.stdout.flush()
     for note in _notes(found):
         say(note)

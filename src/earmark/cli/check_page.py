@@ -117,7 +117,10 @@ def _decoded(found: DataCheck) -> str:
     decoded = found.decoded
     if decoded.rule == "none":
         return "nothing: levels, clipping, silence and damage inside the files are not known"
-    what = "all" if decoded.rule == "all" else f"a random sample of {_length(decoded.audio_s)}; --decode all: the rest"
+    if decoded.rule == "sample":
+        what = f"a random sample of {_length(decoded.audio_s)}; --decode all: the rest"
+    else:
+        what = "all" if decoded.num_utterances == found.num_utterances else "all that can be"
     level = decoded.level_dbfs
     said = f"{decoded.num_utterances:,} of {found.num_utterances:,} ({what})"
     if level is None:

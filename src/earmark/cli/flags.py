@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -32,7 +31,9 @@ def number_of_workers(text: str, engine: str) -> int:
     if text == "auto":
         if engine == "inline":
             return 1
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        from earmark.verbs.in_order import num_threads  # most commands have no such flag
+
+        return num_threads()
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"--workers {text} is neither auto nor a number from 1")
     return int(text)

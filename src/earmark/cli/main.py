@@ -5,15 +5,13 @@ Commands are named by module and imported when they are called, so that ``--help
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import App, CycloptsError, Parameter, UnknownOptionError, UnusedCliTokensError
 from cyclopts.config import Env
 
 from earmark.cli.screen import print_error
-from earmark.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, EarmarkError
+from earmark.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, EarmarkError, without_secret
 
 _ROOT = """Evaluate speech recognition, with numbers that can be trusted.
 
@@ -77,6 +75,15 @@ Exits with 2 where an evaluation would not begin, with 3 where it would begin an
 utterances fail. The page is printed all the same.
 """
 
+_CACHE = """What was fetched and is kept on this machine.
+
+earmark cache
+earmark cache --older-than 30
+earmark cache --clean --older-than 30
+
+The largest first, with the day of its last use. EARMARK_CACHE says where it is.
+"""
+
 _PREPARE = """Make SpeechBrain's tables from a language of Common Voice, once.
 
 earmark prepare cv-corpus-17.0/es --to tables/es --accented-letters
@@ -104,6 +111,7 @@ app.command("earmark.cli.check:check_command", name="check", help=_CHECK)
 app.command("earmark.cli.prepare:prepare_command", name="prepare", help=_PREPARE)
 app.command("earmark.cli.stage:stage_command", name="stage", help=_STAGE)
 app.command("earmark.cli.merge:merge_command", name="merge", help="Merge the mistakes files of a run into one.")
+app.command("earmark.cli.cache:cache_command", name="cache", help=_CACHE)
 app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips, offline, in half a minute.")
 app.command("earmark.cli.ls:ls_command", name="ls", help="List models, normalizers, scorers, formats and more.")
 
@@ -121,14 +129,10 @@ def run(arguments: Sequence[str]) -> int:
     except EarmarkError as error:
         return _fail(error, error.exit_code, is_verbose=is_verbose)
     except CycloptsError as error:
-        print_error(" ".join(str(error).split()), hint=_hint(arguments, error))
+        print_error(_sentence(error), hint=_hint(arguments, error))
         return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has had enough; nothing more can be said to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001  # the outermost frame: a defect of ours must not look like the user's
         unexpected = EarmarkError(
             f"unexpected {type(error).__name__}: {error}", hint="a defect of earmark: -vv shows where"
@@ -138,17 +142,27 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _sentence(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        return f"one word too many: {', '.join(error.unused_tokens or ())}"
+    return " ".join(str(error).split())
+
+
 def _hint(arguments: Sequence[str], error: CycloptsError) -> str:
-    """What to type instead; two files without flags are what most people try first."""
+    """What to type instead, for what many people try first: two files without flags, and data with one."""
     if arguments[:1] == ["score"] and isinstance(error, UnusedCliTokensError):
         return "two files are scored by: earmark score -r REFERENCES -h HYPOTHESES"
+    if isinstance(error, UnknownOptionError) and (error.token.keyword or error.token.value) in ("-d", "--data"):
+        return f"earmark {arguments[0]} DATA: here they need no flag"
     return f"earmark {arguments[0]} --help" if error.command_chain else "earmark --help"
 
 
 def _fail(error: EarmarkError, code: int, *, is_verbose: bool) -> int:
     if is_verbose:
+        import sys
         import traceback
 
-        traceback.print_exception(error)
+        # A library's own words may hold the URL that it was given.
+        sys.stderr.write(without_secret("".join(traceback.format_exception(error))))
     print_error(error.what, cause=error.cause, hint=error.hint)
     return code

@@ -14,6 +14,7 @@ from earmark.errors import without_secret
 from earmark.verbs.events import (
     AuditBegan,
     AuditEnded,
+    DataIncomplete,
     Event,
     FileProgressed,
     Observer,
@@ -87,6 +88,8 @@ def _length(audio_s: float) -> str:
 
 def _lines_of(event: Event) -> list[str]:
     """What to print of anything but progress."""
+    if isinstance(event, DataIncomplete):
+        return [f"warning: {event.loss}".replace("\n", "\n         ")]
     if isinstance(event, RunBegan):
         return _head(event)
     if isinstance(event, StageBegan):
@@ -128,9 +131,9 @@ def _stop_lines() -> list[str]:
 
 
 def _on_stop(event: Event) -> None:
-    """Say nothing, but what a Ctrl-C does and how to go on."""
-    if isinstance(event, StopAsked):
-        for line in _stop_lines():
+    """Say nothing, but that data are not whole, and what a Ctrl-C does and how to go on."""
+    if isinstance(event, DataIncomplete | StopAsked):
+        for line in _lines_of(event):
             say(line)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from earmark.cli.breakdown import print_confusions, print_slices
 from earmark.cli.forgiven import forgiven_lines
 from earmark.cli.progress import audit_lines
-from earmark.cli.screen import json_for_screen, number_of, say
+from earmark.cli.screen import json_for_screen, number_of, say, tell
 from earmark.cli.tables import new_table, print_table, unit_names
 from earmark.scoring.lines import per_cent, ser_line, wer_line
 
@@ -30,7 +30,7 @@ def print_summary(summary: RunSummary, form: str) -> None:
     print_slices(summary.slices, summary.scorer.name)
     print_confusions(summary.confusions)
     for line in _lines(summary):
-        sys.stdout.write(line + "\n")
+        tell(line)
     sys.stdout.flush()
     for note in notes_of(summary):
         say(note)

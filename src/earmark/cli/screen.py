@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sys
+import textwrap
 import unicodedata
 from typing import TextIO
 
 _LONGEST = 800
 _HIDDEN = ("Cc", "Cf", "Cs")
+_NARROWEST = 40
+_BEHIND_A_LABEL = " " * len("error: ")
+_COMMAND = re.compile(r"([a-z]+: +)?earmark ")
 
 
 def has_colour(stream: TextIO) -> bool:
@@ -24,15 +30,40 @@ def print_error(what: str, *, cause: str | None = None, hint: str | None = None)
     for label, colour, text in (("error", "31", what), ("cause", "33", cause), ("hint", "36", hint)):
         if text:
             # Paths, ids and lines of data come from anywhere: they must not speak to the terminal, nor flood it.
-            shown = visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...").replace("\n", "\n       ")
-            sys.stderr.write(f"{_painted(label, colour)}: {shown}\n")
+            shown = visible(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...")
+            lines = _folded(f"{label}: {shown}".replace("\n", f"\n{_BEHIND_A_LABEL}"), sys.stderr)
+            sys.stderr.write(f"{_painted(label, colour)}{lines.removeprefix(label)}\n")
     sys.stderr.flush()
 
 
 def say(text: str) -> None:
     """A line to stderr."""
-    sys.stderr.write(visible(text) + "\n")
+    sys.stderr.write(_folded(visible(text), sys.stderr) + "\n")
     sys.stderr.flush()
+
+
+def tell(text: str) -> None:
+    """A line of the result, to stdout."""
+    sys.stdout.write(_folded(visible(text), sys.stdout) + "\n")
+
+
+def _folded(text: str, stream: TextIO) -> str:
+    """One line, folded between words where the terminal is narrower. A command stays whole, so that it can be copied.
+
+    Several lines are an excerpt with a mark below it, and stay as they are; so does what goes to no terminal.
+    """
+    if "\n" in text or _COMMAND.match(text) or not stream.isatty():
+        return text
+    width = max(_NARROWEST, shutil.get_terminal_size().columns)
+    lines = textwrap.wrap(
+        text,
+        width,
+        subsequent_indent=_BEHIND_A_LABEL,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
+    return "\n".join(lines)
 
 
 def number_of(number: int, noun: str, verb: str = "") -> str:

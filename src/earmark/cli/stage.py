@@ -6,67 +6,39 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from earmark import _STARTED
+from earmark.cli.data_flags import ERRORS, NO_DATA_FLAGS, OUTPUT, WORKERS, Data, DataFlags
 from earmark.cli.flags import check_allowance, check_failures, number_of_workers
 from earmark.cli.progress import observer_for
-from earmark.cli.screen import number_of, say, visible
+from earmark.cli.screen import number_of, say, tell
 
 if TYPE_CHECKING:
     from earmark.verbs.stage import StageSummary
 
-_INPUT = Group("Input", sort_key=1)
-_WORKERS = Group("Workers", sort_key=2)
-_OUTPUT = Group("Output", sort_key=3)
-_ERRORS = Group("Errors", sort_key=4)
-_EXACT = "decode to the very samples of their originals"
-
 
 def stage_command(
-    data: Annotated[str, Parameter(group=_INPUT)],
+    data: Data,
     /,
     *,
-    to: Annotated[str, Parameter(group=_OUTPUT)],
-    audio_root: Annotated[str | None, Parameter(group=_INPUT)] = None,
-    text_column: Annotated[str | None, Parameter(group=_INPUT)] = None,
-    channel: Annotated[int | None, Parameter(group=_INPUT)] = None,
-    language: Annotated[str | None, Parameter(group=_INPUT)] = None,
-    limit: Annotated[str | None, Parameter(group=_INPUT)] = None,
-    seed: Annotated[int | None, Parameter(group=_INPUT)] = None,
-    offline: Annotated[bool, Parameter(group=_INPUT, negative="")] = False,
-    workers: Annotated[str, Parameter(group=_WORKERS)] = "auto",
-    engine: Annotated[Literal["auto", "inline", "processes"], Parameter(group=_WORKERS)] = "auto",
-    audio_format: Annotated[Literal["auto", "flac", "wav"], Parameter(group=_OUTPUT)] = "auto",
-    fresh: Annotated[bool, Parameter(group=_OUTPUT, negative="")] = False,
-    verify: Annotated[bool, Parameter(group=_OUTPUT, negative="")] = False,
-    progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=_OUTPUT)] = "auto",
-    missing_audio: Annotated[Literal["error", "fail", "skip"], Parameter(group=_ERRORS)] = "error",
-    max_errors: Annotated[str, Parameter(group=_ERRORS)] = "0",
-    retry_failed: Annotated[bool, Parameter(group=_ERRORS, negative="")] = False,
+    to: Annotated[str, Parameter(group=OUTPUT)],
+    flags: DataFlags = NO_DATA_FLAGS,
+    workers: Annotated[str, Parameter(group=WORKERS)] = "auto",
+    engine: Annotated[Literal["auto", "inline", "processes"], Parameter(group=WORKERS)] = "auto",
+    audio_format: Annotated[Literal["auto", "flac", "wav"], Parameter(group=OUTPUT)] = "auto",
+    fresh: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
+    verify: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
+    progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=OUTPUT)] = "auto",
+    max_errors: Annotated[str, Parameter(group=ERRORS)] = "0",
+    retry_failed: Annotated[bool, Parameter(group=ERRORS, negative="")] = False,
 ) -> int:
     """Bring data to one folder as 16 kHz mono files, checked, with a table.
 
     Parameters
     ----------
-    data
-        Manifest, folder of audio, or PREFIX:PATH (earmark ls sources).
     to
         The folder of what is made; a staged set's may be s3://bucket/folder.
-    audio_root
-        Where relative audio paths start (manifest's folder).
-    text_column
-        Column of the reference text; none: there is none.
-    channel
-        Take this channel, from 0 (the mean of all).
-    language
-        Of the utterances that do not say.
-    limit
-        The first N utterances, or N%; with --seed at random.
-    seed
-        Of the random sample.
-    offline
-        Fetch nothing: what is not here must be in the cache.
     workers
         Processes; auto: one a core.
     engine
@@ -79,8 +51,6 @@ def stage_command(
         Read every staged file again, and mend the damaged ones.
     progress
         On stderr; auto: a bar, or a line every 30 s.
-    missing_audio
-        Refuse to begin, fail the utterance, or leave it out.
     max_errors
         Exit with 3 if more fail: N, or N%.
     retry_failed
@@ -93,17 +63,10 @@ def stage_command(
         summary = stage(
             data,
             to,
+            **flags.arguments(),
             audio_format=audio_format,
             engine="processes" if engine == "auto" else engine,
             workers=number_of_workers(workers, engine),
-            audio_root=audio_root,
-            text_column=text_column,
-            channel=channel,
-            language=language,
-            limit=limit,
-            seed=seed,
-            missing_audio=missing_audio,
-            offline=offline,
             retry_failed=retry_failed,
             verify=verify,
             fresh=fresh,
@@ -111,7 +74,7 @@ def stage_command(
             began=_STARTED,
         )
     for line in _lines(summary):
-        sys.stdout.write(visible(line) + "\n")
+        tell(line)
     sys.stdout.flush()
     for note in _notes(summary):
         say(note)
@@ -121,29 +84,47 @@ def stage_command(
 
 def _lines(summary: StageSummary) -> list[str]:
     """What lies in the folder, and what this call did for it."""
-    staged = number_of(summary.num_staged, "utterance")
     codings = ", ".join(f"{coding} {number:,}" for coding, number in summary.codings.items()) or "none"
-    lines = [
-        f"staged {staged}, {summary.audio_s / 3600:.2f} h, {summary.size_bytes / 1e6:,.1f} MB: {summary.target}",
-        f"audio  {codings}; {summary.num_exact:,} {_EXACT}",
+    return [
+        f"staged {_share(summary)}",
+        f"to     {summary.target}",
+        f"audio  {summary.audio_s / 3600:.2f} h, {summary.size_bytes / 1e6:,.1f} MB, 16 kHz mono",
+        f"files  {codings}",
+        f"       {summary.num_exact:,} decode to the very samples of their originals",
+        f"done   {_work(summary)}",
     ]
+
+
+def _share(summary: StageSummary) -> str:
+    """How many of the data are staged, and what became of the others."""
+    everything = number_of(summary.num_utterances, "utterance")
+    if summary.num_staged == summary.num_utterances:
+        return f"all of {everything}"
+    return f"{summary.num_staged:,} of {everything}, {summary.num_failed:,} failed, {summary.num_skipped:,} left out"
+
+
+def _work(summary: StageSummary) -> str:
     if not summary.num_new:
-        return [*lines, "done   before: there was nothing to do"]
+        return "before; only the table was written" if summary.is_new_table else "before: there was nothing to do"
     speed = summary.new_audio_s / summary.wall_s if summary.wall_s else 0.0
     did = number_of(summary.num_new, "utterance")
-    return [*lines, f"done   {did} in {summary.wall_s:,.1f} s: {speed:,.0f} s of audio a second"]
+    return f"{did} in {summary.wall_s:,.1f} s: {speed:,.0f} s of audio a second"
 
 
 def _notes(summary: StageSummary) -> list[str]:
     notes = []
+    if summary.num_damaged:
+        notes.append(f"note: {number_of(summary.num_damaged, 'file', 'were')} damaged or gone, and staged again")
     if summary.num_failed:
-        failed = number_of(summary.num_failed, "utterance")
-        notes.append(f"warning: {failed} failed, and will be missing where the set is used: {summary.errors}")
+        notes.append(f"warning: {number_of(summary.num_failed, 'utterance')} failed: {summary.errors}")
+        notes.append("         Where the set is used they are missing, until they are mended and")
+        notes.append("         the same line with --retry-failed has staged them.")
     if summary.num_skipped:
         notes.append(f"note: {number_of(summary.num_skipped, 'utterance', 'are')} left out: {summary.errors}")
     if summary.num_clipped_files:
         clipped = number_of(summary.num_clipped_files, "file")
-        notes.append(f"note: {clipped} with samples at full scale: num_clipped in utterances.parquet")
+        notes.append(f"note: {clipped} with samples at full scale: num_clipped in the table")
     if rounded := summary.num_staged - summary.num_exact:
         notes.append(f"note: {number_of(rounded, 'file', 'are')} rounded to 24 bits; --audio-format auto keeps all")
-    return [*notes, f"next: {shlex.join(['earmark', 'eval', 'pocketsphinx', '--data', summary.target])}"]
+    following = ["earmark", "eval", "pocketsphinx", "--data", summary.target]
+    return [*notes, f"next: {shlex.join([*following, *(['--missing-audio', 'fail'] if summary.num_failed else [])])}"]

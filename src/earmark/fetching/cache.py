@@ -74,6 +74,22 @@ class Cache:
         with FileLock(path, fallback_to_soft=False, preserve_lock_file=True):
             yield
 
+    @contextlib.contextmanager
+    def locked_at_once(self, key: str) -> Iterator[bool]:
+        """Hold the lock of ``key`` for the length of the block; False where another has it, who is not waited for."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self._place("locks", f"{key}.lock"), fallback_to_soft=False, preserve_lock_file=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
     def record(self, key: str) -> Record | None:
         """What is known of a name whose bytes are still here and as they were."""
         try:
@@ -183,7 +199,13 @@ def link(blob: Path, path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a small file that appears whole: a temporary name, fsync, rename, fsync of the folder."""
+    """Write a small file that appears whole, and stays: ``write_file``, and an fsync of the folder."""
+    write_file(path, data)
+    sync_folder(path.parent)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a small file that appears whole: a temporary name, fsync, rename. Its folder is synced by the caller."""
     temporary = path.with_name(f".tmp-{secrets.token_hex(6)}")
     try:
         with temporary.open("xb") as file:
@@ -193,7 +215,6 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
-from earmark.errors import FetchError
-from earmark.fetching.names import Place, shown_url
+from earmark.errors import FetchError, without_secret
+from earmark.fetching.names import Place
 from earmark.fetching.values import FetchOptions
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ class _Target:
         try:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").encode("idna").decode(), parts.port
-        except ValueError as error:
-            raise FetchError("server", place.name, f"it leads to what is no URL: {error}") from None
+        except ValueError:  # whose words can hold a piece of a password
+            raise FetchError("server", place.name, f"it leads to what is no URL: {without_secret(url)}") from None
         if parts.scheme not in _PORTS or not host:
-            problem = f"it is redirected to {shown_url(url)}, which is no web address"
+            problem = f"it is redirected to {without_secret(url)}, which is no web address"
             raise FetchError("address", place.name, problem)
         return cls(url, parts.scheme, host, port or _PORTS[parts.scheme])
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 from earmark.errors import FetchError, UsageError
 from earmark.fetching.cache import Cache, disk_faults, key_of, link, sync_folder, write_whole
@@ -134,15 +135,13 @@ class _Snapshot:
     def _of_store(self) -> list[_Member]:
         from earmark.fetching import objects
 
-        address, question, query = self._place.locator.partition("?")
-        name = self._place.name.partition("?")[0].rstrip("/")
         return self._chosen(
             _Member(
                 path=one.path,
                 place=Place(
                     "store",
-                    f"{name}/{one.path}",
-                    f"{address.rstrip('/')}/{one.path}{question}{query}",
+                    _below(self._place.name, one.path),
+                    _below(self._place.locator, one.path),
                     revision=f"{one.size_bytes} {one.written_ns}",  # the version that was listed
                     user=self._place.user,
                 ),
@@ -191,7 +190,9 @@ class _Snapshot:
             [one.path, (target / one.path).stat().st_mtime_ns, file.revision, file.sha256, file.size_bytes]
             for one, file in zip(members, files, strict=True)
         ]
-        write_whole(self._facts(key), json.dumps({"revision": revision, "files": rows}).encode())
+        write_whole(
+            self._facts(key), json.dumps({"name": self._place.name, "revision": revision, "files": rows}).encode()
+        )
 
     def _all(self, members: Sequence[_Member]) -> list[Fetched]:
         """Every file, in order, a few at a time. The first that cannot be had ends it, and so does Ctrl-C."""
@@ -217,6 +218,10 @@ class _Snapshot:
     def _facts(self, key: str) -> Path:
         return self._cache.snapshot(key).with_suffix(".json")
 
+    def _name_of(self, path: str) -> str:
+        name = self._place.name
+        return _below(name, path) if self._place.kind == "store" else f"{name.rstrip('/')}/{path}"
+
     def _kept(self, key: str) -> FetchedFolder | None:
         """The folder that is whole in the cache; a file whose size or time is not as it was is read again."""
         try:
@@ -225,13 +230,18 @@ class _Snapshot:
                 return self._kept(facts["same_as"])
             base = self._cache.snapshot(key)
             files = tuple(
-                Fetched(base / path, f"{self._place.name.rstrip('/')}/{path}", self._place.kind, *rest)
-                for path, _, *rest in facts["files"]
+                Fetched(base / path, self._name_of(path), self._place.kind, *rest) for path, _, *rest in facts["files"]
             )
             is_whole = all(_is_sound(one, row[1]) for one, row in zip(files, facts["files"], strict=True))
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return FetchedFolder(base, self._place.name, self._place.kind, facts["revision"], files) if is_whole else None
+
+
+def _below(url: str, path: str) -> str:
+    """The URL of the object at ``path`` below a prefix, with the query that says where the store is."""
+    address, question, query = url.partition("?")
+    return f"{address.rstrip('/')}/{quote(path)}{question}{query}"
 
 
 def _is_sound(file: Fetched, mtime_ns: int) -> bool:

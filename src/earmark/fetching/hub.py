@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from earmark.errors import EarmarkError, FetchError, MissingExtraError, UsageError
+from earmark.errors import EarmarkError, FetchError, MissingExtraError, UsageError, first_line
 from earmark.fetching.arrival import Arrival, Wanted
-from earmark.fetching.names import Place
+from earmark.fetching.names import Place, is_commit
 from earmark.fetching.values import FetchOptions, FetchProgress
 
 _TIMEOUT_S = 30.0
@@ -43,11 +43,6 @@ def commit_of(place: Place) -> str:
     if not isinstance(found, str) or not is_commit(found):
         raise FetchError("server", place.name, f"the hub names no commit for it: {found!r}")
     return found
-
-
-def is_commit(text: str) -> bool:
-    """Whether it is 40 hex digits."""
-    return len(text) == 40 and all(digit in "0123456789abcdef" for digit in text)  # noqa: PLR2004  # of SHA-1
 
 
 def listing(place: Place) -> list[RepoFile]:
@@ -160,16 +155,16 @@ def _in_our_words(error: Exception, place: Place) -> EarmarkError:
     import huggingface_hub.errors as hub
 
     if isinstance(error, hub.HFValidationError):
-        return UsageError(f"{place.name} is no name on the hub", cause=_first_line(error))
+        return UsageError(f"{place.name} is no name on the hub", cause=first_line(error))
     if isinstance(error, hub.RepositoryNotFoundError):
         return _denied(place, is_gated=isinstance(error, hub.GatedRepoError))
     if isinstance(error, hub.RevisionNotFoundError | hub.RemoteEntryNotFoundError):
         what = "file in the repository at this" if isinstance(error, hub.RemoteEntryNotFoundError) else "branch, tag or"
         return FetchError("missing", place.name, f"there is no such {what} revision")
     if isinstance(error, hub.HfHubHTTPError):
-        return FetchError("server", place.name, _first_line(error))
+        return FetchError("server", place.name, first_line(error))
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError | FileNotFoundError):
-        return FetchError("broken", place.name, _first_line(error), hint="the same command tries again")
+        return FetchError("broken", place.name, first_line(error), hint="the same command tries again")
     return FetchError("unreachable", place.name, _root(error), hint="is there a network?")
 
 
@@ -197,9 +192,4 @@ def _root(error: BaseException) -> str:
     """What the first of a chain of errors says."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return _first_line(error)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return first_line(error)

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from earmark.errors import UsageError, without_secret
 from earmark.fetching.values import PlaceKind
@@ -25,7 +25,6 @@ _HUB = re.compile(
     r"(?P<datasets>datasets/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+))?(?:/(?P<file>.*))?",
     re.DOTALL,
 )
-_SECRET_WORDS = re.compile(r"sig|token|secret|credential|password|passwd|auth|key", re.IGNORECASE)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -49,7 +48,7 @@ class Place:
     @property
     def is_pinned(self) -> bool:
         """Whether the revision is a commit, so that what it names can never change."""
-        return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
+        return self.revision is not None and is_commit(self.revision)
 
     def pinned_name(self, revision: str) -> str:
         """What to ask for on another machine to get the same of the hub."""
@@ -59,7 +58,14 @@ class Place:
     def file_name(self) -> str:
         """The last word of it, harmless as the name of a file."""
         last = (self.file or urlsplit(self.locator).path if self.kind != "local" else self.locator).rstrip("/")
-        return re.sub(r"[^\w.-]", "_", last.rpartition("/")[2]).lstrip(".")[-100:] or "file"
+        last = last.rpartition("/")[2]
+        plain = unquote(last) if self.kind in ("url", "store") else last
+        return re.sub(r"[^\w.-]", "_", plain).lstrip(".")[-100:] or "file"
+
+
+def is_commit(revision: str) -> bool:
+    """Whether it is a commit in full, 40 hex digits, and no branch or tag."""
+    return _COMMIT.fullmatch(revision) is not None
 
 
 def resolve(name: str, *, bare: Literal["hub"] | None = None) -> Place:
@@ -146,35 +152,37 @@ def _hub(name: str, rest: str) -> Place:
 
 def _url(name: str) -> Place:
     parts = _split(name)
-    user = parts.netloc.rpartition("@")[0] or None
     if not parts.hostname:
-        raise UsageError(f"{without_secret(name)!r} names no server", hint="https://HOST/PATH")
-    bare = parts._replace(fragment="", scheme=parts.scheme.lower(), netloc=parts.netloc.rpartition("@")[2])
-    return Place("url", shown_url(bare.geturl()), bare.geturl(), user=user)
+        raise UsageError(f"{_shown(name)} names no server", hint="https://HOST/PATH")
+    return _remote("url", parts._replace(fragment=""))
 
 
 def _store(name: str) -> Place:
     parts = _split(name)
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    if not bare.netloc:
-        raise UsageError(f"{without_secret(name)!r} names no bucket", hint="s3://BUCKET/PATH or gs://BUCKET/PATH")
-    user = parts.netloc.rpartition("@")[0] or None
-    return Place("store", shown_url(bare.geturl()), bare.geturl(), user=user)
+    if not parts.netloc.rpartition("@")[2]:
+        raise UsageError(f"{_shown(name)} names no bucket", hint="s3://BUCKET/PATH or gs://BUCKET/PATH")
+    if parts.fragment:
+        raise UsageError(f"{_shown(name)} has a '#'", hint="a '#' in the name of an object is written %23")
+    return _remote("store", parts)
+
+
+def _remote(kind: PlaceKind, parts: SplitResult) -> Place:
+    user, _, server = parts.netloc.rpartition("@")
+    bare = parts._replace(netloc=server).geturl()
+    return Place(kind, without_secret(bare), bare, user=user or None)
+
+
+def _shown(name: str) -> str:
+    """A name that is no URL, though it begins like one: what is behind ``https:`` alone may be a secret."""
+    return repr(without_secret(name)) if "://" in name else f"'{name.partition(':')[0]}:...'"
 
 
 def _split(name: str) -> SplitResult:
     try:
         parts = urlsplit(name)
         _ = parts.port
-    except ValueError as error:
-        raise UsageError(f"{without_secret(name)!r} is no URL", cause=str(error)) from None
+    except ValueError:
+        # What the library says of it can hold a piece of a password.
+        cause = "its server and its port cannot be told from each other"
+        raise UsageError(f"{_shown(name)} is no URL", cause=cause, hint="in a password, / is written %2F") from None
     return parts
-
-
-def shown_url(url: str) -> str:
-    """The URL as people may see it: without a user, and with the values of keys and signatures left out."""
-    parts = urlsplit(without_secret(url))
-    if not parts.query:
-        return parts.geturl()
-    pairs = [(key, "..." if _SECRET_WORDS.search(key) else value) for key, value in parse_qsl(parts.query)]
-    return parts._replace(query=urlencode(pairs, quote_via=quote, safe=".:/")).geturl()

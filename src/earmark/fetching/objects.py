@@ -1,12 +1,9 @@
-"""Files of an object store, through the same client that writes results there. Knows ``s3:`` and ``gs:``, and no cache.
-
-Addresses and keys come from where that client looks for them: the URL, its query, and the usual variables, among them
-AWS_ENDPOINT_URL.
-"""
+"""Files of an object store, by the same client that writes results there. Knows ``s3:`` and ``gs:``, and no cache."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,13 +13,15 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs
 
-from earmark.errors import FetchError, UsageError, without_secret
+from earmark.errors import FetchError
 from earmark.fetching.arrival import Arrival
 from earmark.fetching.cache import Record, write_whole
 from earmark.fetching.names import Place
+from earmark.fetching.stores import StoreFault, client_of, store_fault
 from earmark.fetching.values import FetchOptions, FetchProgress
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 23
+"""A request each; most clips are smaller."""
 _MAX_RESTARTS = 3
 
 
@@ -38,35 +37,74 @@ class Object:
 def arrive(place: Place, partial: Path, kept: Record | None, options: FetchOptions) -> Arrival | None:
     """Bring the object to ``partial``; None where it is still what ``kept`` says.
 
-    Goes on with what is in ``partial`` where the object has the same ETag. Raises FetchError, and OSError of the disk.
+    Goes on with what is in ``partial`` where the object has the same ETag. A small object takes two requests, as the
+    client begins each with one for the size: a third is only for an ETag that is not the MD5 of the bytes. Raises
+    FetchError, and OSError of the disk.
     """
-    filesystem, path = _opened(place)
+    with _faults(place):
+        filesystem, path = client_of(place.locator, place.user)
     for _ in range(_MAX_RESTARTS):
-        etag, size_bytes = _facts(filesystem, path, place)
-        if kept is not None and etag is not None and etag == kept.etag:
-            return None
-        if size_bytes > options.max_bytes:
-            problem = f"it is {size_bytes:,} bytes, and no file is to be larger than {options.max_bytes:,}"
-            raise FetchError("too_large", place.name, problem)
-        start = _resumable(partial, etag, size_bytes)
-        with partial.open("ab" if start else "wb") as file:
-            done = start
-            for block in _blocks(filesystem, path, place, start):
-                file.write(block)
-                file.flush()  # so that a kill loses nothing of it
-                done += len(block)
-                options.tell(FetchProgress(place.name, done, size_bytes))
-        if _facts(filesystem, path, place) == (etag, size_bytes) and done == size_bytes:
+        with _opened(filesystem, path, place) as opened:
+            if kept is not None and opened.etag is not None and opened.etag == kept.etag:
+                return None
+            if opened.size_bytes > options.max_bytes:
+                problem = f"it is {opened.size_bytes:,} bytes, and no file is to be larger than {options.max_bytes:,}"
+                raise FetchError("too_large", place.name, problem)
+            is_known = _take(opened, partial, place, options)
+        if is_known or _is_unchanged(filesystem, path, place, opened):
+            etag = opened.etag
             return Arrival(partial, etag.strip('"') if etag else None, etag)
         partial.unlink()  # it was written again in the meantime
     raise FetchError("broken", place.name, "it changes again and again while it is read")
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An object that can be read, and what the answer to the first request said of it."""
+
+    file: Any
+    etag: str | None
+    size_bytes: int
+
+
+@contextlib.contextmanager
+def _opened(filesystem: Any, path: str, place: Place) -> Iterator[_Opened]:  # noqa: ANN401  # pyarrow has no types
+    with _faults(place, filesystem, path):
+        file = filesystem.open_input_file(path)
+    with contextlib.closing(file):
+        with _faults(place):
+            said = file.metadata() or {}
+            size_bytes = int(file.size())
+        etag = next((value for key, value in said.items() if _text(key).lower() == "etag"), None)
+        yield _Opened(file, _text(etag) if etag is not None else None, size_bytes)
+
+
+def _take(opened: _Opened, partial: Path, place: Place, options: FetchOptions) -> bool:
+    """Write what is not there yet to the end of ``partial``. Whether its bytes are known to be of this very version."""
+    done = start = _resumable(partial, opened.etag, opened.size_bytes)
+    digest = hashlib.md5(usedforsecurity=False)
+    with partial.open("ab" if start else "wb") as file:
+        for block in _blocks(opened.file, place, start):
+            file.write(block)
+            file.flush()  # so that a kill loses nothing of it
+            digest.update(block)
+            done += len(block)
+            options.tell(FetchProgress(place.name, done, opened.size_bytes))
+            if done >= opened.size_bytes:
+                break  # the next read would be a request
+    return not start and done == opened.size_bytes and opened.etag == f'"{digest.hexdigest()}"'
+
+
+def _is_unchanged(filesystem: Any, path: str, place: Place, before: _Opened) -> bool:  # noqa: ANN401  # see above
+    with _opened(filesystem, path, place) as now:
+        return (now.etag, now.size_bytes) == (before.etag, before.size_bytes)
+
+
 def listing(place: Place) -> list[Object]:
     """Every object below the prefix, sorted by path. Raises FetchError, also where there is none."""
-    filesystem, path = _opened(place)
-    base = path.rstrip("/")
     with _faults(place):
+        filesystem, path = client_of(place.locator, place.user)
+        base = path.rstrip("/")
         found = filesystem.get_file_info(fs.FileSelector(base, recursive=True, allow_not_found=True))
     files = [info for info in found if info.type == fs.FileType.File]
     if not files:
@@ -75,22 +113,6 @@ def listing(place: Place) -> list[Object]:
         (Object(info.path.removeprefix(f"{base}/"), info.size, info.mtime_ns or 0) for info in files),
         key=lambda one: one.path,
     )
-
-
-def _opened(place: Place) -> tuple[Any, str]:
-    user = f"{place.user}@" if place.user else ""
-    try:
-        filesystem, path = fs.FileSystem.from_uri(place.locator.replace("://", f"://{user}", 1))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UsageError(f"cannot use {place.name}", cause=without_secret(str(error))) from None
-    return filesystem, path
-
-
-def _facts(filesystem: Any, path: str, place: Place) -> tuple[str | None, int]:  # noqa: ANN401  # pyarrow has no types
-    with _faults(place), filesystem.open_input_file(path) as file:
-        said = file.metadata() or {}
-        etag = next((value for key, value in said.items() if _text(key).lower() == "etag"), None)
-        return (_text(etag) if etag is not None else None), int(file.size())
 
 
 def _text(value: bytes | str) -> str:
@@ -112,36 +134,35 @@ def _resumable(partial: Path, etag: str | None, size_bytes: int) -> int:
     return 0
 
 
-def _blocks(filesystem: Any, path: str, place: Place, start: int) -> Iterator[bytes]:  # noqa: ANN401  # see above
-    with _faults(place):
-        file = filesystem.open_input_file(path)
-    with contextlib.closing(file):
-        file.seek(start)
-        while True:
-            with _faults(place):
-                block = file.read(_BLOCK_BYTES)
-            if not block:
-                return
-            yield block
+def _blocks(file: Any, place: Place, start: int) -> Iterator[bytes]:  # noqa: ANN401  # see above
+    file.seek(start)
+    while True:
+        with _faults(place):
+            block = file.read(_BLOCK_BYTES)
+        if not block:
+            return
+        yield block
 
 
 @contextlib.contextmanager
-def _faults(place: Place) -> Iterator[None]:
+def _faults(place: Place, filesystem: Any = None, path: str = "") -> Iterator[None]:  # noqa: ANN401  # see above
+    """Raise FetchError for what the client raises. With the client, a bucket that is not there is told from a key."""
     try:
         yield
-    except FileNotFoundError:
-        raise FetchError("missing", place.name, "there is no such object") from None
-    except PermissionError as error:
-        raise FetchError("denied", place.name, _first_line(error), hint=_KEYS) from None
     except (OSError, pa.ArrowException) as error:
-        said = _first_line(error)
-        is_denied = "ACCESS_DENIED" in said or "403" in said
-        kind = "denied" if is_denied else "unreachable" if "NETWORK_CONNECTION" in said else "server"
-        raise FetchError(kind, place.name, said, hint=_KEYS if is_denied else None) from None
+        fault = store_fault(error, place.locator)
+        bucket = path.partition("/")[0]
+        if fault.kind == "missing" and filesystem is not None and not _has(filesystem, bucket):
+            fault = StoreFault("missing", f"there is no bucket {bucket!r} on its server", _BUCKET)
+        raise FetchError(fault.kind, place.name, fault.problem, hint=fault.hint) from None
 
 
-_KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY give a key for s3:, GOOGLE_APPLICATION_CREDENTIALS for gs:"
+def _has(filesystem: Any, bucket: str) -> bool:  # noqa: ANN401  # see above
+    """Whether the bucket is there; it counts as there where nobody says."""
+    try:
+        return bool(filesystem.get_file_info(bucket).type != fs.FileType.NotFound)
+    except (OSError, pa.ArrowException):
+        return True
 
 
-def _first_line(error: Exception) -> str:
-    return without_secret(str(error).splitlines()[0] if str(error) else type(error).__name__)
+_BUCKET = "is its name right? AWS_ENDPOINT_URL names another server"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import secrets
 import shlex
@@ -28,23 +29,32 @@ def jsonl_rows(path: str) -> Iterator[NumberedRow]:
 
 def jsonl_chunks(path: str) -> Iterator[RowChunk]:
     """The same rows, some megabytes at a time. Raises ManifestError where the file cannot be opened."""
+    from earmark.formats.alike_lines import alike_columns  # what is read row by row needs no Arrow
+
     try:
         with Path(path).open("rb") as file:
             number = 1
-            while raws := file.readlines(_BYTES_AT_ONCE):
-                yield RowChunk(_columns(raws), partial(_rows, path, number, raws))
-                number += len(raws)
+            while raw := file.read(_BYTES_AT_ONCE) + file.readline():
+                columns = alike_columns(raw)
+                yield RowChunk(_columns(_lines(raw)) if columns is None else columns, partial(_rows, path, number, raw))
+                number += raw.count(b"\n")
     except OSError as error:
         raise ManifestError(path, f"cannot be read: {error.strerror}") from error
 
 
-def _rows(path: str, first: int, raws: Sequence[bytes]) -> Iterator[NumberedRow]:
-    for number, raw in enumerate(raws, start=first):
-        yield from jsonl_row(path, number, text_line(path, number, raw))
+def _lines(raw: bytes) -> list[bytes]:
+    return io.BytesIO(raw).readlines()  # splitlines knows more ends of lines than files do
+
+
+def _rows(path: str, first: int, raw: bytes) -> Iterator[NumberedRow]:
+    for number, line in enumerate(_lines(raw), start=first):
+        yield from jsonl_row(path, number, text_line(path, number, line))
 
 
 def _columns(raws: Sequence[bytes]) -> dict[str, list[Any]] | None:
     """Parse many lines in one go; None where any of them could be something else than an object with the same names.
+
+    For lines that are not alike in the kinds of their values or in their spaces.
 
     Between the lines stands a word that no line can know, as it is drawn anew: so it comes back between the objects,
     and nowhere else, exactly if each line is one value, whatever brackets a line opens or closes too many. The newline

@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from earmark.errors import ManifestError
 
-EXCERPT_CHARACTERS = 100
+EXCERPT_CHARACTERS = 66
+"""With dots on both sides and a label before it, so much of a line fits into 80 columns."""
 MAX_LINE_BYTES = 1 << 28
 """Of a file that is packed: a few bytes can unpack to more than a machine holds."""
 
@@ -60,7 +61,7 @@ def text_line(path: str, number: int, raw: bytes) -> str:
 
 
 def excerpt(line: str, column: int) -> str:
-    """Shorten ``line`` to about 100 characters around ``column`` (from 1), with a caret below that place."""
+    """Shorten ``line`` to about 66 characters around ``column`` (from 1), with a caret below that place."""
     line = line.rstrip("\r\n").replace("\t", " ")
     first = max(0, min(column - 1 - EXCERPT_CHARACTERS // 2, len(line) - EXCERPT_CHARACTERS))
     last = first + EXCERPT_CHARACTERS
@@ -68,8 +69,11 @@ def excerpt(line: str, column: int) -> str:
     return f"{before}{line[first:last]}{after}\n{' ' * (len(before) + column - 1 - first)}^"
 
 
-def near_hint(path: Path) -> str | None:
-    """Ask for a name in the same folder that is close to the one that is missing, if there is one."""
+def near_hint(path: Path, prefix: str = "", rest: str = "") -> str | None:
+    """Ask for a name in the same folder that is close to the one that is missing, if there is one.
+
+    ``prefix`` and ``rest`` are what stood before and behind the path, so that the name can be typed as it is.
+    """
     siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, siblings, n=1)
-    return f"did you mean {path.parent / near[0]}?" if near else None
+    return f"did you mean {shlex.quote(f'{prefix}{path.parent / near[0]}{rest}')}?" if near else None

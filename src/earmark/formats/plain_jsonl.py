@@ -23,17 +23,22 @@ def plain_columns(path: str, kinds: Mapping[str, pa.DataType]) -> pa.Table | Non
     where anything is no JSON or no UTF-8.
     """
     try:
-        table = pj.read_json(
-            path,
-            read_options=pj.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-            parse_options=pj.ParseOptions(
-                explicit_schema=pa.schema(kinds.items()), newlines_in_values=False, unexpected_field_behavior="error"
-            ),
-        )
+        table = parsed(path, kinds, _BLOCK_BYTES)
         table.validate(full=True)
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         return None
     return table if _has_a_row_a_line(path, len(table)) else None
+
+
+def parsed(file: str | pa.BufferReader, kinds: Mapping[str, pa.DataType], block_bytes: int) -> pa.Table:
+    """What Arrow makes of JSON Lines with columns of these kinds. Raises pa.ArrowException, OSError."""
+    return pj.read_json(
+        file,
+        read_options=pj.ReadOptions(use_threads=False, block_size=block_bytes),
+        parse_options=pj.ParseOptions(
+            explicit_schema=pa.schema(kinds.items()), newlines_in_values=False, unexpected_field_behavior="error"
+        ),
+    )
 
 
 def is_plain_number(column: pa.ChunkedArray) -> bool:

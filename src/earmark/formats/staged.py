@@ -47,6 +47,12 @@ def missing_name(index: int, error_kind: str) -> str:
     return f"{_NOT_THERE}/{index:08d}.{error_kind}"
 
 
+def failure_in(path: str) -> str | None:
+    """Of a path that ``missing_name`` made, alone or below a folder, why there is no file; None of any other."""
+    folder, _, name = path.rpartition("/")
+    return name.partition(".")[2] or None if folder.rpartition("/")[2] == _NOT_THERE else None
+
+
 def is_inside(path: str) -> bool:
     """Whether a path in a table stays in the staged set: a table from elsewhere may say anything."""
     parts = path.split("/")

@@ -52,12 +52,30 @@ def _lines(path: str, bad: BadRow) -> Iterator[tuple[int, str]]:
 
 
 def _cells(path: str, bad: BadRow, *, has_tabs: bool) -> Iterator[NumberedRow]:
-    lines = _Numbered(_lines(path, bad))
+    header: list[str] = []
+
+    def tell(error: ManifestError) -> None:
+        if not header:  # without it no row says anything
+            raise error
+        bad(error)
+
+    lines = _Numbered(_lines(path, tell))
+    for cells in _records(path, lines, tell, has_tabs=has_tabs):
+        if not header:
+            header.extend(table_header(path, cells))
+        elif len(cells) != len(header):
+            problem = f"{len(cells)} cells, where the header has {len(header)}"
+            bad(ManifestError(path, problem, line=lines.number))
+        else:
+            yield lines.number, {name: cell or None for name, cell in zip(header, cells, strict=True)}
+
+
+def _records(path: str, lines: _Numbered, bad: BadRow, *, has_tabs: bool) -> Iterator[list[str]]:
+    """The cells of each line that is not blank, the header's first."""
     if has_tabs:
         reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
         reader = csv.reader(lines, skipinitialspace=True, strict=True)
-    header: list[str] = []
     while True:
         try:
             cells = next(reader)
@@ -66,13 +84,8 @@ def _cells(path: str, bad: BadRow, *, has_tabs: bool) -> Iterator[NumberedRow]:
         except csv.Error as error:
             bad(ManifestError(path, f"not a table: {error}", line=lines.number))
             continue
-        if not header:
-            header = table_header(path, cells) if cells else []
-        elif cells and len(cells) != len(header):
-            problem = f"{len(cells)} cells, where the header has {len(header)}"
-            bad(ManifestError(path, problem, line=lines.number))
-        elif cells:
-            yield lines.number, {name: cell or None for name, cell in zip(header, cells, strict=True)}
+        if cells:
+            yield cells
 
 
 class _Numbered:

@@ -5,6 +5,7 @@ Reads file headers where the source does not know a length; decodes nothing.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from functools import lru_cache
@@ -22,13 +23,14 @@ from earmark.errors import AudioError, DuplicateIdError, MissingAudioError, Usag
 from earmark.planning.gathering import Column
 from earmark.planning.presence import AudioFiles
 from earmark.records import Utterance
-from earmark.sources.base import STATED, ColumnSource, Source
+from earmark.sources.base import STATED, ColumnSource, DerivedSource, LinedSource, Source
 
 MissingAudio = Literal["error", "fail", "skip"]
 """What to do with utterances whose audio file is not there: refuse to begin, let each one fail, or leave them out."""
 
 MISSING_AUDIO_RULE = "audio file missing (--missing-audio skip)"
 _CHUNK = 65_536
+_ROWS_A_RELEASE = 250_000
 
 
 def index_source(source: Source, *, missing_audio: MissingAudio = "error") -> pa.Table:
@@ -43,11 +45,11 @@ def index_source(source: Source, *, missing_audio: MissingAudio = "error") -> pa
     if not indexer.num_seen:
         raise UsageError(f"no utterances in {source.name}", hint="earmark needs at least one")
     if indexer.num_missing and missing_audio == "error":
-        raise MissingAudioError(
-            source.name, indexer.num_missing, indexer.num_seen, indexer.first_missing, root=source.root
-        )
+        first = indexer.first_missing
+        why = source.why_missing(first) if isinstance(source, DerivedSource) else None
+        raise MissingAudioError(source.name, indexer.num_missing, indexer.num_seen, first, root=source.root, why=why)
     table = indexer.table()
-    _check_ids(table, source.name)
+    _check_ids(table, source)
     return table
 
 
@@ -89,7 +91,7 @@ class _Indexer:
     def __init__(self, source: Source, missing_audio: MissingAudio) -> None:
         self._files = AudioFiles(source.root)
         self._skips_missing = missing_audio == "skip"
-        self._columns = {field.name: Column(field.type) for field in schema.UTTERANCES if field.name != "index"}
+        self._columns = {name: Column(schema.UTTERANCES.field(name).type) for name in (*STATED, "skip_reason")}
         self.num_seen = 0
         self.num_missing = 0
         self.first_missing = ""
@@ -100,20 +102,31 @@ class _Indexer:
     def take(self, batch: pa.RecordBatch) -> None:
         """Add some utterances, as columns ``STATED``."""
         self.num_seen += len(batch)
+        if self.num_seen % _ROWS_A_RELEASE < len(batch):
+            pa.default_memory_pool().release_unused()  # what reading leaves behind grows to a tenth of the columns
         is_there = self._is_there(batch["audio"])
+        self._take_durations(batch, is_there)
         for name in STATED:
             self._columns[name].add(batch[name])
-        self._columns["duration_s"].add(self._durations_s(batch, is_there))
         rule = pa.scalar(MISSING_AUDIO_RULE if self._skips_missing else None, pa.string())
         all_there = pc.all(is_there, min_count=0).as_py()
         self._columns["skip_reason"].add(pa.nulls(len(batch)) if all_there else pc.if_else(is_there, None, rule))
 
     def table(self) -> pa.Table:
         """All of them."""
-        pa.default_memory_pool().release_unused()  # what reading left behind, a tenth of what the table takes
-        index = pa.chunked_array([np.arange(self.num_seen, dtype=np.int64)])
-        rest = [self._columns.pop(name).whole() for name in schema.UTTERANCES.names[1:]]
-        return pa.table([index, *rest], schema=schema.UTTERANCES)
+        pa.default_memory_pool().release_unused()
+        whole = {name: self._columns.pop(name).whole() for name in list(self._columns)}
+        whole.setdefault("duration_s", whole["stated_duration_s"])
+        whole["index"] = pa.chunked_array([np.arange(self.num_seen, dtype=np.int64)])
+        return pa.table([whole[name] for name in schema.UTTERANCES.names], schema=schema.UTTERANCES)
+
+    def _take_durations(self, batch: pa.RecordBatch, is_there: pa.Array) -> None:
+        """Add the lengths, in a column of their own from the first one on that the source does not state."""
+        if "duration_s" not in self._columns:
+            if not batch["stated_duration_s"].null_count:
+                return
+            self._columns["duration_s"] = copy.deepcopy(self._columns["stated_duration_s"])
+        self._columns["duration_s"].add(self._durations_s(batch, is_there))
 
     def _is_there(self, audio: pa.Array) -> pa.Array:
         """Whether each row's file is there; it is asked for once, however many rows it has."""
@@ -164,7 +177,7 @@ def _counted_duration_s(path: str) -> float:
         return 0.0
 
 
-def _check_ids(table: pa.Table, name: str) -> None:
+def _check_ids(table: pa.Table, source: Source) -> None:
     if _are_distinct(table["id"]):
         return
     counts = pc.value_counts(table["id"])
@@ -172,7 +185,8 @@ def _check_ids(table: pa.Table, name: str) -> None:
     if num_distinct == len(table):
         return
     first = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"].as_py()
-    raise DuplicateIdError(name, len(table) - num_distinct, first)
+    lines = source.lines_with(first) if isinstance(source, LinedSource) else []
+    raise DuplicateIdError(source.name, len(table) - num_distinct, first, lines=lines)
 
 
 def _are_distinct(ids: pa.ChunkedArray) -> bool:

@@ -85,7 +85,14 @@ def plan_in_order(utterances: pa.Table) -> pa.Table:
 
 
 def shards(
-    utterances: pa.Table, plan: pa.Table, root: str, done: NDArray[np.bool_], *, num_workers: int, speed: float = 1.0
+    utterances: pa.Table,
+    plan: pa.Table,
+    root: str,
+    done: NDArray[np.bool_],
+    *,
+    num_workers: int,
+    speed: float = 1.0,
+    most_segments: int | None = None,
 ) -> Iterator[Shard]:
     """The batches that are not ``done``, in the plan's order, grouped as they are asked for.
 
@@ -93,7 +100,8 @@ def shards(
     are needed and no worker is left with a long one at the end. At least 30 s of audio, less where a small run would
     leave workers idle. At most a thousandth of the run, between 10 s and 600 s, so that a kill costs little, results
     show early, and a long run has not too many parts. All that is for recognition; of work that is ``speed`` times
-    faster, shards are as many times longer.
+    faster, shards are as many times longer. ``most_segments`` bounds what a worker has in hand where clips are short;
+    a batch that is larger is a shard all the same.
     """
     plan = plan.filter(pa.array(~done[plan["batch"].to_numpy()]))
     if not len(plan):
@@ -113,6 +121,8 @@ def shards(
         size_s = min(max(share_s, least_s), most_s)
         # The last batch end that keeps within the size, or the first one after the row.
         position = int(np.searchsorted(ends[stops - 1], before_s + size_s + 1e-9, side="right")) - 1
+        if most_segments is not None:
+            position = min(position, int(np.searchsorted(stops, row + most_segments, side="right")) - 1)
         first = int(np.searchsorted(stops, row, side="right"))
         stop = int(stops[max(position, first)])
         yield _shard(utterances, plan.slice(row, stop - row), root)

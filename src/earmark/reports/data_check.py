@@ -16,6 +16,9 @@ MOST_LISTED = 100
 Verdict = Literal["usable", "fails", "refused"]
 """Whether an evaluation of these data would run, would run with failed utterances, or would not begin."""
 
+Rule = Literal["all", "sample", "none"]
+"""Of which utterances the audio was decoded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -89,7 +92,7 @@ class Characters:
 class Decoded:
     """What was decoded: ``all``, a ``sample`` or ``none``. ``num_asked`` were to be, ``num_utterances`` could be."""
 
-    rule: Literal["all", "sample", "none"]
+    rule: Rule
     num_asked: int
     num_utterances: int
     audio_s: float

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.reports.data_check import MOST_LISTED, BadRow, Bin, DataCheck, Decoded
+from earmark.reports.data_check import MOST_LISTED, BadRow, Bin, DataCheck, Decoded, Rule
 from earmark.reports.data_facts import (
     CLIPPED_SHARE,
     LENGTH_EDGES_S,
@@ -149,26 +149,17 @@ class DataFold:
         data: str,
         place_of: Callable[[set[int]], dict[int, Place]],
         *,
-        rule: Literal["all", "sample", "none"],
+        rule: Rule,
         is_complete: bool,
     ) -> DataCheck:
         """Everything. ``place_of`` finds the utterances at some indices again, to name the first of the repeats."""
         self._note_late(place_of)
-        for controls, kind in ((True, "control_character"), (False, "unexpected_character")):
-            if (strange := self._texts.strange(controls=controls)) is not None:
-                number, place, name = strange
-                self._troubles.note(kind, place, name, number)
-        durations_s = np.array(self._durations_s)
-        known_s = durations_s[durations_s > 0]
+        self._note_strange()
         counters = self._counters
         return DataCheck(
             data=data,
-            num_utterances=len(durations_s),
             is_complete=is_complete,
-            audio_s=float(durations_s.sum()),
-            duration_s=spread(known_s),
-            num_unknown_durations=len(durations_s) - len(known_s),
-            durations=_bins(known_s),
+            **self._lengths(),
             sample_rates_hz=shares(counters["sample_rate_hz"]),
             num_channels=shares(counters["num_channels"]),
             formats=shares(counters["format"]),
@@ -177,17 +168,39 @@ class DataFold:
             speakers=shares(counters["speaker"]),
             references=self._texts.references(),
             characters=self._texts.characters(),
-            decoded=Decoded(
-                rule=rule,
-                num_asked=self._num_asked,
-                num_utterances=len(self._levels_dbfs),
-                audio_s=self._heard_s,
-                level_dbfs=spread(np.array(self._levels_dbfs)),
-            ),
+            decoded=self._decoded(rule),
             problems=self._troubles.problems(),
             num_bad_rows=self.num_bad_rows,
             bad_rows=tuple(self._bad_rows),
         )
+
+    def _lengths(self) -> dict[str, Any]:
+        """The fields of ``DataCheck`` that are about durations."""
+        durations_s = np.array(self._durations_s)
+        known_s = durations_s[durations_s > 0]
+        return {
+            "num_utterances": len(durations_s),
+            "audio_s": float(durations_s.sum()),
+            "duration_s": spread(known_s),
+            "num_unknown_durations": len(durations_s) - len(known_s),
+            "durations": _bins(known_s),
+        }
+
+    def _decoded(self, rule: Rule) -> Decoded:
+        return Decoded(
+            rule=rule,
+            num_asked=self._num_asked,
+            num_utterances=len(self._levels_dbfs),
+            audio_s=self._heard_s,
+            level_dbfs=spread(np.array(self._levels_dbfs)),
+        )
+
+    def _note_strange(self) -> None:
+        """Note the characters that are not expected, in two kinds."""
+        for controls, kind in ((True, "control_character"), (False, "unexpected_character")):
+            if (strange := self._texts.strange(controls=controls)) is not None:
+                number, place, name = strange
+                self._troubles.note(kind, place, name, number)
 
     def _note_late(self, place_of: Callable[[set[int]], dict[int, Place]]) -> None:
         """Note what only the whole shows, with the names of the first ones."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+import errno
 from typing import TYPE_CHECKING
 
-from earmark.errors import ManifestError, UsageError
+from earmark.errors import UsageError
 from earmark.fetching import FetchOptions
-from earmark.formats.lines import near_hint
-from earmark.formats.staged import FACTS as STAGED_FACTS
 from earmark.registry import Registry
-from earmark.sources.naming import MANIFEST_SUFFIXES, is_remote, is_remote_manifest
+from earmark.sources.naming import is_remote, is_remote_manifest
 from earmark.sources.options import SourceOptions
+from earmark.sources.resolving import resolve_data
+from earmark.sources.urls import refuse_strange_urls
 
 if TYPE_CHECKING:
     from earmark.sources.base import Source
+    from earmark.sources.tolerant import Broken
 
 SOURCES = Registry("source", group="earmark.sources")
 """Each is called with the path behind its prefix and ``SourceOptions``, and gives a ``Source``."""
@@ -35,8 +35,6 @@ SOURCES.add("parquet", "earmark.sources.embedded:open_parquet", "Parquet with au
 SOURCES.add("saved", "earmark.sources.embedded:open_saved", "what save_to_disk of datasets wrote: FOLDER:SPLIT")
 SOURCES.add("staged", "earmark.sources.staged:StagedSource", "what earmark stage made, also in s3://bucket/folder")
 
-_PREFIX = re.compile(r"([a-z][a-z0-9_-]+):(?!//)(.*)", re.DOTALL)
-
 
 def open_source(
     data: str,
@@ -48,6 +46,7 @@ def open_source(
     seed: int | None = None,
     language: str | None = None,
     fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
+    broken: Broken | None = None,
 ) -> Source:
     """Open what the user calls ``data``: ``PREFIX:PATH`` with a name of ``SOURCES``, a manifest, or a folder of audio.
 
@@ -58,20 +57,37 @@ def open_source(
     ``text_column`` "none" leaves the references out. ``channel`` and ``language`` are for the utterances that do not
     say. ``limit`` is a number ("100") or a share ("5%"): the first ones, or a random sample where there is a ``seed``.
     Raises UnknownNameError, UsageError, ManifestError or FetchError; a broken row shows only when the utterances are
-    read.
+    read. With ``broken``, which is told of them, broken rows raise nothing, and count for no limit.
     """
+
+    def chosen(name: str, options: SourceOptions) -> Source:
+        source = _opened(name, options)
+        return _chosen(source if broken is None else _without_broken(source, broken), limit, seed)
+
+    refuse_strange_urls(data, audio_root)
     options = SourceOptions(audio_root, text_column, channel, language, fetching)
     if is_remote_manifest(data) or (audio_root is not None and is_remote(audio_root)):
         from earmark.sources.remote import open_remote
 
-        return open_remote(data, options, lambda name: _chosen(_opened(name, options), limit, seed))
-    return _chosen(_opened(data, options), limit, seed)
+        return open_remote(data, options, chosen)
+    return chosen(data, options)
 
 
 def _opened(data: str, options: SourceOptions) -> Source:
-    name, path = _resolve(data)
-    source: Source = SOURCES.load(name)(path, options)
+    try:
+        name, path = resolve_data(data, lambda prefix: prefix in SOURCES.entries())
+        source: Source = SOURCES.load(name)(path, options)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise UsageError(f"--data {data[:40]!r}... names no data", cause="no path is so long") from error
     return source
+
+
+def _without_broken(source: Source, broken: Broken) -> Source:
+    from earmark.sources.tolerant import Tolerant  # for whoever looks at data only
+
+    return Tolerant(source, broken)
 
 
 def _chosen(source: Source, limit: str | None, seed: int | None) -> Source:
@@ -80,23 +96,3 @@ def _chosen(source: Source, limit: str | None, seed: int | None) -> Source:
     from earmark.sources.selection import Limited  # it needs numpy, and most runs have no limit
 
     return Limited(source, limit, seed)
-
-
-def _resolve(data: str) -> tuple[str, str]:
-    """Name the source, and its path. An existing path is one even where it looks like a prefix."""
-    if not data.strip() or data.endswith(":"):
-        hint = "a manifest, a folder of audio, or PREFIX:PATH: earmark ls sources"
-        raise UsageError(f"--data {data!r} names no data", hint=hint)
-    path = Path(data)
-    if not path.exists() and (match := _PREFIX.fullmatch(data)):
-        return match[1], str(Path(match[2]).expanduser()) if match[2].startswith("~/") else match[2]
-    if path.is_dir():
-        return ("staged" if (path / STAGED_FACTS).is_file() else "folder"), data
-    if data.startswith(("s3://", "gs://")) and not data.partition("?")[0].lower().endswith(MANIFEST_SUFFIXES):
-        return "staged", data
-    if path.suffix.lower() in MANIFEST_SUFFIXES and not is_remote(data):
-        return "manifest", data
-    if path.exists() or is_remote(data):
-        endings = ", ".join(MANIFEST_SUFFIXES)
-        raise UsageError(f"cannot tell what {data} is", cause=f"a manifest ends in {endings}; other data are folders")
-    raise ManifestError(data, "there is no such file or folder", hint=near_hint(path))

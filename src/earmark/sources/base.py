@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from earmark.records import Utterance
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 STATED = ("id", "audio", "start_s", "stated_duration_s", "channel", "reference", "language", "speaker", "extra")
 """The columns of schema.UTTERANCES that a source fills; ``extra`` is a JSON object, or null where it is empty."""
@@ -52,6 +54,42 @@ class RestoringSource(Protocol):
 
     def restore(self) -> None:
         """Have the audio of all utterances here. Raises what ``utterances`` raises."""
+        ...
+
+
+@runtime_checkable
+class ChoosableSource(Protocol):
+    """What a source offers whose audio comes to this machine, so that only that of some utterances has to."""
+
+    def ids(self) -> Iterator[str]:
+        """The id of each utterance, in their order; no audio is brought. Raises what ``utterances`` raises."""
+        ...
+
+    def chosen(self, is_chosen: NDArray[np.bool_]) -> Iterator[Utterance]:
+        """Those utterances for which ``is_chosen``, shape ``(num_utterances,)``, with their audio here."""
+        ...
+
+
+@runtime_checkable
+class DerivedSource(Protocol):
+    """What a source offers that was made of other data: what of them is not in it, and why."""
+
+    @property
+    def loss(self) -> str | None:
+        """A sentence of two lines about the utterances that are not in it, or have no audio; None where all are."""
+        ...
+
+    def why_missing(self, uri: str) -> tuple[str, str] | None:
+        """Why there is no audio file ``uri``, and what to type to have it; None where it knows no better."""
+        ...
+
+
+@runtime_checkable
+class LinedSource(Protocol):
+    """What a source offers whose utterances are the rows of one file."""
+
+    def lines_with(self, utterance_id: str) -> list[int]:
+        """The lines, from 1, of the rows with that id. Raises what ``utterances`` raises."""
         ...
 
 

@@ -74,7 +74,7 @@ def text_column(path: str, names: Iterable[str], options: SourceOptions) -> str 
     known = by_lower_case(names)
     column = options.text_column or next((known[name] for name in TEXT if name in known), None)
     if column is None or column not in names:
-        raise MissingColumnError(path, "reference text", names, flag="--text-column")
+        raise MissingColumnError(path, "reference text", names, flag="--text-column", wanted=options.text_column)
     return column
 
 

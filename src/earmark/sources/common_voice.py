@@ -13,18 +13,20 @@ are in all of them. Every row's other columns (votes, age, gender, accents, vari
 from __future__ import annotations
 
 import dataclasses
+import shlex
+from collections import deque
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earmark.errors import FolderError, ManifestError, UsageError
-from earmark.formats.delimited import delimited_chunks, delimited_rows
 from earmark.formats.lines import near_hint
+from earmark.formats.surviving import BadRow
 from earmark.records import Utterance
-from earmark.sources.columns import RowReader
 from earmark.sources.files import fingerprint_of_files
-from earmark.sources.naming import known_split, without_split
+from earmark.sources.manifest import ManifestSource
+from earmark.sources.naming import known_split, likely, without_split
 from earmark.sources.options import SourceOptions
 
 if TYPE_CHECKING:
@@ -47,12 +49,16 @@ class CommonVoiceSource:
             path, split = str(Path(path).parent), Path(path).stem
         folder = Path(path)
         if not folder.is_dir():
-            raise FolderError(path, "there is no such folder", hint=near_hint(folder))
+            raise FolderError(
+                path, "there is no such folder", hint=near_hint(folder, "common-voice:", f":{split}" if split else "")
+            )
         self._name = name
         self._folder = folder
         self._split = _chosen(folder, split)
         language = options.language or folder.resolve().name
         self._options = dataclasses.replace(options, language=language)
+        self._path = str(folder / f"{self._split}.tsv")
+        self._table = ManifestSource(self._path, self._options)
 
     @property
     def name(self) -> str:
@@ -71,25 +77,32 @@ class CommonVoiceSource:
 
     def utterances(self) -> Iterator[Utterance]:
         """Each row. Raises ManifestError with the line of a broken row, and MissingColumnError without ``sentence``."""
-        path = str(self._folder / f"{self._split}.tsv")
-        reader = RowReader(path, self._options)
-        for line, row in delimited_rows(path, has_tabs=True):
-            utterance = reader.utterance(line, row)
-            if "/" in utterance.audio.uri:
-                raise ManifestError(path, f"{utterance.audio.uri!r} is no name of a clip", line=line)
-            yield utterance
+        return (self._checked(line, utterance) for line, utterance in self._table.numbered())
+
+    def surviving(self, bad: BadRow) -> Iterator[Utterance]:
+        """The usable rows; ``bad`` is told of each of the others. Raises MissingColumnError."""
+        for line, utterance in self._table.numbered_surviving(bad):
+            try:
+                yield self._checked(line, utterance)
+            except ManifestError as error:
+                bad(error)
+
+    def lines_with(self, utterance_id: str) -> list[int]:
+        """The lines of the rows with that id."""
+        return self._table.lines_with(utterance_id)
 
     def chunks(self) -> Iterator[pa.RecordBatch | list[Utterance]]:
         """The same utterances by column. Raises the same errors, at the same row."""
-        from earmark.sources.columnar import utterance_chunks  # what is opened to be looked at needs no Arrow
-
-        path = str(self._folder / f"{self._split}.tsv")
-        for chunk in utterance_chunks(delimited_chunks(path, has_tabs=True), path, self._options):
+        for chunk in self._table.chunks():
             names = (row.audio.uri for row in chunk) if isinstance(chunk, list) else chunk["audio"].to_pylist()
             if any("/" in name for name in names):
-                for _ in self.utterances():
-                    pass  # it knows the line
+                deque(self.utterances(), maxlen=0)  # it knows the line
             yield chunk
+
+    def _checked(self, line: int, utterance: Utterance) -> Utterance:
+        if "/" in utterance.audio.uri:
+            raise ManifestError(self._path, f"{utterance.audio.uri!r} is no name of a clip", line=line)
+        return utterance
 
 
 def _chosen(folder: Path, split: str | None) -> str:
@@ -100,9 +113,10 @@ def _chosen(folder: Path, split: str | None) -> str:
         return str(split)
     if present:
         problem = f"no {split}.tsv in {folder}" if split else f"{folder} has several splits"
-        raise UsageError(problem, cause=", ".join(present), hint=f"common-voice:{folder}:{present[-1]}")
+        hint = shlex.quote(f"common-voice:{folder}:{likely(present)}")
+        raise UsageError(problem, cause=", ".join(present), hint=hint)
     tables = (*folder.glob("*/test.tsv"), *folder.glob("*/*/test.tsv"))
     languages = sorted(str(path.parent.relative_to(folder)) for path in tables)
-    hint = f"did you mean common-voice:{folder / languages[0]}:{split or 'test'}?" if languages else None
+    name = shlex.quote(f"common-voice:{folder / languages[0]}:{split or 'test'}") if languages else None
     cause = f"it has {', '.join(languages)}" if languages else f"it has none of {', '.join(f'{s}.tsv' for s in SPLITS)}"
-    raise UsageError(f"no Common Voice language in {folder}", cause=cause, hint=hint)
+    raise UsageError(f"no Common Voice language in {folder}", cause=cause, hint=name and f"did you mean {name}?")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ from earmark.fetching import FetchOptions, fetch
 from earmark.formats.lines import near_hint
 from earmark.sources.embedded_audio import FOLDER, EmbeddedAudio, unreadable
 from earmark.sources.hub_layout import layout
-from earmark.sources.naming import without_split
+from earmark.sources.hub_snapshot import snapshot
+from earmark.sources.naming import likely, without_split
 from earmark.sources.options import SourceOptions
-from earmark.sources.tree import walk
 
 if TYPE_CHECKING:
     from earmark.records import Utterance
@@ -143,17 +144,18 @@ def _rows(table: EmbeddedTable, group: int, columns: list[str]) -> Iterator[dict
 
 
 def open_parquet(path: str, options: SourceOptions) -> EmbeddedSource:
-    """Open ``FILE.parquet`` or ``FOLDER[:SPLIT]`` with the shards of one split. Raises UsageError."""
+    """Open ``FILE.parquet``, or ``FOLDER[/CONFIGURATION][:SPLIT]`` with the shards of one split. Raises UsageError."""
     folder, split = without_split(path)
+    rest = f":{split}" if split else ""
     if Path(folder).is_file():
         return EmbeddedSource(path, [LocalShard(folder)], _split_of(Path(folder).name), options)
-    if not Path(folder).is_dir():
-        raise FolderError(folder, "there is no such file or folder", hint=near_hint(Path(folder)))
-    found = layout(str(Path(place, name)) for place, names in walk(folder) for name in names)
+    tree, config, found = snapshot(Path(folder))
+    if config is None and not tree.is_dir():
+        raise FolderError(folder, "there is no such file or folder", hint=near_hint(Path(folder), "parquet:", rest))
     if not found.configs:
         raise UsageError(f"no Parquet in {folder}", cause="no file in it, at any depth, ends in .parquet")
-    _, split, files = found.chosen(folder, None, split)
-    return EmbeddedSource(path, [LocalShard(str(Path(folder, file))) for file in files], split, options)
+    _, split, files = found.chosen(f"parquet:{tree}", config, split)
+    return EmbeddedSource(path, [LocalShard(str(tree / file)) for file in files], split, options)
 
 
 def _split_of(file: str) -> str:
@@ -169,7 +171,7 @@ def open_saved(path: str, options: SourceOptions) -> EmbeddedSource:
     if split is None and (Path(folder) / _SPLITS).is_file():
         known = sorted(place.name for place in Path(folder).iterdir() if (place / _STATE).is_file())
         if len(known) != 1:
-            hint = f"{path}:SPLIT"
+            hint = shlex.quote(f"saved:{path}:{likely(known)}") if known else None
             raise UsageError(f"{folder} has more than one split", cause=f"known: {', '.join(known)}", hint=hint)
         split = known[0]
     place = Path(folder, split or "")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from earmark.errors import ManifestError
-from earmark.fetching.cache import Cache, disk_faults, sync_folder, write_whole
+from earmark.fetching.cache import Cache, disk_faults, sync_folder, write_file, write_whole
 
 if TYPE_CHECKING:
     from earmark.sources.embedded_tables import EmbeddedTable
@@ -80,7 +79,7 @@ class EmbeddedAudio:
             name = f"{group:05d}-{row:06d}{_ending(content or b'', path)}"
             names.append(name)
             if content is not None:
-                self._write(name, content)
+                write_file(self._folder / name, content)
                 written.append(name)
         sync_folder(self._folder)
         write_whole(self._facts(group), json.dumps({"names": names, "written": written}).encode())
@@ -94,17 +93,6 @@ class EmbeddedAudio:
                     yield (None, None) if cell is None else (cell.get("bytes"), cell.get("path"))
         except (OSError, pa.ArrowException) as error:
             raise unreadable(self._name, error) from error
-
-    def _write(self, name: str, content: bytes) -> None:
-        temporary = self._folder / f".tmp-{secrets.token_hex(6)}"
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._folder / name)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def unreadable(name: str, error: Exception) -> ManifestError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
@@ -11,6 +12,7 @@ from pathlib import Path, PurePath
 from earmark.errors import FolderError, UsageError
 from earmark.formats.lines import near_hint, text_lines
 from earmark.records import AudioRef, Utterance
+from earmark.sources.naming import MANIFEST_SUFFIXES
 from earmark.sources.options import SourceOptions
 from earmark.sources.tree import size_bytes, walk
 
@@ -27,7 +29,7 @@ class FolderSource:
     def __init__(self, path: str, options: SourceOptions) -> None:
         options.refuse_columns(path)
         if not Path(path).is_dir():
-            raise FolderError(path, "there is no such folder", hint=near_hint(Path(path)))
+            raise FolderError(path, "there is no such folder", hint=near_hint(Path(path), "folder:"))
         self._path = path
         self._options = options
 
@@ -59,7 +61,8 @@ class FolderSource:
                 yield self._utterance(PurePath(folder), name, utterance_id, frozenset(names))
         if is_empty:
             endings = ", ".join(sorted(AUDIO_SUFFIXES))
-            raise UsageError(f"no audio in {self._path}", cause=f"no file in it, at any depth, ends in {endings}")
+            cause = f"no file in it, at any depth, ends in {endings}"
+            raise UsageError(f"no audio in {self._path}", cause=cause, hint=_manifest_hint(Path(self._path)))
 
     def _utterance(self, folder: PurePath, name: str, utterance_id: str, names: frozenset[str]) -> Utterance:
         text_name = PurePath(name).stem + ".txt"
@@ -68,6 +71,14 @@ class FolderSource:
             reference = "".join(text_lines(str(Path(self.root, folder, text_name)))).strip()
         audio = AudioRef(str(folder / name), channel=self._options.channel)
         return Utterance(str(folder / utterance_id), audio, reference, self._options.language)
+
+
+def _manifest_hint(folder: Path) -> str:
+    """Ask for a manifest that lies in the folder, if there is one."""
+    manifest = min((one for one in folder.iterdir() if one.suffix.lower() in MANIFEST_SUFFIXES), default=None)
+    if manifest is None:
+        return "data of another kind have a prefix: earmark ls sources"
+    return f"did you mean {shlex.quote(str(manifest))}?"
 
 
 def _audio_ids(names: list[str]) -> list[tuple[str, str]]:

@@ -6,14 +6,19 @@ It knows names and lists of files; the rows are read by ``embedded``.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from earmark.errors import FetchError, UsageError
 from earmark.fetching import FetchOptions, fetch, list_files
 from earmark.sources.embedded import EmbeddedSource, Shard
 from earmark.sources.hub_layout import SUFFIX, Layout, layout
+from earmark.sources.hub_snapshot import LARGEST_README, README
 
 if TYPE_CHECKING:
     from earmark.fetching.hub import RepoFile
@@ -22,8 +27,7 @@ if TYPE_CHECKING:
 CONVERTED = "refs/convert/parquet"
 """The branch on which the hub keeps its own Parquet of data sets that have another format."""
 
-_README = "README.md"
-_LARGEST_README = 4 << 20
+_FILES_LISTED = 5
 _NAME = re.compile(
     r"(?://)?(?:datasets/)?(?P<repo>[^/@:]+/[^/@:]+)(?:@(?P<revision>refs/(?:pr|convert)/[^/:]+|[^/:]+))?"
     r"(?:/(?P<config>[^:]+))?(?::(?P<split>[^:/]+))?"
@@ -60,7 +64,10 @@ def open_hub(path: str, options: SourceOptions) -> EmbeddedSource:
     Raises UnknownNameError for another configuration or split, with the known ones; UsageError and FetchError.
     """
     name = HubName.parse(path)
-    listing = list_files(name.place(name.revision), options=options.fetching)
+    try:
+        listing = list_files(name.place(name.revision), options=options.fetching)
+    except FetchError as error:
+        raise by_hand(error, name, None, ()) from error
     commit, files = listing.commit, {file.path: file for file in listing.files}
     if name.config is not None and name.config.lower().endswith(SUFFIX):
         return _one_file(name, commit, files, options)
@@ -76,7 +83,8 @@ def _open(
 ) -> EmbeddedSource:
     config, split, paths = found.chosen(f"hf:{name.repo}", name.config, name.split)
     where = f"hf:{name.repo}@{commit}" + (f"/{config}" if len(found.configs) > 1 or name.config else "")
-    return EmbeddedSource(f"{where}:{split}", [_shard(name, commit, files[path]) for path in paths], split, options)
+    shards = _shards(name, commit, [files[path] for path in paths])
+    return EmbeddedSource(f"{where}:{split}", shards, split, options)
 
 
 def _one_file(name: HubName, commit: str, files: dict[str, RepoFile], options: SourceOptions) -> EmbeddedSource:
@@ -85,20 +93,79 @@ def _one_file(name: HubName, commit: str, files: dict[str, RepoFile], options: S
     if file is None:
         raise FetchError("missing", shown, "there is no such file in the repository at this revision")
     split = next(iter(next(iter(layout([file.path]).configs.values()))))
-    return EmbeddedSource(shown, [_shard(name, commit, file)], split, options)
+    return EmbeddedSource(shown, _shards(name, commit, [file]), split, options)
 
 
-def _shard(name: HubName, commit: str, file: RepoFile) -> Shard:
+@dataclass(frozen=True)
+class HubShard(Shard):
+    """A shard that knows what it is a part of, for whoever has to bring it here without a network."""
+
+    data: HubName = HubName("", None, None, None)
+    commit: str = ""
+    files: tuple[RepoFile, ...] = ()
+
+    def path(self, options: FetchOptions) -> Path:
+        """Bring it here. Raises FetchError, which lists all shards of the split where there is no network."""
+        try:
+            return super().path(options)
+        except FetchError as error:
+            raise by_hand(error, self.data, self.commit, self.files) from error
+
+
+def _shards(name: HubName, commit: str, files: list[RepoFile]) -> list[HubShard]:
+    return [
+        HubShard(
+            f"{name.place(commit)}/{file.path}", _identity(name, commit, file), file.sha256, file.size_bytes,
+            data=name, commit=commit, files=tuple(files),
+        )
+        for file in files
+    ]  # fmt: skip
+
+
+def _identity(name: HubName, commit: str, file: RepoFile) -> str:
     fallback = f"{name.repo} {commit} {file.path} {file.blob_id}"
-    identity = file.sha256 or hashlib.sha256(fallback.encode()).hexdigest()
-    return Shard(f"{name.place(commit)}/{file.path}", identity, file.sha256, file.size_bytes)
+    return file.sha256 or hashlib.sha256(fallback.encode()).hexdigest()
+
+
+def by_hand(error: FetchError, name: HubName, commit: str | None, files: Sequence[RepoFile]) -> FetchError:
+    """The error, of a missing network, with all that is to be brought here and how; another one as it is."""
+    if error.kind not in ("offline", "unreachable"):
+        return error
+    folder = name.repo.rpartition("/")[2]
+    rest = (f"/{name.config}" if name.config else "") + (f":{name.split}" if name.split else "")
+    revision = commit or name.revision
+    at = f" --revision {shlex.quote(revision)}" if revision else ""
+    some = f" --include {README} --include {shlex.quote(_pattern(files))}" if files else ""
+    hint = (
+        "with a network, there or here:\n"
+        f"hf download {name.repo} --repo-type dataset{at}{some} --local-dir {folder}\n"
+        f"and then --data {shlex.quote(f'parquet:{folder}{rest}')}"
+    )
+    cause = f"{error.cause}\nwanted of the data set {name.repo} at {revision or 'its main line'}: {_wanted(files)}"
+    return FetchError(error.kind, f"hf:{name.repo}{rest}", cause, hint=hint)
+
+
+def _pattern(files: Sequence[RepoFile]) -> str:
+    paths = [file.path for file in files]
+    beginning = os.path.commonprefix(paths)  # noqa: RUF071  # of the names, too
+    return beginning if len(paths) == 1 else f"{beginning}*"
+
+
+def _wanted(files: Sequence[RepoFile]) -> str:
+    if not files:
+        return f"{README} and Parquet files, of which only the hub knows names and sizes"
+    listed = [f"{file.path} ({file.size_bytes or 0:,} bytes)" for file in files[:_FILES_LISTED]]
+    more = len(files) - len(listed)
+    total = sum(file.size_bytes or 0 for file in files)
+    rest = f"\nand {more:,} more, {total:,} bytes in all" if more else ""
+    return "".join(f"\n{one}" for one in listed) + rest
 
 
 def _readme(name: HubName, commit: str, files: dict[str, RepoFile], options: FetchOptions) -> str | None:
-    file = files.get(_README)
-    if file is None or (file.size_bytes or 0) > _LARGEST_README:
+    file = files.get(README)
+    if file is None or (file.size_bytes or 0) > LARGEST_README:
         return None
-    fetched = fetch(f"{name.place(commit)}/{_README}", options=options)
+    fetched = fetch(f"{name.place(commit)}/{README}", options=options)
     return fetched.path.read_text(encoding="utf-8", errors="replace")
 
 
@@ -111,7 +178,7 @@ def _converted(name: HubName, options: FetchOptions) -> tuple[str, dict[str, Rep
         if error.kind != "missing":
             raise
         raise UsageError(
-            f"hf:{name.repo} cannot be read", cause=f"{problem}, and the hub has converted none", hint=_by_hand()
+            f"hf:{name.repo} cannot be read", cause=f"{problem}, and the hub has converted none", hint=_other_ways()
         ) from error
     if name.revision is not None:
         rest = (f"/{name.config}" if name.config else "") + (f":{name.split}" if name.split else "")
@@ -120,5 +187,5 @@ def _converted(name: HubName, options: FetchOptions) -> tuple[str, dict[str, Rep
     return listing.commit, {file.path: file for file in listing.files if file.path.endswith(SUFFIX)}
 
 
-def _by_hand() -> str:
+def _other_ways() -> str:
     return "download it, and give its folder or a manifest; a manifest in it is hf:OWNER/NAME/FILE.csv"

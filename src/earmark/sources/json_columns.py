@@ -41,4 +41,6 @@ def _values(column: pa.Array | Sequence[Any]) -> pa.Array:
         return pc.binary_join_element_wise('"', column, '"', "").fill_null("null")
     if pa.types.is_integer(column.type):
         return column.cast(pa.string()).fill_null("null")
+    if pa.types.is_float64(column.type) and pc.all(pc.is_finite(column), skip_nulls=False, min_count=0).as_py():
+        return pa.array(map(float.__repr__, column.to_pylist()), pa.string())
     return pa.array([_encode(as_extra(value)) for value in column.to_pylist()], pa.string())

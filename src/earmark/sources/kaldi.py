@@ -7,6 +7,7 @@ archives; earmark runs nothing that data say, and refuses both.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from earmark.sources.options import SourceOptions
 _FILES = ("wav.scp", "segments", "text", "utt2spk", "utt2lang", "utt2dur", "reco2dur")
 _SEGMENT_CELLS = 4
 _OFFSET = re.compile(r":\d+(\[[^\]]*\])?$")
+_TO_THE_END = re.compile(r"-1(?:\.0*)?", re.ASCII)
 _BLANKS = re.compile(r"[ \t]+")
 
 
@@ -34,7 +36,7 @@ class KaldiSource:
     def __init__(self, path: str, options: SourceOptions) -> None:
         options.refuse_text_column(path)
         if not Path(path).is_dir():
-            raise FolderError(path, "there is no such folder", hint=near_hint(Path(path)))
+            raise FolderError(path, "there is no such folder", hint=near_hint(Path(path), "kaldi:"))
         self._path = path
         self._options = options
 
@@ -86,8 +88,8 @@ class KaldiSource:
             if recording not in files:
                 raise self._broken("segments", number, f"no recording {recording!r} in wav.scp")
             start_s = self._seconds("segments", number, start)
-            # Kaldi writes -1 for the end of the recording.
-            end_s = None if end in ("-1", "-1.0") else self._seconds("segments", number, end)
+            # In Kaldi -1, however it is written, is the end of the recording.
+            end_s = None if _TO_THE_END.fullmatch(end) else self._seconds("segments", number, end)
             if end_s is not None and end_s < start_s:
                 raise self._broken("segments", number, f"it ends at {end_s:g} s, and starts at {start_s:g} s")
             duration_s = None if end_s is None else end_s - start_s
@@ -99,7 +101,7 @@ class KaldiSource:
         path = Path(self._path, name)
         if not path.exists():
             if is_needed:
-                hint = "--text-column none if there is no such text" if name == "text" else near_hint(path)
+                hint = "--text-column none if there is no such text" if name == "text" else self._below()
                 raise ManifestError(str(path), "there is no such file", hint=hint)
             return {}
         entries: dict[str, tuple[int, str]] = {}
@@ -111,6 +113,11 @@ class KaldiSource:
                 raise self._broken(name, number, f"a second line for {key!r}, the first is line {entries[key][0]}")
             entries[key] = number, rest[0] if rest else ""
         return entries
+
+    def _below(self) -> str | None:
+        """The name of a data folder in this one, such as ``data/test`` of ``data``."""
+        found = sorted(str(path.parent) for path in Path(self._path).glob("*/wav.scp"))
+        return f"did you mean {shlex.quote(f'kaldi:{found[0]}')}?" if found else None
 
     def _plain(self, line: int, entry: str) -> str:
         """The path in an entry of ``wav.scp``. Raises ManifestError for anything that is not a file's name."""

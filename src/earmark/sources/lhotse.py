@@ -8,6 +8,7 @@ memory or shar fields.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,13 +25,15 @@ from earmark.sources.options import SourceOptions
 
 Row = Mapping[str, Any]
 
+_ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
+
 
 class LhotseSource:
     """The cuts of ``cuts.jsonl.gz``, or the supervisions of ``recordings.jsonl.gz`` and ``supervisions.jsonl.gz``.
 
     Either of the pair may be named; the other one has the same name but for that word. A cut with several supervisions
-    is an utterance for each, in order, with the supervision's id and times; another one is the whole cut. Raises
-    ManifestError.
+    is an utterance for each, in order, with the supervision's id and times. With one it is that one, under the cut's
+    id; with none it is the whole cut. Raises ManifestError.
     """
 
     def __init__(self, path: str, options: SourceOptions) -> None:
@@ -40,7 +43,7 @@ class LhotseSource:
         self._recordings, self._segments = _pair(Path(path))
         for file in (self._recordings, self._segments):
             if file is not None and not file.is_file():
-                raise ManifestError(str(file), "there is no such file", hint=near_hint(file))
+                raise _no_file(file)
 
     @property
     def name(self) -> str:
@@ -78,14 +81,12 @@ class LhotseSource:
         channel = cut_channel(cut.get("channel"), self._options.channel)
         start_s, duration_s = _times(cut)
         supervisions = _list(cut, "supervisions")
-        if len(supervisions) < 2:  # noqa: PLR2004  # with one, the text is that of the cut
-            audio = piece(recording, start_s, duration_s, channel)
-            yield self._utterance(_id(cut), audio, supervisions[0] if supervisions else {}, cut)
-            return
+        if not supervisions:
+            yield self._utterance(_id(cut), piece(recording, start_s, duration_s, channel), {}, cut)
         for supervision in supervisions:
             offset_s, length_s = _times(supervision)
             audio = piece(recording, start_s + offset_s, length_s, cut_channel(supervision.get("channel"), channel))
-            yield self._utterance(_id(supervision), audio, supervision, cut)
+            yield self._utterance(_id(cut if len(supervisions) == 1 else supervision), audio, supervision, cut)
 
     def _supervised(self, supervision: Row, recordings: Mapping[str, Row]) -> Utterance:
         recording = recordings.get(str(supervision.get("recording_id")))
@@ -113,6 +114,25 @@ def _pair(path: Path) -> tuple[Path | None, Path]:
     if "supervisions" in path.name:
         return path.with_name(path.name.replace("supervisions", "recordings")), path
     return None, path
+
+
+def manifest_in(folder: Path) -> Path | None:
+    """The manifest that is likeliest meant by its folder: cuts, or supervisions with their recordings."""
+    files = sorted(path for path in folder.glob("*.json*") if path.name.endswith(_ENDINGS))
+    cuts = [path for path in files if "cuts" in path.name]
+    pairs = [
+        path for path in files if "supervisions" in path.name and all(one and one.is_file() for one in _pair(path))
+    ]
+    found = cuts or pairs
+    return next((path for path in found if "test" in path.name), found[0] if found else None)
+
+
+def _no_file(file: Path) -> ManifestError:
+    if not file.is_dir():
+        return ManifestError(str(file), "there is no such file", hint=near_hint(file, "lhotse:"))
+    within = manifest_in(file)
+    hint = f"did you mean {shlex.quote(f'lhotse:{within}')}?" if within else None
+    return ManifestError(str(file), "it is a folder, and a manifest is expected", hint=hint)
 
 
 def _recordings(path: str) -> dict[str, Row]:

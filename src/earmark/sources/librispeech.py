@@ -8,6 +8,7 @@ The layout is that of Panayotov, Chen, Povey and Khudanpur, LibriSpeech, ICASSP 
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -15,10 +16,13 @@ from pathlib import Path, PurePath
 from earmark.errors import FolderError, ManifestError, UnknownNameError, UsageError
 from earmark.formats.lines import near_hint, text_lines
 from earmark.records import AudioRef, Utterance
+from earmark.sources.naming import likely, without_split
 from earmark.sources.options import SourceOptions
 from earmark.sources.tree import size_bytes, walk
 
 TRANSCRIPT_SUFFIX = ".trans.txt"
+OFFICIAL = "openslr/"
+"""Before the name of a subset: its archive, also where a folder of that name is here."""
 
 
 class LibriSpeechSource:
@@ -26,8 +30,9 @@ class LibriSpeechSource:
 
     A transcript's line without audio is an utterance all the same, so that it is counted as missing; audio without a
     line has no reference. The language is English unless the user says otherwise. ``path`` is the subset's folder, its
-    archive (``test-clean.tar.gz``), or the name of a subset that is no folder here: that one is fetched. Raises
-    FolderError, UnknownNameError, and what fetching and unpacking raise.
+    archive (``test-clean.tar.gz``), the folder above it with its name (``LibriSpeech:test-clean``), or the name of a
+    subset alone: that one is fetched. Raises UsageError where a subset's name is also a folder here, FolderError,
+    UnknownNameError, and what fetching and unpacking raise.
     """
 
     def __init__(self, path: str, options: SourceOptions) -> None:
@@ -85,21 +90,29 @@ class LibriSpeechSource:
 
     def _hint(self) -> str | None:
         subsets = sorted({folder.parts[0] for path, _ in walk(self.root) if len((folder := PurePath(path)).parts) > 2})  # noqa: PLR2004
-        return f"did you mean librispeech:{PurePath(self._path, subsets[0])}?" if subsets else None
+        return f"did you mean {shlex.quote(f'librispeech:{self._folder / likely(subsets)}')}?" if subsets else None
 
 
 def _folder(path: str, options: SourceOptions) -> Path:
-    if Path(path).is_dir():
-        return Path(path)
     from earmark.sources.librispeech_archive import ARCHIVE_ENDINGS, SUBSETS, fetched_subset, unpacked_subset
 
-    if path in SUBSETS:
-        return fetched_subset(path, options.fetching)
-    if path.endswith(ARCHIVE_ENDINGS) and Path(path).is_file():
+    tree, subset = without_split(path)
+    here = Path(tree, subset or "")
+    if path in SUBSETS and here.is_dir():
+        raise UsageError(
+            f"librispeech:{path} could be two things",
+            cause="it is a folder here, and an archive of openslr.org",
+            hint=f"librispeech:./{path} is the folder; librispeech:{OFFICIAL}{path} the archive",
+        )
+    if here.is_dir():
+        return here
+    if (official := path.removeprefix(OFFICIAL)) in SUBSETS:
+        return fetched_subset(official, options.fetching)
+    if path.endswith(ARCHIVE_ENDINGS) and here.is_file():
         return unpacked_subset(path, options.fetching)
     if "/" not in path and not path.startswith(("~", ".")):
-        raise UnknownNameError("LibriSpeech subset or folder", path, SUBSETS, hint=near_hint(Path(path)))
-    raise FolderError(path, "there is no such folder", hint=near_hint(Path(path)))
+        raise UnknownNameError("LibriSpeech subset or folder", path, SUBSETS, hint=near_hint(here, "librispeech:"))
+    raise FolderError(str(here), "there is no such folder", hint=near_hint(here, "librispeech:"))
 
 
 def _transcripts(path: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from earmark.errors import ManifestError, UsageError
+from earmark.errors import ManifestError, UsageError, lines_listed
 from earmark.formats.cells import AUDIO, LANGUAGE, SPEAKER
 from earmark.formats.delimited import delimited_chunks, delimited_rows
 from earmark.formats.jsonl import jsonl_chunks, jsonl_rows
@@ -45,7 +45,7 @@ FORMATS: dict[str, tuple[str, Rows, Chunks]] = {
 
 def open_manifest(path: str, options: SourceOptions) -> Source:
     """Open the manifest at ``path``; a Parquet file that holds its audio itself as what it is. Raises UsageError."""
-    if Path(path).suffix.lower() == ".parquet" and _holds_audio(path):
+    if holds_audio(path):
         from earmark.sources.embedded import open_parquet
 
         return open_parquet(path, options)
@@ -95,31 +95,49 @@ class ManifestSource:
 
     def utterances(self) -> Iterator[Utterance]:
         """Each row's utterance, read as it is asked for. Raises ManifestError or MissingColumnError."""
-        reader = RowReader(self._path, self._options)
-        with _pointing_to_check(self._path):
-            for line, row in self._checked_rows():
-                yield reader.utterance(line, row)
+        return (utterance for _, utterance in self.numbered())
 
     def surviving(self, bad: BadRow) -> Iterator[Utterance]:
         """The utterances of the usable rows; ``bad`` is told of each of the others. Raises MissingColumnError."""
+        return (utterance for _, utterance in self.numbered_surviving(bad))
+
+    def lines_with(self, utterance_id: str) -> list[int]:
+        """The lines of the rows with that id."""
+        return [line for line, utterance in self.numbered() if utterance.id == utterance_id]
+
+    def numbered(self) -> Iterator[tuple[int, Utterance]]:
+        """Each row's utterance with its line. Raises the same errors."""
         reader = RowReader(self._path, self._options)
-        for line, row in surviving_rows(self._format, self._path, bad):
-            try:
-                yield reader.utterance(line, row)
-            except ManifestError as error:
-                bad(error)
+        with self._telling():
+            for line, row in self._checked_rows():
+                yield line, reader.utterance(line, row)
+
+    def numbered_surviving(self, bad: BadRow) -> Iterator[tuple[int, Utterance]]:
+        """``surviving`` with lines. Raises the same errors."""
+        reader = RowReader(self._path, self._options)
+
+        def tell(error: ManifestError) -> None:
+            self._rename(error)
+            bad(error)
+
+        with self._telling(lists_broken=False):
+            for line, row in surviving_rows(self._format, self._path, tell):
+                try:
+                    yield line, reader.utterance(line, row)
+                except ManifestError as error:
+                    tell(error)
 
     def chunks(self) -> Iterator[pa.RecordBatch | list[Utterance]]:
         """The same utterances by column. Raises the same errors, at the same row."""
         from earmark.sources.columnar import utterance_chunks  # what is opened to be looked at needs no Arrow
 
         is_empty = True
-        with _pointing_to_check(self._path):
+        with self._telling():
             for chunk in utterance_chunks(self._chunks(self._path), self._path, self._options):
                 is_empty = False
                 yield chunk
-        if is_empty:
-            raise ManifestError(self._path, "holds no utterance")
+            if is_empty:
+                raise ManifestError(self._path, "holds no utterance")
 
     def _checked_rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
         is_empty = True
@@ -129,23 +147,39 @@ class ManifestSource:
         if is_empty:
             raise ManifestError(self._path, "holds no utterance")
 
+    @contextlib.contextmanager
+    def _telling(self, *, lists_broken: bool = True) -> Iterator[None]:
+        """Errors speak of the data as the user does; of one broken row, they say how to see all that are."""
+        try:
+            yield
+        except UsageError as error:
+            if lists_broken and isinstance(error, ManifestError) and error.line is not None and error.hint is None:
+                error.hint = f"{self._all_broken()}earmark check {shlex.quote(self._path)} lists all that is broken"
+            self._rename(error)
+            raise
 
-@contextlib.contextmanager
-def _pointing_to_check(path: str) -> Iterator[None]:
-    """Where a row is broken and nothing is known to do about it, say how to see all that are."""
-    try:
-        yield
-    except ManifestError as error:
-        if error.line is not None and error.hint is None:
-            error.hint = f"earmark check {shlex.quote(path)} lists all that is broken"
-        raise
+    def _all_broken(self) -> str:
+        """How many rows are broken and where, if it is more than the one that is told."""
+        lines: list[int] = []
+        with contextlib.suppress(UsageError):
+            for _ in self.numbered_surviving(lambda error: lines.append(error.line or 0)):
+                pass
+        return f"{len(lines):,} rows are broken ({lines_listed(lines)}): " if len(lines) > 1 else ""
+
+    def _rename(self, error: UsageError) -> None:
+        """Call the data what the user calls them."""
+        if self._options.called is not None:
+            error.rename(self._path, self._options.called)
 
 
 def _ignore(error: ManifestError) -> None:
     del error
 
 
-def _holds_audio(path: str) -> bool:
+def holds_audio(path: str) -> bool:
+    """Whether the file is Parquet, and has its audio in it."""
+    if Path(path).suffix.lower() != ".parquet":
+        return False
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -40,6 +40,12 @@ def without_split(name: str) -> tuple[str, str | None]:
     return path, split
 
 
+def likely(names: Iterable[str]) -> str:
+    """Of several names the one that a hint proposes: a test set, or the first. There must be one."""
+    known = sorted(names)
+    return next((name for name in known if "test" in name), known[0])
+
+
 def known_split(kind: str, split: str, known: Iterable[str]) -> str:
     """Give ``split`` back. Raises UnknownNameError, which lists the known ones, where it is none of them."""
     known = list(known)

@@ -16,6 +16,7 @@ The layout is that of Vinnikov et al., NOTSOFAR-1 Challenge, Interspeech 2024, a
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -28,10 +29,9 @@ from earmark.records import ExtraValue, Utterance
 from earmark.sources.files import fingerprint_of_utterances, json_file
 from earmark.sources.meetings import interval_s, required, segment_utterance, segments_in
 from earmark.sources.naming import known_split, without_device, without_split
-from earmark.sources.notsofar_dasr import DasrSource, is_dasr
+from earmark.sources.notsofar_dasr import CLOSE_TALK, DasrSource, is_dasr, likely_dasr_name
 from earmark.sources.options import SourceOptions
 
-CLOSE_TALK = "close_talk"
 DEFAULT_DEVICES = "sc"
 _TRANSCRIPTION = "gt_transcription.json"
 _METADATA = "gt_meeting_metadata.json"
@@ -48,7 +48,9 @@ def open_notsofar(name: str, options: SourceOptions) -> NotsofarSource | DasrSou
     rest, devices = without_device(name)
     path, split = without_split(rest)
     if not Path(path).is_dir():
-        raise FolderError(path, "there is no such folder", hint=near_hint(Path(path)))
+        raise FolderError(
+            path, "there is no such folder", hint=near_hint(Path(path), "chime8_notsofar1:", name.removeprefix(path))
+        )
     if is_dasr(path):
         return DasrSource(name, path, split, devices, options)
     return NotsofarSource(name, _meetings_folder(path, split), devices or DEFAULT_DEVICES, options)
@@ -59,9 +61,7 @@ def _meetings_folder(path: str, split: str | None) -> Path:
 
     A split is called as its version (``240825.1_dev1``), or as its subset without ``_set`` (``dev``).
     """
-    root = Path(path).absolute()
-    deeper = [folder for depth in _DEPTHS for folder in sorted(root.glob(depth))]
-    found = [folder for folder in (root, *deeper) if any(folder.glob("MTG_*/"))]
+    found = _meetings_below(Path(path).absolute())
     if not found:
         cause = "neither it nor a folder in it has meetings, which are folders MTG_*"
         raise UsageError(f"no NOTSOFAR-1 meetings in {path}", cause=cause)
@@ -70,9 +70,22 @@ def _meetings_folder(path: str, split: str | None) -> Path:
         found = [folder for folder in found if split in _names(folder)]
     if len(found) > 1:
         listed = ", ".join(f"{subset} ({version})" for version, subset in map(_names, found))
-        hint = f"name one: chime8_notsofar1:{path}:{_names(found[0])[0]}"
+        hint = f"name one: {shlex.quote(f'chime8_notsofar1:{path}:{_names(found[0])[0]}')}"
         raise UsageError(f"several subsets in {path}", cause=listed, hint=hint)
     return found[0]
+
+
+def likely_name(path: str) -> str | None:
+    """What can be typed for the meetings in a folder, behind the prefix; None where it holds none."""
+    if is_dasr(path):
+        return likely_dasr_name(path)
+    found = _meetings_below(Path(path))
+    return path if len(found) == 1 else f"{path}:{_names(found[0])[0]}" if found else None
+
+
+def _meetings_below(root: Path) -> list[Path]:
+    deeper = [folder for depth in _DEPTHS for folder in sorted(root.glob(depth))]
+    return [folder for folder in (root, *deeper) if any(folder.glob("MTG_*/"))]
 
 
 def _names(meetings: Path) -> tuple[str, str]:

@@ -15,6 +15,7 @@ a meeting and a device in one, the splits are train, train_sc and dev, and close
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +47,16 @@ def is_dasr(path: str) -> bool:
     return _texts(_root(path)) is not None
 
 
+def likely_dasr_name(path: str) -> str | None:
+    """What can be typed for a split of it, behind the prefix; None where it has none."""
+    splits = _splits(_root(path)) if (_root(path) / "audio").is_dir() else []
+    return f"{path}:{splits[0]}" if splits else None
+
+
+def _splits(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / str(_texts(folder))).iterdir() if path.is_dir())
+
+
 class DasrSource:
     """The segments of each session of a split, in the order in which they are written; sessions are sorted by name.
 
@@ -59,9 +70,9 @@ class DasrSource:
         self._options = options
         self._devices = devices
         self._texts = self._folder / str(_texts(self._folder))
-        splits = sorted(folder.name for folder in self._texts.iterdir() if folder.is_dir())
+        splits = _splits(self._folder)
         if split is None:
-            hint = f"chime8_notsofar1:{path}:{splits[0]}" if splits else None
+            hint = shlex.quote(f"chime8_notsofar1:{likely_dasr_name(path)}") if splits else None
             raise UsageError(f"no split of {path} is named", cause=f"it has {', '.join(splits) or 'none'}", hint=hint)
         self._split = known_split("split", split, splits)
         if devices not in (None, CLOSE_TALK, *_DEVICE_TYPES):

@@ -16,7 +16,8 @@ NO_TEXT = "none"
 class SourceOptions:
     """``audio_root`` says where relative paths start; the others choose or fill what a row does not say.
 
-    ``fetching`` says how what is not on this machine comes here; it changes no utterance.
+    ``fetching`` says how what is not on this machine comes here, and ``called`` what messages call the data where that
+    is not their path on this machine; neither changes an utterance.
     """
 
     audio_root: str | None = None
@@ -24,6 +25,7 @@ class SourceOptions:
     channel: int | None = None
     language: str | None = None
     fetching: FetchOptions = field(default_factory=FetchOptions)
+    called: str | None = None
 
     def canonical(self, kind: str) -> bytes:
         """Write down what changes the utterances, to begin a fingerprint: not where the audio is."""

@@ -11,16 +11,19 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlsplit
 
 from earmark.errors import FetchError, UsageError, without_secret
-from earmark.fetching import FetchOptions, fetch, resolve
+from earmark.fetching import Fetched, FetchOptions, fetch, resolve
 from earmark.fetching.cache import Cache, disk_faults
-from earmark.fetching.names import shown_url
+from earmark.redaction import without_user
+from earmark.sources.base import LinedSource, RestoringSource
+from earmark.sources.manifest import holds_audio
 from earmark.sources.naming import is_remote, is_remote_manifest
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 _FETCHED_AT_ONCE = 16
 _CHUNK = 4096
+_DIGITS = 32
+_SUFFIX = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class RemoteFolder:
             resolve(uri)
             if RemoteFolder(uri).server != self.server or self.begin.lower().startswith("hf:"):
                 cause = f"only what lies where the data lie is fetched: {self.shown}"
-                raise UsageError(f"{shown_url(uri)} is somewhere else", cause=cause, hint="--audio-root URL")
+                raise UsageError(f"{without_secret(uri)} is somewhere else", cause=cause, hint="--audio-root URL")
             return self._in_store(uri) if self.server[0] in ("s3", "gs") else uri + self.end
         if uri.startswith("/"):
             hint = "--audio-root FOLDER, where the files are on this machine"
@@ -83,9 +88,9 @@ class RemoteFolder:
         The query of such a URL names the server that gets signed requests, so a row has none.
         """
         row, ours = urlsplit(uri), urlsplit(self.begin)
-        if row.query or row.fragment or "@" in row.netloc:
+        if row.query or "@" in row.netloc:
             raise UsageError(
-                f"{shown_url(uri)} says more than a bucket and a path",
+                f"{without_secret(uri)} says more than a bucket and a path",
                 cause="only the name of the data or --audio-root says which server is asked, and as whom",
             )
         return f"{ours.scheme}://{ours.netloc}{row.path}{self.end}"
@@ -98,7 +103,7 @@ def as_data_set(name: str) -> str:
     return f"hf:datasets/{name[3:].removeprefix('//')}"
 
 
-def open_remote(data: str, options: SourceOptions, opened: Callable[[str], Source]) -> RemoteAudio:
+def open_remote(data: str, options: SourceOptions, opened: Callable[[str, SourceOptions], Source]) -> RemoteAudio:
     """Open data of which the manifest, or the audio, is elsewhere, and bring both here.
 
     ``opened`` opens and chooses from what is called so on this machine. Raises what it raises, UsageError and
@@ -109,9 +114,11 @@ def open_remote(data: str, options: SourceOptions, opened: Callable[[str], Sourc
     if is_remote_manifest(data):
         path, folder, name = fetch_manifest(data, options.fetching)
         local = f"manifest:{path}"
+        if holds_audio(str(path)):
+            folder = None
     if options.audio_root is not None:
         folder = RemoteFolder.named(options.audio_root) if is_remote(options.audio_root) else None
-    source = RemoteAudio(opened(local), name, folder, options.fetching)
+    source = RemoteAudio(opened(local, replace(options, called=without_secret(name))), name, folder, options.fetching)
     source.bring()
     return source
 
@@ -142,8 +149,8 @@ class RemoteAudio:
     """A source whose audio lies in ``folder``, brought to this machine: links in the cache, by the paths of the rows.
 
     ``bring`` must have been called; a file that is not there has no link, and counts as missing. Links are named after
-    the folder, so that data keep their paths, and with them their identity, on every machine. Without a ``folder`` the
-    audio is where the source says.
+    the folder, so that data keep their paths, and with them their identity, on every machine. A row that has a URL is
+    recorded without its secrets, as ``urls/DIGEST-FILE``. Without a ``folder`` the audio is where the source says.
     """
 
     def __init__(self, source: Source, name: str, folder: RemoteFolder | None, options: FetchOptions) -> None:
@@ -167,12 +174,22 @@ class RemoteAudio:
         """The folder of the links, or that of the source."""
         if self._folder is None:
             return self._source.root
-        digest = hashlib.sha256(f"{self._folder.shown}{without_secret(self._folder.end)}".encode()).hexdigest()
+        digest = hashlib.sha256(without_secret(f"{self._folder.begin}{self._folder.end}").encode()).hexdigest()
         return str(self._options.folder / "audio" / digest[:32])
 
     def utterances(self) -> Iterator[Utterance]:
-        """Those of the source."""
-        return self._source.utterances()
+        """Those of the source, by where their audio is on this machine."""
+        utterances = self._source.utterances()
+        yield from utterances if self._folder is None else map(_recorded, utterances)
+
+    def lines_with(self, utterance_id: str) -> list[int]:
+        """What the source says; none where it is no file of rows."""
+        return self._source.lines_with(utterance_id) if isinstance(self._source, LinedSource) else []
+
+    def restore(self) -> None:
+        """Have audio here that the source itself brings, where it is one that does."""
+        if isinstance(self._source, RestoringSource):
+            self._source.restore()
 
     def bring(self) -> None:
         """Fetch each file once, ``_FETCHED_AT_ONCE`` at a time, and link it. Keeps every path in memory meanwhile.
@@ -191,14 +208,40 @@ class RemoteAudio:
             threads.shutdown(cancel_futures=True)
 
     def _bring_one(self, uri: str, name: str) -> None:
-        link = Path(f"{self.root}/{uri}")
-        with disk_faults(f"{self._folder.shown if self._folder else ''}{uri}", Cache(self._options.folder)):
-            try:
-                _link(fetch(name, options=self._options).path, link)
-            except FetchError as error:
-                if error.kind != "missing":
-                    raise
-                link.unlink(missing_ok=True)
+        get = partial(fetch, name, options=self._options)
+        link_fetched(get, Path(f"{self.root}/{_place(uri)}"), self._options)
+
+
+def _recorded(utterance: Utterance) -> Utterance:
+    """The utterance of a row without the secrets of a URL in it; the id may be made of it."""
+    own_id, uri = utterance.id, utterance.audio.uri
+    if not is_remote(uri):
+        return utterance
+    if (shown := without_secret(own_id)) != own_id:
+        own_id = f"{shown}~{_digest(own_id)}"
+    return replace(utterance, id=own_id, audio=replace(utterance.audio, uri=_place(uri)))
+
+
+def _place(uri: str) -> str:
+    """Where a row's audio is below the folder of links: two URLs that differ by their query are two."""
+    return f"urls/{_digest(uri)}-{resolve(uri).file_name[-_SUFFIX:]}" if is_remote(uri) else uri
+
+
+def _digest(url: str) -> str:
+    return hashlib.sha256(without_user(url).encode()).hexdigest()[:_DIGITS]
+
+
+def link_fetched(get: Callable[[], Fetched], link: Path, options: FetchOptions) -> None:
+    """Make ``link`` lead to what ``get`` fetches, and to nothing where that is missing. Raises other FetchErrors."""
+    try:
+        fetched = get()
+    except FetchError as error:
+        if error.kind != "missing":
+            raise
+        link.unlink(missing_ok=True)
+        return
+    with disk_faults(fetched.name, Cache(options.folder)):
+        _link(fetched.path, link)
 
 
 def _link(path: Path, link: Path) -> None:
@@ -206,7 +249,7 @@ def _link(path: Path, link: Path) -> None:
         return
     link.parent.mkdir(parents=True, exist_ok=True)
     # Under another name first: another process may be reading by the old link.
-    new = link.with_name(f".{secrets.token_hex(8)}")
+    new = link.with_name(f".tmp-{secrets.token_hex(6)}")
     new.symlink_to(path)
     try:
         new.replace(link)

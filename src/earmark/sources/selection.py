@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earmark.errors import UsageError
-from earmark.sources.base import RestoringSource
+from earmark.sources.base import ChoosableSource, DerivedSource, LinedSource, RestoringSource
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from earmark.records import Utterance
     from earmark.sources.base import Source
 
@@ -50,9 +52,16 @@ class Limited:
         return hashlib.sha256(repr((self._source.fingerprint, self._limit, self._seed)).encode()).hexdigest()
 
     def utterances(self) -> Iterator[Utterance]:
-        """Yield the chosen utterances. A share or a seed reads the whole once before."""
+        """Yield the chosen utterances. A share or a seed reads the whole once before.
+
+        Of a source that offers it, only the ids are read of the others, and their audio is not brought.
+        """
+        if isinstance(self._source, ChoosableSource):
+            yield from self._source.chosen(self._is_chosen(self._source.ids()))
+            return
         if self._seed is not None:
-            yield from itertools.compress(self._source.utterances(), self._is_chosen(self._seed))
+            ids = (utterance.id for utterance in self._source.utterances())
+            yield from itertools.compress(self._source.utterances(), self._is_chosen(ids).tolist())
             return
         count = self._count
         if self._share is not None:
@@ -64,15 +73,29 @@ class Limited:
         if isinstance(self._source, RestoringSource):
             deque(self.utterances(), maxlen=0)
 
+    def lines_with(self, utterance_id: str) -> list[int]:
+        """What the whole says; none where it is no file of rows."""
+        return self._source.lines_with(utterance_id) if isinstance(self._source, LinedSource) else []
+
+    @property
+    def loss(self) -> str | None:
+        """What the whole says of itself."""
+        return self._source.loss if isinstance(self._source, DerivedSource) else None
+
+    def why_missing(self, uri: str) -> tuple[str, str] | None:
+        """What the whole says."""
+        return self._source.why_missing(uri) if isinstance(self._source, DerivedSource) else None
+
     def _number(self, num_utterances: int) -> int:
         return self._count if self._share is None else -int(-self._share * num_utterances // 1)
 
-    def _is_chosen(self, seed: int) -> list[bool]:
-        """Say of each utterance whether it is in the sample. 8 bytes for each are kept while they are ranked."""
-        hashes = np.fromiter((_hash(seed, utterance.id) for utterance in self._source.utterances()), np.uint64)
-        is_chosen = np.zeros(len(hashes), np.bool_)
-        is_chosen[np.argsort(hashes, kind="stable")[: self._number(len(hashes))]] = True
-        return [bool(choice) for choice in is_chosen]
+    def _is_chosen(self, ids: Iterator[str]) -> NDArray[np.bool_]:
+        """Say of each utterance whether it is chosen. 8 bytes for each are kept while they are ranked."""
+        seed = self._seed
+        ranks = np.fromiter((0 if seed is None else _hash(seed, one) for one in ids), np.uint64)
+        is_chosen = np.zeros(len(ranks), np.bool_)
+        is_chosen[np.argsort(ranks, kind="stable")[: self._number(len(ranks))]] = True
+        return is_chosen
 
 
 def _hash(seed: int, utterance_id: str) -> int:

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from earmark.errors import AudioError, ManifestError, UsageError
 from earmark.formats.cells import TEXT, as_seconds, by_lower_case
 from earmark.formats.delimited import delimited_rows
 from earmark.formats.lines import near_hint, text_lines
+from earmark.formats.surviving import BadRow, surviving_rows
 from earmark.records import SAMPLE_RATE_HZ, Utterance
 from earmark.sources.columns import RowReader
 from earmark.sources.files import fingerprint_of_utterances
@@ -47,7 +48,7 @@ class SpeechBrainSource:
         if Path(path).suffix.lower() not in _ENDINGS:
             raise UsageError(f"cannot tell the format of {path}", cause=f"known endings: {', '.join(_ENDINGS)}")
         if not Path(path).is_file():
-            raise ManifestError(path, "there is no such file", hint=near_hint(Path(path)))
+            raise ManifestError(path, "there is no such file", hint=near_hint(Path(path), "speechbrain:"))
         self._path = path
         self._options = options
 
@@ -68,19 +69,32 @@ class SpeechBrainSource:
 
     def utterances(self) -> Iterator[Utterance]:
         """Each row's utterance. Raises ManifestError, and MissingColumnError where no column has the text."""
-        is_json = self._path.lower().endswith(".json")
-        rows = _json_rows(self._path) if is_json else delimited_rows(self._path, has_tabs=False)
+        return self._read(
+            _json_rows(self._path) if self._is_json else delimited_rows(self._path, has_tabs=False), _told
+        )
+
+    def surviving(self, bad: BadRow) -> Iterator[Utterance]:
+        """The usable rows; ``bad`` is told of each of the others. Raises what is wrong with the whole."""
+        return self._read(_json_rows(self._path) if self._is_json else surviving_rows("csv", self._path, bad), bad)
+
+    @property
+    def _is_json(self) -> bool:
+        return self._path.lower().endswith(".json")
+
+    def _read(self, rows: Iterable[tuple[int, Row]], bad: BadRow) -> Iterator[Utterance]:
         rate_hz = lru_cache(maxsize=4096)(self._rate_hz)  # many rows can be pieces of one file
         reader = None
         for line, row in rows:
             if reader is None:
                 reader = RowReader(self._path, self._with_text_column(row))
+            number = None if self._is_json else line
             try:
-                usual = self._usual(row, rate_hz)
+                yield reader.utterance(number, self._usual(row, rate_hz))
+            except ManifestError as error:
+                bad(error)
             except ValueError as error:
-                where = f"{row['id']!r}: " if is_json else ""
-                raise ManifestError(self._path, f"{where}{error}", line=None if is_json else line) from error
-            yield reader.utterance(None if is_json else line, usual)
+                where = f"{row['id']!r}: " if self._is_json else ""
+                bad(ManifestError(self._path, f"{where}{error}", line=number))
         if reader is None:
             raise ManifestError(self._path, "holds no utterance")
 
@@ -123,6 +137,10 @@ class SpeechBrainSource:
             return probe(str(Path(self.root, uri))).sample_rate_hz
         except AudioError:
             return SAMPLE_RATE_HZ
+
+
+def _told(error: ManifestError) -> None:
+    raise error
 
 
 def _file_of(audio: Mapping[str, Any]) -> object:

@@ -6,8 +6,10 @@ that it is counted as missing and never dropped in silence.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import shlex
 from collections import deque
 from collections.abc import Iterator
 from functools import cached_property
@@ -18,11 +20,14 @@ import pyarrow.parquet as pq
 
 from earmark import schema
 from earmark.errors import ManifestError, MissingColumnError, without_secret
-from earmark.formats.staged import is_inside
+from earmark.formats.staged import ERRORS, TABLE, failure_in, is_inside
 from earmark.records import AudioRef, Utterance
 from earmark.sources.staged_files import StagedFile, staged_files
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from earmark.sources.options import SourceOptions
 
 _ROWS_AT_ONCE = 64
@@ -33,15 +38,15 @@ _COLUMNS = ("id", "path", "duration", "text", "language", "speaker", "extra", "s
 class StagedSource:
     """The utterances of the staged set at ``path``, in the order of the data that were staged.
 
-    ``path`` is a folder, or an ``s3://`` or ``gs://`` URL: then the table is brought to the cache when the set is
-    opened, and the audio as the utterances are read, some hundreds at a time. Raises ManifestError or FolderError where
-    there is no complete staged set, and FetchError.
+    ``path`` is a folder, or an ``s3://`` or ``gs://`` URL: then ``staged.json`` is fetched when the set is opened, the
+    table when it is first read, and the audio as the utterances are, some at a time. Raises ManifestError or
+    FolderError where there is no complete staged set, and FetchError.
     """
 
     def __init__(self, path: str, options: SourceOptions) -> None:
         self._name = without_secret(path)
         self._options = options
-        self._files = staged_files(path)
+        self._files = staged_files(path, options.fetching)
 
     @property
     def name(self) -> str:
@@ -60,20 +65,65 @@ class StagedSource:
         digest.update(str(self._files.facts.table_sha256).encode())
         return digest.hexdigest()
 
+    @property
+    def loss(self) -> str | None:
+        """How many of the data that were staged failed or were left out; None where none was."""
+        counts = self._files.facts.counts
+        if counts is None or not counts.num_failed + counts.num_skipped:
+            return None
+        lost = f"{counts.num_failed:,} failed and {counts.num_skipped:,} were left out"
+        listing = f"{self._name.partition('?')[0].rstrip('/')}/{ERRORS}"
+        return f"when these data were staged, of {counts.num_utterances:,} utterances\n{lost}: {listing}"
+
+    def why_missing(self, uri: str) -> tuple[str, str] | None:
+        """That it failed when it was staged, or is gone since; and how to stage it again."""
+        again = f"earmark stage {shlex.quote(self._files.facts.source)} --to {shlex.quote(self._name)}"
+        if kind := failure_in(uri):
+            num_failed = self._files.facts.counts.num_failed if self._files.facts.counts else 0
+            return f"{num_failed:,} failed when they were staged, the first: {kind}", f"{again} --retry-failed"
+        return "it was staged, and is gone", f"{again} --verify"
+
+    def ids(self) -> Iterator[str]:
+        """The id of each utterance. Raises what ``utterances`` raises."""
+        with self._damage():
+            for rows in self._rows(["id"]):
+                yield from rows["id"].to_pylist()
+
     def utterances(self) -> Iterator[Utterance]:
         """Each utterance. Raises ManifestError for a damaged table, MissingColumnError, and FetchError."""
-        table = self._files.table()
+        return self._read(None)
+
+    def chosen(self, is_chosen: NDArray[np.bool_]) -> Iterator[Utterance]:
+        """Those for which ``is_chosen``; no audio of another is fetched. Raises what ``utterances`` raises."""
+        return self._read(is_chosen)
+
+    def _read(self, is_chosen: NDArray[np.bool_] | None) -> Iterator[Utterance]:
+        start = 0
+        with self._damage():
+            for batch in self._rows(list(_COLUMNS)):
+                there = batch if is_chosen is None else batch.filter(pa.array(is_chosen[start : start + len(batch)]))
+                start += len(batch)
+                rows = there.to_pylist()
+                self._bring(rows)
+                yield from map(self._utterance, rows)
+
+    def _rows(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(self._files.table(), page_checksum_verification=True) as parquet:
+            yield from parquet.iter_batches(_ROWS_AT_ONCE, columns=columns)
+
+    @contextlib.contextmanager
+    def _damage(self) -> Iterator[None]:
+        """What a table raises that is not what it should be: its digest may be right all the same."""
         try:
-            with pq.ParquetFile(table, page_checksum_verification=True) as parquet:
-                for batch in parquet.iter_batches(_ROWS_AT_ONCE, columns=list(_COLUMNS)):
-                    rows = batch.to_pylist()
-                    _check_paths(rows)
-                    self._files.bring(
-                        [StagedFile(row["path"], row["size_bytes"], row["sha256"]) for row in rows if row["sha256"]]
-                    )
-                    yield from map(self._utterance, rows)
+            yield
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise ManifestError(f"{self._name}/{table.name}", f"damaged: {error}") from error
+            raise ManifestError(f"{self._name}/{TABLE}", f"damaged: {error}") from error
+
+    def _bring(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:  # what is fetched is written there
+            if not is_inside(str(row["path"])):
+                raise ManifestError(f"{self._name}/{TABLE}", f"{row['path']!r} leads out of the set")
+        self._files.bring([StagedFile(row["path"], row["size_bytes"], row["sha256"]) for row in rows if row["sha256"]])
 
     def restore(self) -> None:
         """Bring what is not here; nothing of a set that is a folder."""
@@ -103,10 +153,3 @@ class StagedSource:
             names = [*schema.STAGED.names, *extra]
             raise MissingColumnError(self._name, "reference text", names, flag="--text-column")
         return None if extra[column] is None else str(extra[column])
-
-
-def _check_paths(rows: list[dict[str, Any]]) -> None:
-    """Raise ValueError for a path that leads out of the set: what is brought is written there."""
-    for row in rows:
-        if not is_inside(row["path"]):
-            raise ValueError(f"{row['path']!r} leads out of the set")

@@ -1,28 +1,26 @@
-"""Where the files of a staged set are: in a folder of this machine, or in an object store, from where they are brought.
+"""Where the files of a staged set are: in a folder of this machine, or in an object store, from where they are fetched.
 
-Knows names, bytes and digests; knows no utterance. What is brought lies in the cache under the digest of the set's
-table, each file whole and with the very bytes that the table says, so another set, or a new one at the same place,
-never finds it. A lock on the set makes it one download on a machine, however many processes ask.
+Knows names, bytes and digests; knows no utterance. What is fetched is linked under the digest of the set's table, each
+file whole and with the very bytes that the table says, so another set, or a new one at the same place, never finds it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from earmark.errors import FetchError, FolderError, ManifestError, without_secret
-from earmark.fetching import FetchOptions
-from earmark.fetching.cache import Cache, disk_faults, write_whole
+from earmark.errors import FetchError, FolderError, ManifestError
+from earmark.fetching import FetchOptions, fetch
 from earmark.formats import staged
 from earmark.formats.staged import StagedFacts
+from earmark.sources.remote import RemoteFolder, link_fetched
 
 _GETS_AT_ONCE = 16
-_TRIES = 2
 _MEND = "earmark stage DATA --to {} --verify mends it"
 
 
@@ -65,12 +63,12 @@ class StagedFiles(Protocol):
         ...
 
 
-def staged_files(path: str) -> StagedFiles:
-    """The files of the staged set at a local path, or at an ``s3://`` or ``gs://`` URL.
+def staged_files(path: str, options: FetchOptions) -> StagedFiles:
+    """The files of the staged set at a local path, or at an ``s3://`` or ``gs://`` URL, fetched as ``options`` say.
 
     Raises FolderError or ManifestError where there is none, or where it is not complete, and FetchError.
     """
-    return _Remote(path) if "://" in path else _Local(path)
+    return _Remote(path, options) if "://" in path else _Local(path)
 
 
 def _facts(path: str, text: str) -> StagedFacts:
@@ -121,43 +119,35 @@ class _Remote:
 
     is_here = False
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._shown = without_secret(url).partition("?")[0].rstrip("/")
-        self._cache = Cache(FetchOptions().folder)
-        self._is_offline = FetchOptions().is_offline
-        data = self._get(staged.FACTS)
-        if data is None:
+    def __init__(self, url: str, options: FetchOptions) -> None:
+        self._folder = RemoteFolder.named(url)
+        self._shown = self._folder.shown.rstrip("/")
+        self._options = options
+        try:
+            path = fetch(self._folder.file(staged.FACTS), options=options).path
+        except FetchError as error:
+            if error.kind != "missing":
+                raise
             hint = "earmark stage DATA --to URL makes one; of an object store, data are a staged set"
-            raise ManifestError(self._shown, f"there is no {staged.FACTS}", hint=hint)
-        self.facts = _facts(self._shown, data.decode("utf-8", "replace"))
-        self._key = f"staged-{self.facts.table_sha256}"
-        self.root = self._cache.folder / "staged" / str(self.facts.table_sha256)
+            raise ManifestError(self._shown, f"there is no {staged.FACTS}", hint=hint) from None
+        self.facts = _facts(self._shown, path.read_bytes().decode("utf-8", "replace"))
+        self.root = options.folder / "staged" / str(self.facts.table_sha256)
 
     def table(self) -> Path:
-        path = self.root / staged.TABLE
-        if not path.is_file():
-            with self._locked():
-                if not path.is_file():
-                    self._fetch(staged.TABLE, str(self.facts.table_sha256))
-        if not path.is_file():
-            raise FetchError("missing", f"{self._shown}/{staged.TABLE}", "it is not there")
-        return path
+        name = self._folder.file(staged.TABLE)
+        return fetch(name, sha256=self.facts.table_sha256, options=self._options).path
 
     def bring(self, files: Sequence[StagedFile]) -> None:
-        if all(self._has(file) for file in files):
+        missing = [file for file in files if not self._has(file)]
+        if not missing:
             return
-        with self._locked(), ThreadPoolExecutor(_GETS_AT_ONCE, thread_name_prefix="bring") as threads:
-            missing = [file for file in files if not self._has(file)]  # another process may have brought them
-            for _ in threads.map(lambda file: self._fetch(file.path, file.sha256), missing):
-                pass
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        with disk_faults(self._shown, self._cache):
-            self.root.mkdir(parents=True, exist_ok=True)
-        with self._cache.locked(self._key):
-            yield
+        with ThreadPoolExecutor(_GETS_AT_ONCE, thread_name_prefix="earmark-fetch") as threads:
+            found = [threads.submit(self._bring_one, file) for file in missing]
+            try:
+                for one in found:
+                    one.result()
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
 
     def _has(self, file: StagedFile) -> bool:
         try:
@@ -165,35 +155,12 @@ class _Remote:
         except OSError:
             return False
 
-    def _fetch(self, name: str, sha256: str) -> None:
-        for _ in range(_TRIES):
-            data = self._get(name)
-            if data is None:
-                return
-            if hashlib.sha256(data).hexdigest() == sha256:
-                target = self.root / name
-                with disk_faults(f"{self._shown}/{name}", self._cache):
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(target, data)
-                return
-        problem = "its bytes are not those that were staged"
-        raise FetchError("wrong", f"{self._shown}/{name}", problem, hint=_MEND.format(self._shown))
-
-    def _get(self, name: str) -> bytes | None:
-        """The object's bytes; None where there is no such object. Raises FetchError."""
-        import pyarrow as pa
-        from pyarrow import fs
-
-        shown = f"{self._shown}/{name}"
-        if self._is_offline:
-            raise FetchError("offline", shown, "the network is forbidden (EARMARK_OFFLINE)")
+    def _bring_one(self, file: StagedFile) -> None:
+        name = self._folder.file(file.path)
+        get = partial(fetch, name, sha256=file.sha256, size_bytes=file.size_bytes, options=self._options)
         try:
-            filesystem: Any
-            filesystem, path = fs.FileSystem.from_uri(self._url)
-            with filesystem.open_input_file(f"{path.rstrip('/')}/{name}") as file:
-                return bytes(file.read())
-        except FileNotFoundError:
-            return None
-        except (OSError, pa.ArrowInvalid) as error:
-            problem = without_secret(str(error)).splitlines()[0]
-            raise FetchError("unreachable", shown, problem) from None
+            link_fetched(get, self.root / file.path, self._options)
+        except FetchError as error:
+            if error.kind != "wrong":
+                raise
+            raise FetchError("wrong", error.name, str(error.cause), hint=_MEND.format(self._shown)) from error

@@ -10,6 +10,18 @@ from earmark.records import Utterance
 from earmark.sources.base import Source
 
 
+class Broken(Protocol):
+    """Is told what of some data cannot be read, each time that it is met."""
+
+    def row(self, error: ManifestError) -> None:
+        """A row that is no utterance; those behind it can be read."""
+        ...
+
+    def rest(self, error: ManifestError) -> None:
+        """Nothing can be read from here on."""
+        ...
+
+
 @runtime_checkable
 class RowSource(Protocol):
     """What a source may offer beside its utterances: those of its usable rows, whatever the others are like."""
@@ -20,15 +32,14 @@ class RowSource(Protocol):
 
 
 class Tolerant:
-    """``source`` without its broken rows; ``bad`` is told of each, each time that the utterances are read.
+    """``source`` without its broken rows, of which ``broken`` is told.
 
-    Of a source that is not made of rows, the utterances before the first ManifestError; ``bad`` is told of that one.
+    Of a source that is not made of rows, the utterances before the first ManifestError.
     """
 
-    def __init__(self, source: Source, bad: Callable[[ManifestError], None]) -> None:
+    def __init__(self, source: Source, broken: Broken) -> None:
         self._source = source
-        self._bad = bad
-        self.is_complete = True
+        self._broken = broken
 
     @property
     def name(self) -> str:
@@ -46,12 +57,11 @@ class Tolerant:
         return self._source.fingerprint
 
     def utterances(self) -> Iterator[Utterance]:
-        """Yield what can be read. ``is_complete`` turns False where that is not all."""
+        """Yield what can be read."""
         if isinstance(self._source, RowSource):
-            yield from self._source.surviving(self._bad)
+            yield from self._source.surviving(self._broken.row)
             return
         try:
             yield from self._source.utterances()
         except ManifestError as error:
-            self.is_complete = False
-            self._bad(error)
+            self._broken.rest(error)

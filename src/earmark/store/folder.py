@@ -20,6 +20,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from earmark.errors import FolderError, StoreError, without_secret
+from earmark.fetching.stores import client_of, store_fault
 from earmark.store.disk import Disk
 
 TEMPORARY = ".tmp-"
@@ -44,6 +45,10 @@ class Folder(Protocol):
 
     def names(self, prefix: str = "") -> list[str]:
         """The committed files of the subfolder ``prefix``, sorted; empty when there is no such subfolder."""
+        ...
+
+    def entries(self) -> list[str]:
+        """The files and folders directly in it, sorted; empty when there is no such folder."""
         ...
 
     def has(self, name: str) -> bool:
@@ -76,14 +81,17 @@ class Folder(Protocol):
 
 
 def open_folder(url: str) -> Folder:
-    """The folder at a local path, or at an ``s3://`` or ``gs://`` URL. Raises FolderError for any other URL."""
+    """The folder at a local path, or at an ``s3://`` or ``gs://`` URL.
+
+    Raises FolderError for any other URL, UsageError for what is no URL, and StoreError where a store does not answer.
+    """
     if "://" not in url:
         return LocalFolder(Path(url))
-    try:
-        filesystem, path = fs.FileSystem.from_uri(url)
-    except (pa.ArrowInvalid, OSError) as error:
+    if not url.lower().startswith(("s3://", "gs://")):
         hint = "a local path, s3://bucket/folder or gs://bucket/folder"
-        raise FolderError(without_secret(url), str(error), hint=hint) from None
+        raise FolderError(without_secret(url), "no results are written to such a place", hint=hint)
+    with _reading(url, ""):
+        filesystem, path = client_of(url)
     return ObjectFolder(without_secret(url), filesystem, path)
 
 
@@ -108,6 +116,11 @@ class LocalFolder:
         with _reading(self.url, prefix):
             found = [path for path in base.iterdir() if path.is_file() and not path.name.startswith(".")]
         return sorted(path.relative_to(self.path).as_posix() for path in found)
+
+    def entries(self) -> list[str]:
+        with _reading(self.url, ""):
+            found = list(self.path.iterdir()) if self.path.is_dir() else []
+        return sorted(path.name for path in found if not path.name.startswith("."))
 
     def has(self, name: str) -> bool:
         with _reading(self.url, name):
@@ -209,6 +222,11 @@ class ObjectFolder:
         kept = (info for info in found if info.type == fs.FileType.File and not info.base_name.startswith("."))
         return sorted(info.path.removeprefix(f"{self._path}/") for info in kept)
 
+    def entries(self) -> list[str]:
+        with _reading(self.url, ""):
+            found = self._fs.get_file_info(fs.FileSelector(self._path, allow_not_found=True))
+        return sorted(info.base_name for info in found if not info.base_name.startswith("."))
+
     def has(self, name: str) -> bool:
         with _reading(self.url, name):
             return bool(self._fs.get_file_info(f"{self._path}/{name}").type == fs.FileType.File)
@@ -272,9 +290,8 @@ def store_errors(url: str, name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"cannot write {name} in {url}", cause=error.strerror or str(error), hint=_hint(error)
-        ) from error
+        cause, hint = _said(error, url)
+        raise StoreError(f"cannot write {name} in {url}", cause=cause, hint=hint) from error
 
 
 @contextlib.contextmanager
@@ -284,7 +301,16 @@ def _reading(url: str, name: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise StoreError(f"cannot read {name or 'the files'} in {url}", cause=error.strerror or str(error)) from error
+        cause, hint = _said(error, url)
+        raise StoreError(f"cannot read {name or 'the files'} in {url}", cause=cause, hint=hint) from error
+
+
+def _said(error: OSError, url: str) -> tuple[str, str | None]:
+    """The cause and the hint for what a disk or a store raised."""
+    if "://" in url and error.errno is None:
+        fault = store_fault(error, url)
+        return fault.problem, fault.hint
+    return error.strerror or str(error), _hint(error)
 
 
 def _hint(error: OSError) -> str | None:

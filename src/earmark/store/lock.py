@@ -36,9 +36,7 @@ def locked(folder: Folder, *, waits: bool = False) -> Iterator[None]:
     except Timeout as error:
         raise RunLockedError(folder.url, _holder(path)) from error
     except OSError as error:
-        raise FolderError(
-            folder.url, error.strerror or str(error), hint="--out FOLDER names one that you may write"
-        ) from error
+        raise FolderError(folder.url, error.strerror or str(error), hint="name a folder that you may write") from error
     try:
         with contextlib.suppress(OSError):  # only for people: on a full disk the lock holds without it
             _holder_file(path).write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))

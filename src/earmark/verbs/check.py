@@ -19,16 +19,14 @@ from numpy.typing import NDArray
 from earmark.audio.probe import probe
 from earmark.audio.quality import measure_quality
 from earmark.audio.reader import TOLERANCE_S
-from earmark.errors import AudioError, ManifestError, UsageError
+from earmark.errors import AudioError, ManifestError, UsageError, sentence_of
 from earmark.planning.index import MissingAudio
 from earmark.records import Utterance
-from earmark.reports.data_check import BadRow, DataCheck
+from earmark.reports.data_check import BadRow, DataCheck, Rule
 from earmark.reports.data_facts import HeaderFacts, SoundFacts, UtteranceFacts
 from earmark.reports.data_fold import DataFold, MissingWeight
 from earmark.reports.data_tally import Place, digest_of
 from earmark.sources.base import Source
-from earmark.sources.selection import Limited
-from earmark.sources.tolerant import Tolerant
 from earmark.spec import AudioSpec
 from earmark.text import load_normalizer
 from earmark.verbs.events import DataLooked, Observer, nobody
@@ -36,7 +34,6 @@ from earmark.verbs.in_order import in_order, num_threads
 from earmark.verbs.inputs import fetch_options, source_of
 
 DecodeRule = Literal["auto", "all", "none"]
-Rule = Literal["all", "sample", "none"]
 
 ALL_UP_TO_S = 600.0
 """So much audio is decoded whole without asking; of more, a sample of about this length."""
@@ -78,37 +75,42 @@ def check(
     row. In all other cases it returns, whatever is wrong with the data: see ``DataCheck.verdict``.
     """
     rules = load_normalizer(normalizer)
+    fold = DataFold(lambda text: not rules(text).strip(), _WEIGHTS[missing_audio], expected_characters)
+    rows = _Rows(fold)
     source = source_of(
         data,
         audio_root=audio_root,
         text_column=text_column,
         channel=channel,
         language=language,
-        limit=None,
-        seed=None,
+        limit=limit,
+        seed=seed,
         fetching=fetch_options(observer, offline=offline),
+        broken=rows,
     )
-    fold = DataFold(lambda text: not rules(text).strip(), _WEIGHTS[missing_audio], expected_characters)
-    rows = _Rows(fold)
-    tolerant = Tolerant(source, rows.bad)
-    chosen: Source = tolerant if limit is None else Limited(tolerant, str(limit), seed)
-    ranks = _look(chosen, rows, fold, seed or 0, observer)
-    if not len(ranks) and rows.first is not None and not tolerant.is_complete:
+    ranks = _look(source, rows, fold, seed or 0, observer)
+    if not len(ranks) and rows.first is not None and not rows.is_complete:
         raise rows.first
     rule, is_asked = _chosen(decode, fold, ranks)
-    _listen(chosen, fold, is_asked, observer)
-    return fold.close(chosen.name, partial(_places, chosen), rule=rule, is_complete=tolerant.is_complete)
+    _listen(source, fold, is_asked, observer)
+    return fold.close(source.name, partial(_places, source), rule=rule, is_complete=rows.is_complete)
 
 
 class _Rows:
-    """Takes broken rows, each once however often the data are read."""
+    """Takes broken rows, each once however often the data are read. They come in the order of their lines."""
 
     def __init__(self, fold: DataFold) -> None:
         self._fold = fold
         self._last_line = 0
         self.first: ManifestError | None = None
+        self.is_complete = True
 
-    def bad(self, error: ManifestError) -> None:
+    def rest(self, error: ManifestError) -> None:
+        """Count the row, and remember that what is behind it was not read."""
+        self.is_complete = False
+        self.row(error)
+
+    def row(self, error: ManifestError) -> None:
         """Count the row, unless it was met before."""
         line = error.line or 0
         if self.first is not None and line <= self._last_line:
@@ -151,7 +153,7 @@ def _header(path: str) -> Header:
     except AudioError as error:
         return error.kind, error.what
     except _OF_A_DECODER as error:
-        return "unreadable", _sentence(error)
+        return "unreadable", sentence_of(error)
     return HeaderFacts(info.duration_s, info.sample_rate_hz, info.num_channels, info.format)
 
 
@@ -236,14 +238,9 @@ def _heard(root: str, numbered: tuple[int, Utterance]) -> tuple[int, Place, Soun
     except AudioError as error:
         return index, place, (error.kind, error.what)
     except _OF_A_DECODER as error:
-        return index, place, ("unreadable", _sentence(error))
+        return index, place, ("unreadable", sentence_of(error))
     heard = SoundFacts(quality.duration_s, quality.level_dbfs, quality.offset, quality.clipped_share, quality.content)
     return index, place, heard
-
-
-def _sentence(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _places(source: Source, indices: set[int]) -> dict[int, Place]:

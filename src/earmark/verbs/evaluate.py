@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from earmark.errors import UsageError
 from earmark.planning.index import MissingAudio
@@ -21,7 +21,7 @@ from earmark.text import load_normalizer
 from earmark.verbs.attempt import RunAttempt
 from earmark.verbs.audit import audit_once, check_sample
 from earmark.verbs.events import Observer, StopAsked, nobody
-from earmark.verbs.inputs import fetch_options, recognizer_of, source_of
+from earmark.verbs.inputs import fetch_options, recognizer_of, source_of, tell_loss
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.merge import merge_run
 from earmark.verbs.prepare import default_out, indexed, prepare
@@ -74,12 +74,7 @@ def evaluate(
     results cannot be written, EngineError, InterruptedRunError after Ctrl-C or SIGTERM.
     """
     began = time.monotonic() if began is None else began
-    out = os.fspath(out) if out is not None else None
-    if cleanup and not auto_merge:
-        raise UsageError("--cleanup removes what was merged, and nothing is merged", hint="--auto-merge --cleanup")
-    if seed is not None and limit is None and audit is None:
-        raise UsageError("--seed chooses a random sample, and nothing says of what size", hint="--limit 5% --seed 0")
-    check_sample(audit)
+    _check_together(auto_merge=auto_merge, cleanup=cleanup, limit=limit, seed=seed, audit=audit)
     fetching = fetch_options(observer, offline=offline)
     recognizer = recognizer_of(model, options, fetching=fetching)
     data = source_of(
@@ -92,23 +87,19 @@ def evaluate(
         seed=seed,
         fetching=fetching,
     )
+    tell_loss(data, observer)
     rules = load_normalizer(normalizer)
     counting = load_scorer(scorer)
     batching = BatchingSpec(max_batch_s=max_batch_s, max_batch_size=batch_size)
     workforce = Workforce.of(engine, workers)
     stop = StopRequest(lambda: observer(StopAsked()))
     # Before the lock, so that data which cannot be used leave no folder behind.
+    out = os.fspath(out) if out is not None else None
     kept = RunStore.at(out) if out and not fresh else None
     utterances = indexed(kept, data, missing_audio=missing_audio)
     _ = recognizer.spec  # where its files are elsewhere, they are fetched now: before the lock, too
     store = RunStore.at(out or default_out(recognizer, data, utterances, batching))
-    with ExitStack() as stack:
-        stack.enter_context(store.locked())
-        stack.enter_context(logged(store))
-        stack.enter_context(stop_on_signals(stop))
-        if fresh:
-            store.clear()
-        store.sweep()
+    with _held(store, stop, fresh=fresh):
         run = prepare(store, recognizer, data, utterances, batching)
         if audit is not None:
             audit_began = time.monotonic()
@@ -121,3 +112,24 @@ def evaluate(
         if auto_merge and store.folder.names(layout.MISTAKES):
             merge_run(store.folder, cleanup=cleanup)
     return summary
+
+
+def _check_together(
+    *, auto_merge: bool, cleanup: bool, limit: str | int | None, seed: int | None, audit: int | None
+) -> None:
+    """Raise UsageError for arguments that mean nothing without another."""
+    if cleanup and not auto_merge:
+        raise UsageError("--cleanup removes what was merged, and nothing is merged", hint="--auto-merge --cleanup")
+    if seed is not None and limit is None and audit is None:
+        raise UsageError("--seed chooses a random sample, and nothing says of what size", hint="--limit 5% --seed 0")
+    check_sample(audit)
+
+
+@contextmanager
+def _held(store: RunStore, stop: StopRequest, *, fresh: bool) -> Iterator[None]:
+    """The run's folder is ours for the length of the block, swept, and empty if ``fresh``. Raises RunLockedError."""
+    with store.locked(), logged(store), stop_on_signals(stop):
+        if fresh:
+            store.clear()
+        store.sweep()
+        yield

@@ -26,6 +26,13 @@ class RunBegan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataIncomplete:
+    """The data were made of other data, and ``loss`` says what of those is not in them."""
+
+    loss: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgressed:
     """Another part is committed and scored. ``wer`` is over this attempt's utterances so far."""
 
@@ -95,7 +102,17 @@ class DataLooked:
     num_decoded: int
 
 
-Event = RunBegan | StageBegan | RunProgressed | FileProgressed | StopAsked | AuditBegan | AuditEnded | DataLooked
+Event = (
+    DataIncomplete
+    | RunBegan
+    | StageBegan
+    | RunProgressed
+    | FileProgressed
+    | StopAsked
+    | AuditBegan
+    | AuditEnded
+    | DataLooked
+)
 Observer = Callable[[Event], None]
 
 

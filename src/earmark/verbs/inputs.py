@@ -9,9 +9,10 @@ from earmark.errors import UsageError
 from earmark.fetching import FetchOptions, FetchProgress
 from earmark.recognizers import Recognizer, load_recognizer
 from earmark.sources import open_source
-from earmark.sources.base import Source
+from earmark.sources.base import DerivedSource, Source
+from earmark.sources.tolerant import Broken, Tolerant
 from earmark.spec import OptionValue
-from earmark.verbs.events import FileProgressed, Observer
+from earmark.verbs.events import DataIncomplete, FileProgressed, Observer
 
 
 def fetch_options(observer: Observer, *, offline: bool) -> FetchOptions:
@@ -56,10 +57,12 @@ def source_of(
     limit: str | int | None,
     seed: int | None,
     fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
+    broken: Broken | None = None,
 ) -> Source:
     """The source that ``data`` names, with what is chosen from it; or ``data`` itself. Raises UsageError.
 
-    ``seed`` chooses only where ``limit`` says of what size.
+    ``seed`` chooses only where ``limit`` says of what size. ``broken``, if there is one, is told of broken rows, which
+    are left out.
     """
     chooses = any(value is not None for value in (audio_root, text_column, channel, language, limit))
     if not isinstance(data, str | os.PathLike):
@@ -67,7 +70,7 @@ def source_of(
             raise UsageError(f"data are a path, a name or a Source, not {type(data).__name__}")
         if chooses:
             raise UsageError("limit, seed, channel and the like choose from a path; a Source is chosen from already")
-        return data
+        return data if broken is None else Tolerant(data, broken)
     if channel is not None and channel < 0:
         raise UsageError(f"--channel {channel} is no channel", hint="--channel 0 is the first one")
     return open_source(
@@ -79,4 +82,11 @@ def source_of(
         limit=str(limit) if limit is not None else None,
         seed=seed if limit is not None else None,
         fetching=fetching,
+        broken=broken,
     )
+
+
+def tell_loss(source: Source, observer: Observer) -> None:
+    """Tell of what was lost when the data were made of others, so that a set never becomes smaller in silence."""
+    if isinstance(source, DerivedSource) and (loss := source.loss) is not None:
+        observer(DataIncomplete(loss=loss))

@@ -21,6 +21,7 @@ from earmark.audio.probe import probe
 from earmark.errors import AudioError, FolderError, UsageError
 from earmark.records import Utterance
 from earmark.sources.common_voice import CommonVoiceSource
+from earmark.sources.naming import without_split
 from earmark.sources.options import SourceOptions
 from earmark.store.folder import LocalFolder
 from earmark.store.lock import locked
@@ -54,7 +55,7 @@ class PreparedSplit:
     left_out: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PreparedData:
     """What stands in the folder ``to``. ``is_new`` says whether this call made it, or found it made.
 
@@ -83,7 +84,8 @@ def prepare_common_voice(
 ) -> PreparedData:
     """Make ``train.csv``, ``valid.csv`` and ``test.csv`` in the folder ``to`` from a language of Common Voice.
 
-    ``data`` is the language's folder, with ``train.tsv``, ``dev.tsv``, ``test.tsv`` and ``clips/``. The rules are those
+    ``data`` is the language's folder, with ``train.tsv``, ``dev.tsv``, ``test.tsv`` and ``clips/``, or the name of one
+    of its splits (``common-voice:FOLDER:train``), which means all three. The rules are those
     of the language that a row names, else of ``language``, else of the folder's name. Rows are left out that have fewer
     than three words (Chinese, Japanese: two characters), no clip, or a clip that cannot be read; in the training table
     also those longer than ``max_train_s`` seconds.
@@ -94,10 +96,8 @@ def prepare_common_voice(
     """
     if not max_train_s > 0:
         raise UsageError(f"--max-train-seconds {max_train_s:g} leaves nothing to train on", hint="10 is the recipes'")
-    folder = os.fspath(data).removeprefix(_PREFIX)
     target = LocalFolder(Path(_local(os.fspath(to))))
-    options = SourceOptions(language=language)
-    sources = {split: CommonVoiceSource(f"{folder}:{split}", options) for split in TABLES}
+    sources = _sources(os.fspath(data), SourceOptions(language=language))
     identity = {
         "schema_version": SCHEMA_VERSION,
         "rules": RULES,
@@ -106,23 +106,32 @@ def prepare_common_voice(
         "clips": sources["train"].root,
         "tables": {split: source.fingerprint for split, source in sources.items()},
     }
+    is_new, splits = _prepared(target, sources, identity)
+    return PreparedData(target.url, is_new, RULES, accented_letters, float(max_train_s), splits)
+
+
+def _sources(data: str, options: SourceOptions) -> dict[str, CommonVoiceSource]:
+    """The three tables of a language, called by its folder, or as another verb would call one of its splits."""
+    folder, _ = without_split(data.removeprefix(_PREFIX))
+    missing = [f"{split}.tsv" for split in TABLES if not Path(folder, f"{split}.tsv").is_file()]
+    if missing and len(missing) < len(TABLES):
+        cause = "tables to train on are made of all three: train, dev and test"
+        raise UsageError(f"no {' and no '.join(missing)} in {folder}", cause=cause)
+    return {split: CommonVoiceSource(f"{folder}:{split}", options) for split in TABLES}
+
+
+def _prepared(
+    target: LocalFolder, sources: Mapping[str, CommonVoiceSource], identity: Mapping[str, Any]
+) -> tuple[bool, dict[str, PreparedSplit]]:
+    """Make the tables, or find them made: whether they are new, and what they are."""
+    rules = {name: identity[name] for name in ("accented_letters", "max_train_s")}
     with locked(target, waits=True):
-        kept = _kept(target, identity)
-        splits = kept or {
-            split: _write(target, split, source, accented_letters=accented_letters, max_train_s=max_train_s)
-            for split, source in sources.items()
-        }
-        if kept is None:
-            facts = {**identity, "splits": {split: asdict(one) for split, one in splits.items()}}
-            target.write(PREPARED, (json.dumps(facts, indent=2) + "\n").encode())
-    return PreparedData(
-        to=target.url,
-        is_new=kept is None,
-        rules=RULES,
-        accented_letters=accented_letters,
-        max_train_s=float(max_train_s),
-        splits=splits,
-    )
+        if kept := _kept(target, identity):
+            return False, kept
+        splits = {split: _write(target, split, source, **rules) for split, source in sources.items()}
+        facts = {**identity, "splits": {split: asdict(one) for split, one in splits.items()}}
+        target.write(PREPARED, (json.dumps(facts, indent=2) + "\n").encode())
+    return True, splits
 
 
 def _local(to: str) -> str:
@@ -164,24 +173,21 @@ def _write(
     max_s = max_train_s if split == "train" else None
     row_of = partial(_row, source.root, accented_letters=accented_letters, max_s=max_s)
     left_out: Counter[str] = Counter()
-    num_kept, audio_s = 0, 0.0
     with target.replacing(TABLES[split]) as stream:
         table = _Table(stream)
         for row in _without_doubles(in_order(row_of, source.utterances(), num_threads(), at_once=_CLIPS_AT_ONCE)):
             if isinstance(row, str):
                 left_out[row] += 1
-                continue
-            table.add(row)
-            num_kept += 1
-            audio_s += row[1]
+            else:
+                table.add(row)
         table.flush()
-        if not num_kept:
+        if not table.num_rows:
             raise _nothing_left(source, left_out)
     return PreparedSplit(
         table=TABLES[split],
-        num_rows=num_kept + left_out.total(),
-        num_kept=num_kept,
-        audio_s=audio_s,
+        num_rows=table.num_rows + left_out.total(),
+        num_kept=table.num_rows,
+        audio_s=table.audio_s,
         size_bytes=table.size_bytes,
         left_out=dict(sorted(left_out.items())),
     )
@@ -230,10 +236,12 @@ class _Table:
         self._text = io.StringIO(newline="")
         self._writer = csv.writer(self._text, lineterminator="\n")
         self._writer.writerow(COLUMNS)
-        self.size_bytes = 0
+        self.num_rows, self.audio_s, self.size_bytes = 0, 0.0, 0
 
     def add(self, row: Row) -> None:
         self._writer.writerow(row)
+        self.num_rows += 1
+        self.audio_s += row[1]
         if self._text.tell() > _CHARACTERS_AT_ONCE:
             self.flush()
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
+from earmark.errors import without_secret
 from earmark.store import layout
 from earmark.store.folder import LocalFolder
 from earmark.store.run import RunStore
@@ -20,6 +21,13 @@ class _RunLog(logging.FileHandler):
         del record
 
 
+class _WithoutSecrets(logging.Formatter):
+    """A traceback has the words of libraries, which may hold the URL that they were given."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secret(super().format(record))
+
+
 @contextlib.contextmanager
 def logged(store: RunStore) -> Iterator[None]:
     """Keep what is logged within the block, and an error's traceback, in the log of a run on a local disk."""
@@ -27,7 +35,7 @@ def logged(store: RunStore) -> Iterator[None]:
         yield
         return
     handler = _RunLog(store.folder.path / layout.LOG, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:

@@ -24,11 +24,11 @@ from earmark.sources.base import Source
 from earmark.spec import AudioSpec
 from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, StopAsked, nobody
-from earmark.verbs.inputs import fetch_options, source_of
+from earmark.verbs.inputs import fetch_options, source_of, tell_loss
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.run_log import logged
 from earmark.verbs.stage_attempt import StageAttempt
-from earmark.verbs.stage_target import check_target, clear, kept_facts, write_facts
+from earmark.verbs.stage_target import check_audio, check_target, clear, kept_facts, target_store, write_facts
 from earmark.verbs.workforce import EngineName, Workforce
 
 
@@ -36,8 +36,10 @@ from earmark.verbs.workforce import EngineName, Workforce
 class StageSummary:
     """What is staged in ``target``, and what this call did for it: nothing, where ``num_new`` is 0.
 
-    ``num_new`` counts the utterances that this call staged or found to fail, ``new_audio_s`` their seconds, in
-    ``wall_s``. ``num_exact`` of the ``num_staged`` files give back the very samples that the originals give.
+    ``num_utterances`` is the sum of ``num_staged``, ``num_failed`` and ``num_skipped``; ``num_exact`` of the staged
+    files give back the very samples that the originals give. ``num_new`` counts the utterances that this call staged or
+    found to fail, ``new_audio_s`` their seconds, in ``wall_s``; ``num_damaged`` the files that ``verify`` found to be
+    gone or to have other bytes. ``is_new_table`` says that this call wrote the table.
     """
 
     target: str
@@ -50,6 +52,8 @@ class StageSummary:
     audio_s: float
     size_bytes: int
     codings: Mapping[str, int]
+    num_damaged: int
+    is_new_table: bool
     num_new: int
     new_audio_s: float
     wall_s: float
@@ -105,43 +109,71 @@ def stage(
         seed=seed,
         fetching=fetch_options(observer, offline=offline),
     )
-    workforce = Workforce.of(engine, workers)
-    stop = StopRequest(lambda: observer(StopAsked()))
-    store = RunStore.at(os.fspath(to))
-    check_target(store.folder, source)
+    tell_loss(source, observer)
+    store = target_store(os.fspath(to))
+    _ = source.fingerprint  # it is of the data as they are before anything is removed
+    check_target(store.folder, source, audio_root=audio_root, mends=verify)
+    wish = _Wish(audio_format, missing_audio, retry_failed=retry_failed, verify=verify, fresh=fresh)
+    return _staged(store, source, wish, Workforce.of(engine, workers), observer, began)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What is to be made of the data, and of what is there already."""
+
+    audio_format: AudioFormat
+    missing_audio: MissingAudio
+    retry_failed: bool
+    verify: bool
+    fresh: bool
+
+
+def _staged(
+    store: RunStore, source: Source, wish: _Wish, workforce: Workforce, observer: Observer, began: float
+) -> StageSummary:
     # Before the lock, so that data which cannot be used leave no folder behind.
-    utterances = index_source(source, missing_audio=missing_audio).combine_chunks()
+    utterances = index_source(source, missing_audio=wish.missing_audio).combine_chunks()
+    stop = StopRequest(lambda: observer(StopAsked()))
     with ExitStack() as stack:
         stack.enter_context(store.locked())
         stack.enter_context(logged(store))
         stack.enter_context(stop_on_signals(stop))
-        facts = kept_facts(store.folder)
-        if fresh and facts is not None:
-            clear(store.folder, facts)
-            facts = None
         sample = audio_sample(utterances, source.root)
-        identity = _identity(utterances, audio_format, missing_audio, sample, facts)
-        facts = _adopted(store, source, identity, facts)
+        facts = _facts(store, source, utterances, wish, sample)
         attempt = StageAttempt(store, source, utterances, facts, workforce, observer=observer, began=began)
         attempt.num_changed_audio = num_changed(facts.identity.audio_sample, sample)
-        attempt.stage(audio_format, stop, retry_failed=retry_failed, verify=verify)
-        counts = attempt.finish()
+        attempt.stage(wish.audio_format, stop, retry_failed=wish.retry_failed, verify=wish.verify)
+        counts = attempt.finish(verify=wish.verify)
     return StageSummary(
         target=store.url,
         **{name: getattr(counts, name) for name in StagedCounts.__slots__},
+        num_damaged=attempt.num_damaged,
+        is_new_table=attempt.is_new_table,
         num_new=attempt.num_new,
         new_audio_s=attempt.new_audio_s,
         wall_s=time.monotonic() - began,
     )
 
 
-def _identity(
-    utterances: pa.Table,
-    audio_format: AudioFormat,
-    missing_audio: MissingAudio,
-    sample: str,
-    facts: StagedFacts | None,
-) -> StagedIdentity:
+def _facts(store: RunStore, source: Source, utterances: pa.Table, wish: _Wish, sample: str) -> StagedFacts:
+    """The facts of this staged set: those that are kept, or new ones. Raises StagedMismatchError for another's."""
+    kept = kept_facts(store.folder, mends=wish.verify)
+    if wish.fresh and kept is not None:
+        check_audio(store.folder, utterances, source.root)
+        clear(store.folder, kept)
+        kept = None
+    identity = _identity(utterances, wish, sample, kept)
+    if kept is not None:
+        if differences := kept.identity.differences(identity):
+            raise StagedMismatchError(store.url, differences)
+        return kept
+    name = without_secret(source.name)
+    facts = StagedFacts(identity=identity, source=name, source_fingerprint=source.fingerprint)
+    write_facts(store.folder, facts)
+    return facts
+
+
+def _identity(utterances: pa.Table, wish: _Wish, sample: str, facts: StagedFacts | None) -> StagedIdentity:
     # A few files that were mended, or came, do not make it another set: with --retry-failed they are staged.
     if facts is not None and is_same_audio(facts.identity.audio_sample, sample):
         sample = facts.identity.audio_sample
@@ -149,20 +181,8 @@ def _identity(
         data_fingerprint=data_fingerprint(utterances),
         audio_sample=sample,
         num_utterances=len(utterances),
-        missing_audio=missing_audio,
-        audio_format=audio_format,
+        missing_audio=wish.missing_audio,
+        audio_format=wish.audio_format,
         sample_rate_hz=AudioSpec().sample_rate_hz,
         max_decoded_s=AudioSpec().max_decoded_s,
     )
-
-
-def _adopted(store: RunStore, source: Source, identity: StagedIdentity, facts: StagedFacts | None) -> StagedFacts:
-    """The facts of this staged set: those that are kept, or new ones. Raises StagedMismatchError for another's."""
-    if facts is None:
-        facts = StagedFacts(
-            identity=identity, source=without_secret(source.name), source_fingerprint=source.fingerprint
-        )
-        write_facts(store.folder, facts)
-    elif differences := facts.identity.differences(identity):
-        raise StagedMismatchError(store.url, differences)
-    return facts

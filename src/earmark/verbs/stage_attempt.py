@@ -27,12 +27,15 @@ from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, RunProgressed, StageBegan
 from earmark.verbs.interrupt import StopRequest
 from earmark.verbs.run_log import log
-from earmark.verbs.stage_rows import counts_of, damaged_files, staged_rows, write_table
+from earmark.verbs.stage_rows import sha256_of, staged_rows, withdraw
+from earmark.verbs.stage_table import check_sum, counts_of, write_errors, write_table
 from earmark.verbs.stage_target import write_facts
 from earmark.verbs.workforce import Workforce
 
 _SPEED = 60.0
 """Staging is at least so many times faster than recognizing, so a shard may hold so many times more audio."""
+_MOST_SEGMENTS = 500
+"""The rows, and on a disk the files, that a worker has in hand before it commits them."""
 
 
 class StageAttempt:
@@ -57,16 +60,19 @@ class StageAttempt:
         self._observer = observer
         self._began = began
         self._is_skipped = np.asarray(pc.is_valid(utterances["skip_reason"]).to_numpy())
+        self._num_skipped = int(self._is_skipped.sum())
         self._kept = staged_rows(store.folder, facts.identity.fingerprint())
+        self.is_new_table = False
         self.num_changed_audio = 0
+        self.num_damaged = 0
         self.num_new = 0
         self.new_audio_s = 0.0
 
     def stage(self, audio_format: AudioFormat, stop: StopRequest, *, retry_failed: bool, verify: bool) -> None:
         """Do what is left. Raises InterruptedRunError, with all that was done committed."""
-        done = self._kept.is_done(len(self._utterances), retry_failed=retry_failed) | self._is_skipped
         if verify:
-            done[self._remove_damaged()] = False
+            self._withdraw_damaged()
+        done = self._kept.is_done(len(self._utterances), retry_failed=retry_failed) | self._is_skipped
         self._tell_began(done)
         if done.all():
             return
@@ -86,21 +92,24 @@ class StageAttempt:
         num_left = self._engine_works(work, done, stop)
         self._kept = staged_rows(self._store.folder, identity.fingerprint())
         if num_left:
-            raise InterruptedRunError(len(done) - num_left, len(done))
+            num_wanted = len(done) - self._num_skipped
+            raise InterruptedRunError(num_wanted - num_left, num_wanted)
 
-    def finish(self) -> StagedCounts:
-        """Write the table and then that it is complete, unless they stand; what became of all utterances."""
-        rows = self._kept.rows
-        if self._is_skipped.any():  # one of them may have a row of a time when its file was there
-            rows = rows.filter(pc.invert(pc.is_in(rows["index"], value_set=self._skipped())))
-        counts = counts_of(rows, len(self._utterances), int(self._is_skipped.sum()))
-        facts = self._facts
-        is_as_it_was = facts.counts == counts and facts.source_fingerprint == self._source.fingerprint
-        if not (is_as_it_was and self._store.folder.has(staged.TABLE)):
+    def finish(self, *, verify: bool) -> StagedCounts:
+        """Write the table and then that it is complete, unless they stand; what became of all utterances.
+
+        Raises StoreError where the rows that there are do not account for every utterance.
+        """
+        # One that is skipped may have a row of a time when its file was there.
+        rows = self._kept.without(self._skipped()) if self._num_skipped else self._kept
+        counts = counts_of(rows, len(self._utterances), self._num_skipped)
+        check_sum(counts, self._store.url)
+        if not self._stands(counts, verify=verify):
             self._unfinish()
+            write_errors(self._store, self._utterances, rows)
             sha256 = write_table(self._store, self._utterances, rows, self._source.name)
             self._facts = replace(
-                facts,
+                self._facts,
                 source=without_secret(self._source.name),
                 source_fingerprint=self._source.fingerprint,
                 counts=counts,
@@ -108,41 +117,69 @@ class StageAttempt:
                 versions=versions(),
             )
             write_facts(self._store.folder, self._facts)
+            self.is_new_table = True
         return counts
+
+    def _stands(self, counts: StagedCounts, *, verify: bool) -> bool:
+        """Whether the table, the facts and the list of failures are there as they must be."""
+        folder, facts = self._store.folder, self._facts
+        if facts.counts != counts or facts.source_fingerprint != self._source.fingerprint:
+            return False
+        if folder.has(staged.ERRORS) != bool(counts.num_failed + counts.num_skipped):
+            return False
+        return sha256_of(folder, staged.TABLE) == facts.table_sha256 if verify else folder.has(staged.TABLE)
 
     def _engine_works(self, work: Staging, done: NDArray[np.bool_], stop: StopRequest) -> int:
         """Let the engine do what is not ``done``; how many utterances are left after a stop."""
         plan = plan_in_order(self._utterances)
         left_s = float(np.sum(plan["duration_s"].to_numpy()[~done]))
-        num_before = int(np.count_nonzero(done))
+        num_before = self._num_done(done)
         queue = shards(
-            self._utterances, plan, self._source.root, done, num_workers=self._workforce.num_workers, speed=_SPEED
+            self._utterances,
+            plan,
+            self._source.root,
+            done,
+            num_workers=self._workforce.num_workers,
+            speed=_SPEED,
+            most_segments=_MOST_SEGMENTS,
         )
         num_failed = 0
         for receipt in self._workforce.engine.run(work, queue, stop=stop):
             self.num_new += receipt.num_rows
             self.new_audio_s += receipt.audio_s
             num_failed += receipt.num_failed
-            self._observer(
-                RunProgressed(
-                    num_segments=len(done),
-                    num_segments_done=num_before + self.num_new,
-                    num_failed=num_failed,
-                    remaining_audio_s=max(0.0, left_s - self.new_audio_s),
-                    audio_s=self.new_audio_s,
-                    elapsed_s=time.monotonic() - self._began,
-                    wer=None,
-                )
-            )
-        return max(0, len(done) - num_before - self.num_new)
+            self._tell_progress(num_before, num_failed, left_s)
+        return max(0, len(done) - self._num_skipped - num_before - self.num_new)
 
-    def _remove_damaged(self) -> list[int]:
-        """Remove the staged files whose bytes are not what their rows say: one that nobody can stage anew is gone."""
-        found = list(damaged_files(self._store.folder, self._kept.rows))
-        for _, path in found:
+    def _tell_progress(self, num_before: int, num_failed: int, left_s: float) -> None:
+        self._observer(
+            RunProgressed(
+                num_segments=len(self._utterances) - self._num_skipped,
+                num_segments_done=num_before + self.num_new,
+                num_failed=num_failed,
+                remaining_audio_s=max(0.0, left_s - self.new_audio_s),
+                audio_s=self.new_audio_s,
+                elapsed_s=time.monotonic() - self._began,
+                wer=None,
+            )
+        )
+
+    def _num_done(self, done: NDArray[np.bool_]) -> int:
+        """How many have a row: what is left out needs none."""
+        return int(np.count_nonzero(done & ~self._is_skipped))
+
+    def _withdraw_damaged(self) -> None:
+        """Forget the staged files whose bytes are not what their rows say: they are left to do, also after a kill."""
+        found = dict(self._kept.damaged_files())
+        if not found:
+            return
+        self._unfinish()
+        withdraw(self._store.folder, self._facts.identity.fingerprint(), found.keys())
+        for path in found.values():
             log.warning("%s is damaged or gone, and will be staged again", path)
             self._store.folder.remove(path)
-        return [index for index, _ in found]
+        self.num_damaged = len(found)
+        self._kept = staged_rows(self._store.folder, self._facts.identity.fingerprint())
 
     def _unfinish(self) -> None:
         """Let nobody take the set for a whole one while it changes."""
@@ -154,15 +191,15 @@ class StageAttempt:
         return pa.array(np.flatnonzero(self._is_skipped), pa.int64())
 
     def _tell_began(self, done: NDArray[np.bool_]) -> None:
-        log.info("staging: %d of %d utterances are done", np.count_nonzero(done), len(done))
+        log.info("staging: %d of %d utterances are done", self._num_done(done), len(done) - self._num_skipped)
         self._observer(
             StageBegan(
                 target=self._store.url,
                 data=without_secret(self._source.name),
                 num_utterances=len(self._utterances),
                 audio_s=float(pc.sum(self._utterances["duration_s"]).as_py() or 0.0),
-                num_segments=len(done),
-                num_segments_done=int(np.count_nonzero(done)),
+                num_segments=len(done) - self._num_skipped,
+                num_segments_done=self._num_done(done),
                 audio_format=self._facts.identity.audio_format,
                 engine=self._workforce.name,
                 num_workers=self._workforce.num_workers,

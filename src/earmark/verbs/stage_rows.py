@@ -1,19 +1,16 @@
-"""From the parts of a staging to the rows that count, the table of the staged set, and the list of what failed.
+"""The rows of a staging, in its parts: which of them count, and how some are withdrawn.
 
-Knows tables; decodes nothing. A success beats a failure, then the least part name wins, so the rows are the same
-whatever the number of workers and the kills.
+Knows parts; decodes nothing. A success beats a failure, then the least part name wins, so the rows are the same
+whatever the number of workers and the kills. In memory are a few numbers for each row, and the rows of a few parts.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,158 +19,132 @@ from numpy.typing import NDArray
 
 from earmark import schema
 from earmark.errors import DamagedPartError
-from earmark.formats import staged
-from earmark.formats.staged import StagedCounts
-from earmark.records import SAMPLE_RATE_HZ
+from earmark.records import Receipt
 from earmark.store.folder import Folder
-from earmark.store.parts import DamagedPart, read_part, receipts
-from earmark.store.run import RunStore
+from earmark.store.parts import DamagedPart, read_part, receipts, write_part_table
 
-_ROWS_AT_ONCE = 8_192
+_ROWS_AT_ONCE = 2_048
 _READERS = 4
+_BLOCK_BYTES = 1 << 20
+_KEYS = pa.schema([("index", pa.int64()), ("is_failed", pa.bool_()), ("part", pa.int32()), ("row", pa.int32())])
 
 
 @dataclass(frozen=True)
 class StagedRows:
-    """The row that counts for each utterance that has one (schema.STAGED_PARTS, by index), and the damaged parts."""
+    """Where the row that counts stands for each utterance that has one, by index; and the damaged parts.
 
-    rows: pa.Table
+    ``keys`` has the columns index, is_failed, part (a place in ``parts``) and row (a place in that part).
+    """
+
+    folder: Folder
+    parts: tuple[str, ...]
+    keys: pa.Table
     damaged: tuple[str, ...]
 
-    @property
-    def is_failed(self) -> NDArray[np.bool_]:
-        """Of each row, whether it failed."""
-        return np.asarray(pc.is_valid(self.rows["error_kind"]).to_numpy())
+    def __len__(self) -> int:
+        return len(self.keys)
 
     def is_done(self, num_utterances: int, *, retry_failed: bool) -> NDArray[np.bool_]:
         """Of each utterance, whether it has a row; with ``retry_failed`` one that did not fail."""
-        index = self.rows["index"].to_numpy()
+        keys = self._staged().keys if retry_failed else self.keys
         done = np.zeros(num_utterances, dtype=bool)
-        done[index[~self.is_failed] if retry_failed else index] = True
+        done[keys["index"].to_numpy()] = True
         return done
+
+    def failed(self) -> StagedRows:
+        """Those that failed."""
+        return replace(self, keys=self.keys.filter(self.keys["is_failed"]))
+
+    def _staged(self) -> StagedRows:
+        return replace(self, keys=self.keys.filter(pc.invert(self.keys["is_failed"])))
+
+    def without(self, index: pa.Array) -> StagedRows:
+        """Those of other utterances."""
+        return replace(self, keys=self.keys.filter(pc.invert(pc.is_in(self.keys["index"], value_set=index))))
+
+    def pieces(self) -> Iterator[pa.Table]:
+        """The rows (schema.STAGED_PARTS), by index, some at a time. Raises StoreError."""
+        for start in range(0, len(self.keys), _ROWS_AT_ONCE):
+            keys = self.keys.slice(start, _ROWS_AT_ONCE)
+            tables = [
+                _rows(self.folder, self.parts[part]).take(keys.filter(pc.equal(keys["part"], part))["row"])
+                for part in pc.unique(keys["part"]).to_pylist()
+            ]
+            rows = pa.concat_tables(tables)
+            yield rows.take(pc.sort_indices(rows, sort_keys=[("index", "ascending")]))
+
+    def damaged_files(self) -> Iterator[tuple[int, str]]:
+        """The index and path of each staged file that is gone, or has other bytes than its row says. Reads them all."""
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="verify") as threads:
+            for piece in self._staged().pieces():
+                index, paths, hashes = (piece[name].to_pylist() for name in ("index", "path", "sha256"))
+                found = threads.map(lambda path: sha256_of(self.folder, path), paths)
+                for one, path, there, here in zip(index, paths, hashes, found, strict=True):
+                    if there != here:
+                        yield one, path
 
 
 def staged_rows(folder: Folder, fingerprint: str) -> StagedRows:
-    """Read every part of the staging with ``fingerprint``. Raises StoreError where bytes cannot be read."""
-    tables, damaged = [], []
-    for found in receipts(folder, fingerprint):
-        if isinstance(found, DamagedPart):
-            damaged.append(found.name)
-            continue
-        try:
-            tables.append(read_part(folder, found.part, schema.STAGED_PARTS.names).replace_schema_metadata(None))
-        except DamagedPartError:
-            damaged.append(found.part)
-    rows = pa.concat_tables([schema.STAGED_PARTS.empty_table(), *tables])
-    del tables
-    return StagedRows(rows.take(_winners(rows)), tuple(damaged))
+    """Look at every part of the staging with ``fingerprint``. Raises StoreError where bytes cannot be read."""
+    parts: list[str] = []
+    damaged: list[str] = []
+    keys = [_KEYS.empty_table()]
+    for found, rows in _parts(folder, fingerprint):
+        if rows is None:
+            damaged.append(found.name if isinstance(found, DamagedPart) else found.part)
+        elif isinstance(found, Receipt):
+            place = np.full(len(rows), len(parts), np.int32)
+            columns = [rows["index"], pc.is_valid(rows["error_kind"]), place, np.arange(len(rows), dtype=np.int32)]
+            keys.append(pa.table(columns, schema=_KEYS))
+            parts.append(found.part)
+    return StagedRows(folder, tuple(parts), _winners(pa.concat_tables(keys)), tuple(damaged))
 
 
-def _winners(rows: pa.Table) -> pa.Array:
-    """Where the row that counts of each utterance stands, by index. Of several rows the first in their order counts."""
-    place = pa.array(np.arange(len(rows)))
-    keys = pa.table({"index": rows["index"], "failed": pc.is_valid(rows["error_kind"]), "place": place})
-    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
-    index = rows["index"].take(order).to_numpy()
+def _winners(keys: pa.Table) -> pa.Table:
+    """The keys of the row that counts of each utterance, by index."""
+    keys = keys.take(pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names]))
+    index = keys["index"].to_numpy()
     is_first = np.append(np.ones(min(1, len(index)), dtype=bool), index[1:] != index[:-1])
-    return order.filter(pa.array(is_first))
+    return keys.filter(pa.array(is_first)).combine_chunks()
 
 
-def damaged_files(folder: Folder, rows: pa.Table) -> Iterator[tuple[int, str]]:
-    """The index and path of each staged file that is gone, or has other bytes than its row says. Reads them all."""
-    kept = rows.filter(pc.is_valid(rows["path"])).select(["index", "path", "sha256"])
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="verify") as threads:
-        for batch in kept.to_batches(max_chunksize=_ROWS_AT_ONCE):
-            index, paths, hashes = (column.to_pylist() for column in batch.columns)
-            found = threads.map(lambda path: _sha256(folder, path), paths)
-            yield from ((i, p) for i, p, there, here in zip(index, paths, hashes, found, strict=True) if there != here)
+def _rows(folder: Folder, part: str) -> pa.Table:
+    return read_part(folder, part, schema.STAGED_PARTS.names).replace_schema_metadata(None)
 
 
-def _sha256(folder: Folder, path: str) -> str | None:
+def _parts(folder: Folder, fingerprint: str) -> Iterator[tuple[Receipt | DamagedPart, pa.Table | None]]:
+    """Each part with its rows, in the order of names; None where they cannot be read."""
+    for found in receipts(folder, fingerprint):
+        rows = None
+        if isinstance(found, Receipt):
+            with contextlib.suppress(DamagedPartError):
+                rows = _rows(folder, found.part)
+        yield found, rows
+
+
+def withdraw(folder: Folder, fingerprint: str, index: Collection[int]) -> None:
+    """Take the rows of some utterances out of every part that holds one, so that their work counts as not done.
+
+    A row that stayed in any part would count beside the one of the next attempt. Raises StoreError.
+    """
+    withdrawn = pa.array(index, pa.int64())
+    for receipt, rows in _parts(folder, fingerprint):
+        if rows is None or isinstance(receipt, DamagedPart):
+            continue
+        kept = rows.filter(pc.invert(pc.is_in(rows["index"], value_set=withdrawn)))
+        if len(kept) < len(rows):
+            batches = tuple(kept["index"].to_pylist())  # an utterance is a batch
+            num_failed = len(kept) - kept["error_kind"].null_count
+            write_part_table(folder, kept, replace(receipt, batches=batches, num_rows=len(kept), num_failed=num_failed))
+
+
+def sha256_of(folder: Folder, name: str) -> str | None:
+    """Hex SHA-256 of a file; None where it is gone. Raises StoreError."""
+    digest = hashlib.sha256()
     try:
-        return hashlib.sha256(folder.read(path)).hexdigest()
+        with folder.open(name) as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
     except FileNotFoundError:
         return None
-
-
-def counts_of(rows: pa.Table, num_utterances: int, num_skipped: int) -> StagedCounts:
-    """What became of the utterances, from the rows that count."""
-    codings = Counter(rows["coding"].drop_null().to_pylist())
-    num_failed = len(rows) - rows["error_kind"].null_count
-    return StagedCounts(
-        num_utterances=num_utterances,
-        num_staged=len(rows) - num_failed,
-        num_failed=num_failed,
-        num_skipped=num_skipped,
-        num_exact=int(pc.sum(rows["is_exact"]).as_py() or 0),
-        num_clipped_files=int(pc.sum(pc.greater(rows["num_clipped"], 0)).as_py() or 0),
-        audio_s=(pc.sum(rows["num_samples"]).as_py() or 0) / SAMPLE_RATE_HZ,
-        size_bytes=int(pc.sum(rows["size_bytes"]).as_py() or 0),
-        codings=dict(sorted(codings.items())),
-    )
-
-
-def write_table(store: RunStore, utterances: pa.Table, rows: pa.Table, source: str) -> str:
-    """Commit the table of the staged set, a piece at a time, and the list of failures; the table's SHA-256.
-
-    ``rows`` are all utterances that were not skipped, by index.
-    """
-    _write_errors(store, utterances, rows)
-    with store.table_writer(staged.TABLE, schema.STAGED) as writer:
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            piece = rows.slice(start, _ROWS_AT_ONCE)
-            writer.write_table(_joined(utterances.take(piece["index"]), piece, _word(source)))
-    with store.folder.open(staged.TABLE) as file:
-        return hashlib.sha256(file.read()).hexdigest()
-
-
-def _joined(utterances: pa.Table, rows: pa.Table, source: str) -> pa.Table:
-    extra = [json.loads(text) if text else {} for text in utterances["extra"].to_pylist()]
-    num_samples = rows["num_samples"].fill_null(0).to_numpy()
-    paths = [
-        path or staged.missing_name(index, kind)
-        for path, index, kind in zip(
-            rows["path"].to_pylist(), rows["index"].to_pylist(), rows["error_kind"].to_pylist(), strict=True
-        )
-    ]
-    columns: dict[str, Any] = {
-        **{name: rows[name] for name in schema.STAGED_PARTS.names},
-        "path": paths,
-        "duration": num_samples / SAMPLE_RATE_HZ,
-        "text": utterances["reference"],
-        "dataset": [_text(one.get("dataset")) or source for one in extra],
-        "split": [_text(one.get("split")) for one in extra],
-        "language": utterances["language"],
-        "speaker": utterances["speaker"],
-        "sample_rate": np.full(len(rows), SAMPLE_RATE_HZ, dtype=np.int32),
-        "source_audio": utterances["audio"],
-        "source_start_s": utterances["start_s"],
-        "source_channel": utterances["channel"],
-        "extra": utterances["extra"],
-    }
-    return pa.table({name: columns[name] for name in schema.STAGED.names}, schema=schema.STAGED)
-
-
-def _word(source: str) -> str:
-    """What to call data that state no name: not where they were, which is another place on each machine."""
-    return Path(source.partition("?")[0]).stem or "data"
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _write_errors(store: RunStore, utterances: pa.Table, rows: pa.Table) -> None:
-    failed = rows.filter(pc.is_valid(rows["error_kind"])).select(["index", "id", "error_kind", "error"])
-    skipped = utterances.filter(pc.is_valid(utterances["skip_reason"])).select(["index", "id", "skip_reason"])
-    lines = [{"status": schema.FAILED, **row} for row in failed.to_pylist()]
-    lines += [
-        {"status": schema.SKIPPED, "index": row["index"], "id": row["id"], "error": row["skip_reason"]}
-        for row in skipped.to_pylist()
-    ]
-    if not lines:
-        store.folder.remove(staged.ERRORS)
-        return
-    lines.sort(key=lambda line: line["index"])
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    store.folder.write(staged.ERRORS, text.encode())
+    return digest.hexdigest()

@@ -17,44 +17,18 @@ from typing import Self
 
 from earmark.audio.decode import decode
 from earmark.audio.level import rms_dbfs
-from earmark.errors import AudioError, EarmarkError, OutOfMemoryError, RecognizerError
+from earmark.errors import AudioError, EarmarkError, OutOfMemoryError, RecognizerError, sentence_of
 from earmark.recognizers.base import Recognizer
 from earmark.records import Batch, Hypothesis, Receipt, Segment, Shard, StopCheck, Waveform
 from earmark.spec import RunSpec
 from earmark.store.folder import Folder
-from earmark.store.parts import PartRow, installed_versions, part_name, write_part
+from earmark.store.parts import installed_versions, part_name, write_part
+from earmark.worker.answers import Answer, Decoded, Failure, answer_of, audio_s_of, broken_contract, row_of
 
 _BATCHES_AHEAD = 2
 _DECODING_THREADS = 2
 _LENGTH_TOLERANCE_S = 1.0
 _VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow", "pocketsphinx")
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    kind: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    segment: Segment
-    outcome: Waveform | _Failure
-    level_dbfs: float | None
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What a row needs. It holds no samples, so a shard's audio is freed batch by batch."""
-
-    segment: Segment
-    audio_s: float
-    decode_s: float
-    outcome: Hypothesis | _Failure
-    compute_s: float
-    is_split: bool
-    level_dbfs: float | None = None
 
 
 @dataclass
@@ -79,7 +53,7 @@ class Transcription:
         except EarmarkError:
             raise
         except Exception as error:  # a recognizer may raise anything while it loads
-            raise RecognizerError(f"cannot load {self.spec.recognizer.name}", cause=_sentence(error)) from error
+            raise RecognizerError(f"cannot load {self.spec.recognizer.name}", cause=sentence_of(error)) from error
         self._decoders = ThreadPoolExecutor(_DECODING_THREADS, thread_name_prefix="decode")
         return self
 
@@ -96,7 +70,7 @@ class Transcription:
         started = time.perf_counter()
         wait_s = 0.0
         done: list[Batch] = []
-        answers: list[_Answer] = []
+        answers: list[Answer] = []
         for batch, decoding in self._ahead(shard.batches):
             if stop():
                 break
@@ -111,35 +85,35 @@ class Transcription:
 
     def give_up(self, shard: Shard, *, rank: int, reason: str) -> Receipt:
         """Commit the shard's segments as failed, for ``reason``. Raises StoreError."""
-        failure = _Failure("worker_died", reason)
+        failure = Failure("worker_died", reason)
         answers = [
-            _Answer(segment, 0.0, 0.0, failure, 0.0, is_split=batch.is_split)
+            Answer(segment, 0.0, 0.0, failure, 0.0, is_split=batch.is_split)
             for batch in shard.batches
             for segment in batch.segments
         ]
         return self._commit(shard, answers, rank, wait_s=0.0, worker_s=0.0, is_given_up=True)
 
-    def _ahead(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[Future[_Decoded]]]]:
+    def _ahead(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[Future[Decoded]]]]:
         """Each batch with its decoding under way; a few batches further on decode meanwhile."""
         assert self._decoders is not None, "enter the work before calling it"  # noqa: S101  # a programmer's error
-        waiting: list[list[Future[_Decoded]]] = []
+        waiting: list[list[Future[Decoded]]] = []
         for number, batch in enumerate(batches):
             while len(waiting) <= _BATCHES_AHEAD and number + len(waiting) < len(batches):
                 following = batches[number + len(waiting)]
                 waiting.append([self._decoders.submit(self._decode, segment) for segment in following.segments])
             yield batch, waiting.pop(0)
 
-    def _decode(self, segment: Segment) -> _Decoded:
+    def _decode(self, segment: Segment) -> Decoded:
         started = time.perf_counter()
-        outcome: Waveform | _Failure
+        outcome: Waveform | Failure
         try:
             outcome = self._waveform(segment)
         except AudioError as error:
-            outcome = _Failure(error.kind, error.what)
+            outcome = Failure(error.kind, error.what)
         except Exception as error:  # noqa: BLE001  # whatever a hostile file does to a decoder is that file's failure
-            outcome = _Failure("unreadable", _sentence(error))
+            outcome = Failure("unreadable", sentence_of(error))
         level_dbfs = rms_dbfs(outcome.samples) if isinstance(outcome, Waveform) else None
-        return _Decoded(segment, outcome, level_dbfs, time.perf_counter() - started)
+        return Decoded(segment, outcome, level_dbfs, time.perf_counter() - started)
 
     def _waveform(self, segment: Segment) -> Waveform:
         audio = segment.audio
@@ -161,63 +135,66 @@ class Transcription:
             )
         return waveform
 
-    def _batch(self, decoded: Sequence[_Decoded], *, is_split: bool) -> list[_Answer]:
+    def _batch(self, decoded: Sequence[Decoded], *, is_split: bool) -> list[Answer]:
         """Answers in the order of ``decoded``; what did not decode is answered without troubling the recognizer."""
         good = [one for one in decoded if isinstance(one.outcome, Waveform)]
         answers = {id(one): answer for one, answer in self._halving(good, is_split=is_split)}
         for one in decoded:
-            if isinstance(one.outcome, _Failure):
-                answers[id(one)] = _answer(one, one.outcome, 0.0, is_split=is_split)
+            if isinstance(one.outcome, Failure):
+                answers[id(one)] = answer_of(one, one.outcome, 0.0, is_split=is_split)
         return [answers[id(one)] for one in decoded]
 
-    def _halving(self, good: Sequence[_Decoded], *, is_split: bool) -> Iterator[tuple[_Decoded, _Answer]]:
+    def _halving(self, good: Sequence[Decoded], *, is_split: bool) -> Iterator[tuple[Decoded, Answer]]:
         """Transcribe, and where a batch cannot be done, its halves, down to the one utterance that fails."""
         pending = [(list(good), is_split)] if good else []
         failed_s = 0.0
         while pending:
             piece, was_split = pending.pop()
             outcomes, compute_s = self._try(piece)
-            if isinstance(outcomes, _Failure) and len(piece) > 1:
+            if isinstance(outcomes, Failure) and len(piece) > 1:
                 # Out of the handler by now, so the traceback no longer holds what the failed batch allocated.
                 gc.collect()
                 failed_s += compute_s
                 middle = len(piece) // 2
                 pending += [(piece[middle:], True), (piece[:middle], True)]
                 continue
-            texts: Sequence[Hypothesis | _Failure] = [outcomes] if isinstance(outcomes, _Failure) else outcomes
+            texts: Sequence[Hypothesis | Failure] = [outcomes] if isinstance(outcomes, Failure) else outcomes
             compute_s, failed_s = compute_s + failed_s, 0.0  # a try that failed was time inside it as well
-            audio_s = sum(_audio_s(one) for one in piece)
+            audio_s = sum(audio_s_of(one) for one in piece)
             for one, text in zip(piece, texts, strict=True):
-                share = _audio_s(one) / audio_s if audio_s else 1.0 / len(piece)
-                yield one, _answer(one, text, compute_s * share, is_split=was_split)
+                share = audio_s_of(one) / audio_s if audio_s else 1.0 / len(piece)
+                yield one, answer_of(one, text, compute_s * share, is_split=was_split)
 
-    def _try(self, piece: Sequence[_Decoded]) -> tuple[Sequence[Hypothesis] | _Failure, float]:
+    def _try(self, piece: Sequence[Decoded]) -> tuple[Sequence[Hypothesis] | Failure, float]:
         waveforms = [one.outcome for one in piece if isinstance(one.outcome, Waveform)]
         started = time.perf_counter()
-        outcome: Sequence[Hypothesis] | _Failure
+        outcome: Sequence[Hypothesis] | Failure
         try:
             outcome = self.recognizer.transcribe(waveforms)
-            if problem := _broken_contract(outcome, len(waveforms)):
-                outcome = _Failure("recognizer", problem)
+            if problem := broken_contract(outcome, len(waveforms)):
+                outcome = Failure("recognizer", problem)
         except (OutOfMemoryError, MemoryError) as error:
-            outcome = _Failure("out_of_memory", _sentence(error))
+            outcome = Failure("out_of_memory", sentence_of(error))
         except EarmarkError as error:
-            outcome = _Failure("recognizer", error.what)
+            outcome = Failure("recognizer", error.what)
         except Exception as error:  # noqa: BLE001  # the one place where a recognizer's exception becomes a failed row
-            outcome = _Failure("recognizer", _sentence(error))
+            outcome = Failure("recognizer", sentence_of(error))
         return outcome, time.perf_counter() - started
 
     def _commit(
         self,
         shard: Shard,
-        answers: Sequence[_Answer],
+        answers: Sequence[Answer],
         rank: int,
         *,
         wait_s: float,
         worker_s: float,
         is_given_up: bool = False,
     ) -> Receipt:
-        rows = [self._row(answer, batch.id, rank) for answer, batch in zip(answers, _batch_of_each(shard), strict=True)]
+        rows = [
+            row_of(answer, batch.id, rank, self.device)
+            for answer, batch in zip(answers, _batch_of_each(shard), strict=True)
+        ]
         fingerprint = self.spec.fingerprint()
         receipt = Receipt(
             part=part_name(fingerprint, shard, retry=self.retry, is_given_up=is_given_up),
@@ -240,68 +217,8 @@ class Transcription:
         write_part(self.folder, rows, receipt)
         return receipt
 
-    def _row(self, answer: _Answer, batch: int, rank: int) -> PartRow:
-        segment, outcome = answer.segment, answer.outcome
-        failure = outcome if isinstance(outcome, _Failure) else None
-        return PartRow(
-            index=segment.index,
-            segment=segment.segment,
-            num_segments=segment.num_segments,
-            id=segment.id,
-            hypothesis=_encodable(outcome.text) if isinstance(outcome, Hypothesis) else None,
-            error_kind=failure.kind if failure else None,
-            error=_encodable(failure.reason) if failure else None,
-            audio_s=answer.audio_s,
-            decode_s=answer.decode_s,
-            compute_s=answer.compute_s,
-            batch=batch,
-            is_split=answer.is_split,
-            rank=rank,
-            device=self.device,
-            level_dbfs=None if failure else answer.level_dbfs,
-        )
-
-
-def _broken_contract(outcome: Sequence[object], num_waveforms: int) -> str | None:
-    """What is wrong with an answer, if anything: somebody else's recognizer may give whatever it likes."""
-    if len(outcome) != num_waveforms:
-        return f"it gave {len(outcome)} texts for {num_waveforms} waveforms"
-    for one in outcome:
-        if not isinstance(one, Hypothesis):
-            return f"it gave {type(one).__name__} where a Hypothesis belongs"
-        text: object = one.text
-        if not isinstance(text, str):
-            return f"it gave a Hypothesis of {type(text).__name__}, not of text"
-    return None
-
 
 def _batch_of_each(shard: Shard) -> Iterator[Batch]:
     for batch in shard.batches:
         for _ in batch.segments:
             yield batch
-
-
-def _answer(decoded: _Decoded, outcome: Hypothesis | _Failure, compute_s: float, *, is_split: bool) -> _Answer:
-    return _Answer(
-        decoded.segment,
-        _audio_s(decoded),
-        decoded.seconds,
-        outcome,
-        compute_s,
-        is_split,
-        level_dbfs=decoded.level_dbfs,
-    )
-
-
-def _audio_s(decoded: _Decoded) -> float:
-    return decoded.outcome.duration_s if isinstance(decoded.outcome, Waveform) else 0.0
-
-
-def _sentence(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _encodable(text: str) -> str:
-    """The text with lone surrogates, which no file can hold, replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")

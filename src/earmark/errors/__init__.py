@@ -1,0 +1,110 @@
+"""Every error that earmark raises on purpose, and the exit code that each one means.
+
+Knows nothing but sentences: what went wrong, why, and what to type next. An error carries its facts as attributes,
+so that a caller can act on them without reading the message.
+
+::
+
+    EarmarkError                      exit 1
+    ├── UsageError                    exit 2   bad usage, configuration or input
+    │   ├── UnknownNameError                   a name that no registry holds (the near ones are listed)
+    │   ├── MissingExtraError                  a backend whose packages are not installed
+    │   ├── ManifestError                      a manifest that cannot be read, with file, line and column
+    │   ├── MissingColumnError                 a table without the column that is needed
+    │   ├── DuplicateIdError                   one id for two utterances
+    │   ├── MissingAudioError                  audio files that are not where the data say
+    │   ├── RunMismatchError                   the output folder holds another run
+    │   ├── StagedMismatchError                the target folder holds another staged set
+    │   ├── RunLockedError                     another process works in the output folder
+    │   ├── ArchiveError                       an archive that is damaged, or that attacks who unpacks it
+    │   └── FolderError                        a folder cannot be used
+    ├── AudioError                    one utterance's audio cannot be used; becomes a failed row
+    ├── RecognizerError               a recognizer cannot be loaded or breaks its contract
+    │   └── OutOfMemoryError                   a batch does not fit; the worker splits it
+    ├── StoreError                    results cannot be written or read (a full disk, a damaged part)
+    │   └── DamagedPartError                   a part was read whole, and is not as it was written
+    ├── FetchError                    a file cannot be brought to this machine whole, or is not what it must be
+    ├── EngineError                   workers cannot be started or kept alive
+    ├── TooManyFailuresError          exit 3   finished, with more failed utterances than allowed
+    ├── GateFailedError               exit 4   a comparison is what ``--fail-if`` forbids
+    ├── AuditFailedError              exit 4   an audit did not find that batches leave every text as it is
+    └── InterruptedRunError           exit 130 stopped by the user; carries the line that resumes
+"""
+
+from __future__ import annotations
+
+from earmark.errors.base import (
+    EXIT_FAILED,
+    EXIT_GATE_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_TOO_MANY_FAILURES,
+    EXIT_USAGE,
+    EarmarkError,
+    first_line,
+    lines_listed,
+    sentence_of,
+)
+from earmark.errors.usage import (
+    ArchiveError,
+    DuplicateIdError,
+    FolderError,
+    ManifestError,
+    MissingAudioError,
+    MissingColumnError,
+    MissingExtraError,
+    RunLockedError,
+    RunMismatchError,
+    StagedMismatchError,
+    UnknownNameError,
+    UsageError,
+)
+from earmark.errors.work import (
+    AudioError,
+    AuditFailedError,
+    DamagedPartError,
+    EngineError,
+    FetchError,
+    GateFailedError,
+    InterruptedRunError,
+    OutOfMemoryError,
+    RecognizerError,
+    StoreError,
+    TooManyFailuresError,
+)
+from earmark.redaction import without_secret
+
+__all__ = [
+    "EXIT_FAILED",
+    "EXIT_GATE_FAILED",
+    "EXIT_INTERRUPTED",
+    "EXIT_TOO_MANY_FAILURES",
+    "EXIT_USAGE",
+    "ArchiveError",
+    "AudioError",
+    "AuditFailedError",
+    "DamagedPartError",
+    "DuplicateIdError",
+    "EarmarkError",
+    "EngineError",
+    "FetchError",
+    "FolderError",
+    "GateFailedError",
+    "InterruptedRunError",
+    "ManifestError",
+    "MissingAudioError",
+    "MissingColumnError",
+    "MissingExtraError",
+    "OutOfMemoryError",
+    "RecognizerError",
+    "RunLockedError",
+    "RunMismatchError",
+    "StagedMismatchError",
+    "StoreError",
+    "TooManyFailuresError",
+    "UnknownNameError",
+    "UsageError",
+    "first_line",
+    "lines_listed",
+    "sentence_of",
+    "without_secret",
+]

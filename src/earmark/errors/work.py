@@ -1,0 +1,103 @@
+"""What goes wrong at work: with audio, recognizers, stores, files elsewhere and engines, and how a run can end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from earmark.errors.base import EXIT_GATE_FAILED, EXIT_INTERRUPTED, EXIT_TOO_MANY_FAILURES, EarmarkError
+
+
+class AudioError(EarmarkError):
+    """The audio of one utterance cannot be used. ``kind`` is a word to group by, such as ``empty`` or ``truncated``."""
+
+    def __init__(self, kind: str, problem: str) -> None:
+        self.kind = kind
+        super().__init__(problem)
+
+
+class RecognizerError(EarmarkError):
+    """A recognizer cannot be loaded, or broke its contract."""
+
+
+class OutOfMemoryError(RecognizerError):
+    """A batch does not fit into the device's memory. The worker splits it and tries again."""
+
+
+class StoreError(EarmarkError):
+    """Results cannot be written or read. What was committed before is safe."""
+
+
+class DamagedPartError(StoreError):
+    """A part was read whole, and its rows are not what was written. Its work counts as not done."""
+
+
+class FetchError(EarmarkError):
+    """``name`` cannot be fetched. ``kind`` is a word to act on.
+
+    ``offline``, ``unreachable`` (no server there), ``broken`` (transfers that do not end well), ``missing``, ``denied``
+    (it wants a token, or another one), ``address`` (it leads where a URL must not), ``too_large``, ``wrong`` (not the
+    size or the digest that it must have), ``server`` (any other answer that is no file), ``disk``.
+    """
+
+    def __init__(self, kind: str, name: str, problem: str, *, hint: str | None = None) -> None:
+        self.kind = kind
+        self.name = name
+        super().__init__(f"cannot fetch {name}", cause=problem, hint=hint)
+
+
+class EngineError(EarmarkError):
+    """Workers cannot be started or kept alive."""
+
+
+class TooManyFailuresError(EarmarkError):
+    """The run finished and its results are kept, but more utterances failed than ``allowed``."""
+
+    exit_code = EXIT_TOO_MANY_FAILURES
+
+    def __init__(self, num_failed: int, num_utterances: int, allowed: str, listing: str) -> None:
+        self.num_failed = num_failed
+        self.num_utterances = num_utterances
+        super().__init__(
+            f"{num_failed:,} of {num_utterances:,} utterances failed, more than --max-errors {allowed}",
+            cause=f"each one and its reason: {listing}",
+            hint="mend them and type the same command with --retry-failed, or allow them with --max-errors",
+        )
+
+
+class GateFailedError(EarmarkError):
+    """The comparison was made and printed, and ``condition`` holds for it. ``values`` are those that it names."""
+
+    exit_code = EXIT_GATE_FAILED
+
+    def __init__(self, condition: str, pair: str, values: Mapping[str, float]) -> None:
+        self.condition = condition
+        self.pair = pair
+        self.values = dict(values)
+        super().__init__(
+            f"--fail-if {condition!r} holds for {pair}",
+            cause=", ".join(f"{name} is {value:.6g}" for name, value in self.values.items()),
+        )
+
+
+class AuditFailedError(EarmarkError):
+    """The audit was made and printed, and its verdict is ``sentence``, not that no text changed."""
+
+    exit_code = EXIT_GATE_FAILED
+
+    def __init__(self, sentence: str, advice: str | None) -> None:
+        self.sentence = sentence
+        super().__init__("the audit did not pass", cause=sentence, hint=advice)
+
+
+class InterruptedRunError(EarmarkError):
+    """The user stopped the run. What was committed is safe; ``hint`` is the line that resumes."""
+
+    exit_code = EXIT_INTERRUPTED
+
+    def __init__(self, num_done: int, num_utterances: int, resume: str | None = None) -> None:
+        self.num_done = num_done
+        self.num_utterances = num_utterances
+        super().__init__(
+            f"stopped: {num_done:,} of {num_utterances:,} utterances are done and safe",
+            hint=resume or "the same command, without --fresh, finishes the rest",
+        )

@@ -1,0 +1,97 @@
+"""The clients of object stores: one for each bucket and server in a process, and what they raise in our words.
+
+Addresses and keys come from where the client looks for them: the URL, its query, and the usual variables, among them
+AWS_ENDPOINT_URL. Knows no file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+from pyarrow import fs
+
+from earmark.errors import UsageError, first_line, without_secret
+
+_NUM_CLIENTS = 32
+_RETRY_S = 30
+_VARIABLES = ("AWS_", "GOOGLE_", "CLOUDSDK_")
+_LOCK = threading.Lock()
+_KEYS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, give a key",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS names the file of a key",
+}
+_WHERE = {"s3": "AWS_ENDPOINT_URL names another server; is there a network?", "gs": "is there a network?"}
+_QUOTED = re.compile(r"'[^']*'")
+_DENIED = re.compile(
+    r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|INVALID_SIGNATURE|TOKEN|MISSING_AUTHENTICATION"
+    r"|HTTP status 40[013]|PERMISSION_DENIED|UNAUTHENTICATED|credential|OAuth2",
+    re.IGNORECASE,
+)
+_UNREACHABLE = re.compile(r"NETWORK_CONNECTION|REQUEST_TIMEOUT|UNAVAILABLE|DEADLINE_EXCEEDED|curl", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"HTTP status 30[1278]|PermanentRedirect|AuthorizationHeaderMalformed", re.IGNORECASE)
+_MISSING = re.compile(r"NO_SUCH_BUCKET|bucket '[^']*' not found|NOT_FOUND|HTTP status 404", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFault:
+    """What went wrong with a store: ``kind`` is a FetchError's, the others are its cause and its hint."""
+
+    kind: str
+    problem: str
+    hint: str | None
+
+
+def client_of(url: str, user: str | None = None) -> tuple[Any, str]:
+    """The client for an ``s3:`` or ``gs:`` URL, and the path in it: ``BUCKET/KEY``, where the key is no longer quoted.
+
+    ``user`` is a user part for a URL without one. Raises UsageError for what the client takes for no URL, and OSError
+    where it asks for the region of a bucket and there is no answer.
+    """
+    parts = urlsplit(url)
+    own, _, bucket = parts.netloc.rpartition("@")
+    name = f"{own or user}@{bucket}" if own or user else bucket
+    root = parts._replace(netloc=name, path="", query=_bounded(parts.scheme, parts.query), fragment="").geturl()
+    variables = tuple(sorted(one for one in os.environ.items() if one[0].startswith(_VARIABLES)))
+    with _LOCK:
+        return _client(root, variables), f"{bucket}{unquote(parts.path)}"
+
+
+def _bounded(scheme: str, query: str) -> str:
+    """The query, in which the client of ``gs:`` is told not to try for a quarter of an hour."""
+    if scheme.lower() != "gs" or "retry_limit_seconds" in query:
+        return query
+    return f"{query}{'&' if query else ''}retry_limit_seconds={_RETRY_S}"
+
+
+@lru_cache(_NUM_CLIENTS)
+def _client(root: str, variables: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401  # pyarrow has no types
+    del variables  # with others, a client looks elsewhere
+    try:
+        return fs.FileSystem.from_uri(root)[0]
+    except pa.ArrowInvalid as error:
+        raise UsageError(f"cannot use {without_secret(root)}", cause=first_line(error)) from None
+
+
+def store_fault(error: Exception, url: str) -> StoreFault:
+    """Say in our words what a client raised for ``url``."""
+    scheme = urlsplit(url).scheme.lower()
+    said = first_line(error)
+    words = _QUOTED.sub("''", said)  # a key may be called anything
+    if isinstance(error, FileNotFoundError):
+        return StoreFault("missing", "there is no such object", None)
+    if _UNREACHABLE.search(words):
+        return StoreFault("unreachable", "its server does not answer", _WHERE.get(scheme))
+    if _ELSEWHERE.search(words):
+        return StoreFault("server", "its bucket is in another region", "AWS_DEFAULT_REGION, or ?region= in the URL")
+    if isinstance(error, PermissionError) or _DENIED.search(words):
+        return StoreFault("denied", "its server refuses: no key, or one that may not", _KEYS.get(scheme))
+    if _MISSING.search(words):
+        return StoreFault("missing", "there is no such bucket", _WHERE.get(scheme))
+    return StoreFault("server", f"its server answers: {said}", None)

@@ -1,0 +1,70 @@
+"""What may be shown and recorded of a URL: one rule, for messages, records, tables and names.
+
+A user part never is. Of a query only pairs are that say nothing but which server, which version or which form: any
+other may be a key or a signature, whatever it is called, so what is harmless is listed, and not what is secret.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+HIDDEN = "..."
+"""Stands for all that was left out of a query, or for an address that cannot be taken apart."""
+
+_URL = re.compile(r"([\w+.-]*)://(\S+)")
+_AFTER_A_URL = "'\",;:)]}>"
+_HARMLESS_KEYS = frozenset({
+    "scheme", "region", "endpoint_override", "allow_bucket_creation", "allow_bucket_deletion",
+    "retry_limit_seconds", "project_id", "version", "versionid", "generation", "revision", "rev", "ref", "v",
+    "alt", "format", "download", "dl", "raw", "lang", "split", "size", "page",
+})  # fmt: skip
+_HARMLESS_VALUE = re.compile(r"[\w.:/+-]{0,80}")
+
+
+def without_secret(text: str) -> str:
+    """The text, in which each URL is as it may be shown."""
+    return _URL.sub(_shown, text) if "://" in text else text
+
+
+def _shown(found: re.Match[str]) -> str:
+    scheme, written = found.groups()
+    rest = written.rstrip(_AFTER_A_URL)
+    after = written[len(rest) :]
+    parts = _split(rest)
+    if parts is None:
+        return f"{scheme}://{HIDDEN}{after}"
+    query = f"?{_shown_query(parts.query)}" if parts.query else ""
+    fragment = f"#{HIDDEN}" if parts.fragment else ""
+    return f"{scheme}://{parts.netloc.rpartition('@')[2]}{without_secret(parts.path)}{query}{fragment}{after}"
+
+
+def _split(rest: str) -> SplitResult | None:
+    """The parts of a URL behind its scheme; None where a secret could be anywhere in it."""
+    try:
+        parts = urlsplit(f"x://{rest}")
+        _ = parts.port  # "key:sec" of "key:sec/ret@bucket" has none, and is no server
+    except ValueError:
+        return None
+    return parts
+
+
+def _shown_query(query: str) -> str:
+    """The harmless pairs, as they were written, and a mark where there were others."""
+    pairs = query.split("&")
+    shown = [pair for pair in pairs if _is_harmless(pair)]
+    return "&".join(shown if len(shown) == len(pairs) else [*shown, HIDDEN])
+
+
+def _is_harmless(pair: str) -> bool:
+    (key, value), *_ = parse_qsl(pair, keep_blank_values=True) or [("", "")]
+    return key.lower() in _HARMLESS_KEYS and "=" in pair and _HARMLESS_VALUE.fullmatch(value) is not None
+
+
+def without_user(url: str) -> str:
+    """One URL without its user part, but with all of its query: what it is told from others by, and shown to nobody."""
+    scheme, mark, rest = url.partition("://")
+    parts = _split(rest)
+    if parts is None:
+        return url
+    return f"{scheme}{mark}{parts.netloc.rpartition('@')[2]}{rest[len(parts.netloc) :]}"

@@ -1,0 +1,102 @@
+"""What a worker makes of one segment, step by step: decoded audio, an answer, a row.
+
+Values only, and what is asked of them; the order of the work is in ``worker``. Times are in seconds of wall clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from earmark.records import Hypothesis, Segment, Waveform
+from earmark.store.parts import PartRow
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no text: a kind to group by, and a sentence."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A segment's audio, or why there is none. ``seconds`` is what decoding took; the level is in dB to full scale."""
+
+    segment: Segment
+    outcome: Waveform | Failure
+    level_dbfs: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a row needs. It holds no samples, so a shard's audio is freed batch by batch."""
+
+    segment: Segment
+    audio_s: float
+    decode_s: float
+    outcome: Hypothesis | Failure
+    compute_s: float
+    is_split: bool
+    level_dbfs: float | None = None
+
+
+def row_of(answer: Answer, batch: int, rank: int, device: str) -> PartRow:
+    """The row of one answer in a part; ``rank`` and ``device`` are those that worked on ``batch``."""
+    segment, outcome = answer.segment, answer.outcome
+    failure = outcome if isinstance(outcome, Failure) else None
+    return PartRow(
+        index=segment.index,
+        segment=segment.segment,
+        num_segments=segment.num_segments,
+        id=segment.id,
+        hypothesis=_encodable(outcome.text) if isinstance(outcome, Hypothesis) else None,
+        error_kind=failure.kind if failure else None,
+        error=_encodable(failure.reason) if failure else None,
+        audio_s=answer.audio_s,
+        decode_s=answer.decode_s,
+        compute_s=answer.compute_s,
+        batch=batch,
+        is_split=answer.is_split,
+        rank=rank,
+        device=device,
+        level_dbfs=None if failure else answer.level_dbfs,
+    )
+
+
+def broken_contract(outcome: Sequence[object], num_waveforms: int) -> str | None:
+    """What is wrong with an answer, if anything: somebody else's recognizer may give whatever it likes."""
+    if len(outcome) != num_waveforms:
+        return f"it gave {len(outcome)} texts for {num_waveforms} waveforms"
+    for one in outcome:
+        if not isinstance(one, Hypothesis):
+            return f"it gave {type(one).__name__} where a Hypothesis belongs"
+        text: object = one.text
+        if not isinstance(text, str):
+            return f"it gave a Hypothesis of {type(text).__name__}, not of text"
+    return None
+
+
+def answer_of(decoded: Decoded, outcome: Hypothesis | Failure, compute_s: float, *, is_split: bool) -> Answer:
+    """What the recognizer said of ``decoded``, or why it said nothing; ``compute_s`` is its share of the call."""
+    return Answer(
+        decoded.segment,
+        audio_s_of(decoded),
+        decoded.seconds,
+        outcome,
+        compute_s,
+        is_split,
+        level_dbfs=decoded.level_dbfs,
+    )
+
+
+def audio_s_of(decoded: Decoded) -> float:
+    """Seconds of audio; 0 where it did not decode."""
+    return decoded.outcome.duration_s if isinstance(decoded.outcome, Waveform) else 0.0
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates, which no file can hold, replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,147 @@
+"""``verify``: a staged set is what its rows say, or it is staged again, or it is not called whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from earmark.errors import FolderError, StoreError
+from earmark.sources import open_source
+from earmark.store.folder import LocalFolder
+from earmark.verbs import stage_attempt, stage_rows
+from earmark.verbs.events import RunProgressed
+from earmark.verbs.stage import stage
+from tests.toys import toy_source, write_wav
+
+
+def table(folder: Path) -> list[dict]:
+    return pq.read_table(folder / "utterances.parquet").to_pylist()
+
+
+def are_as_the_rows_say(folder: Path) -> bool:
+    rows = [row for row in table(folder) if row["sha256"]]
+    return all(hashlib.sha256((folder / row["path"]).read_bytes()).hexdigest() == row["sha256"] for row in rows)
+
+
+def test_a_file_that_is_gone_with_its_original_is_a_failure(tmp_path):
+    """The row of the time when both were there does not win; when the original is back, the set is whole again."""
+    source = toy_source(tmp_path / "audio", 4)
+    stage(source, tmp_path / "set", missing_audio="fail")
+    (tmp_path / "set" / table(tmp_path / "set")[1]["path"]).unlink()
+    (tmp_path / "audio" / "001.wav").rename(tmp_path / "aside.wav")
+    summary = stage(source, tmp_path / "set", missing_audio="fail", verify=True)
+    assert (summary.num_damaged, summary.num_staged, summary.num_failed) == (1, 3, 1)
+    assert table(tmp_path / "set")[1]["error_kind"] == "missing"
+    (tmp_path / "aside.wav").rename(tmp_path / "audio" / "001.wav")
+    summary = stage(source, tmp_path / "set", missing_audio="fail", retry_failed=True)
+    assert (summary.num_new, summary.num_staged, summary.num_failed) == (1, 4, 0)
+    assert stage(source, tmp_path / "set", missing_audio="fail", verify=True).num_new == 0
+
+
+def test_a_mended_original_is_staged_once(tmp_path):
+    """Its new bytes win over the row of the old ones, so that a second look finds nothing."""
+    source = toy_source(tmp_path / "audio", 8)
+    stage(source, tmp_path / "set", workers=2, engine="processes")
+    write_wav(tmp_path / "audio" / "003.wav", 0.5, seed=99)
+    path = tmp_path / "set" / table(tmp_path / "set")[3]["path"]
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert stage(source, tmp_path / "set", verify=True).num_new == 1
+    assert are_as_the_rows_say(tmp_path / "set")
+    again = stage(source, tmp_path / "set", verify=True)
+    assert (again.num_damaged, again.num_new, again.num_staged) == (0, 0, 8)
+
+
+def test_a_kill_after_the_damage_was_found_does_not_hide_it(tmp_path, monkeypatch):
+    """The next call, without ``verify``, stages what is gone."""
+    source = toy_source(tmp_path / "audio", 4)
+    stage(source, tmp_path / "set")
+    (tmp_path / "set" / table(tmp_path / "set")[2]["path"]).unlink()
+
+    class KilledError(BaseException):
+        pass
+
+    def kill(*_, **__):
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage_attempt, "shards", kill)
+        with pytest.raises(KilledError):
+            stage(source, tmp_path / "set", verify=True)
+    assert stage(source, tmp_path / "set").num_new == 1
+    assert are_as_the_rows_say(tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", ["utterances.parquet", "staged.json", "errors.jsonl"])
+@pytest.mark.parametrize("harm", ["gone", "garbage"])
+def test_the_tables_are_looked_at_as_well(tmp_path, name, harm):
+    """One that is gone or has other bytes is written again, and no audio is."""
+    source = toy_source(tmp_path / "audio", 4)
+    (tmp_path / "audio" / "001.wav").unlink()
+    stage(source, tmp_path / "set", missing_audio="skip")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "set").glob("*.*")}
+    path = tmp_path / "set" / name
+    if harm == "gone":
+        path.unlink()
+    elif name != "errors.jsonl":
+        path.write_bytes(b"{" + path.read_bytes())
+    if (name, harm) == ("staged.json", "garbage"):
+        with pytest.raises(FolderError) as caught:
+            stage(source, tmp_path / "set", missing_audio="skip")
+        assert caught.value.hint == "--verify makes it anew"
+    if (name, harm) == ("staged.json", "gone"):
+        with pytest.raises(FolderError, match="cannot use"):
+            stage(source, tmp_path / "set", missing_audio="skip", verify=True)
+        return
+    summary = stage(source, tmp_path / "set", missing_audio="skip", verify=True)
+    assert (summary.num_new, summary.num_staged, summary.num_skipped) == (0, 3, 1)
+    after = {path.name: path.read_bytes() for path in (tmp_path / "set").glob("*.*")}
+    assert {name: after[name] for name in after if name != "run.log"} == {
+        name: before[name] for name in before if name != "run.log"
+    }
+    assert len(list(open_source(str(tmp_path / "set")).utterances())) == 3
+
+
+def test_rows_that_do_not_add_up_are_no_whole_set(tmp_path):
+    """A part is lost between the last worker and the table: no table is written, and the same call mends it."""
+    source = toy_source(tmp_path / "audio", 6)
+    lost = []
+
+    def lose(event):
+        if isinstance(event, RunProgressed) and not lost:
+            lost.extend((tmp_path / "set" / "parts").glob("[!.]*.parquet"))
+            lost[0].unlink()
+
+    with pytest.raises(StoreError, match=r"not whole: rows for \d of 6 utterances"):
+        stage(source, tmp_path / "set", observer=lose)
+    assert not (tmp_path / "set" / "utterances.parquet").exists()
+    assert not json.loads((tmp_path / "set" / "staged.json").read_text())["is_complete"]
+    assert stage(source, tmp_path / "set").num_staged == 6
+
+
+def test_a_copy_of_a_part_changes_nothing_but_the_damaged_rows(tmp_path):
+    """A row in several parts is withdrawn from all of them, and the others stay."""
+    source = toy_source(tmp_path / "audio", 4)
+    stage(source, tmp_path / "set")
+    for part in list((tmp_path / "set" / "parts").glob("[!.]*.parquet")):
+        shutil.copy(part, part.with_name(f"copy-{part.name}"))
+    LocalFolder(tmp_path / "set").remove(table(tmp_path / "set")[0]["path"])
+    summary = stage(source, tmp_path / "set", verify=True)
+    assert (summary.num_new, summary.num_staged) == (1, 4)
+    assert stage(source, tmp_path / "set", verify=True).num_new == 0
+
+
+def test_the_table_is_the_same_however_many_rows_are_in_hand(tmp_path, monkeypatch):
+    """Read from the parts a few at a time, across parts, with failures among them."""
+    source = toy_source(tmp_path / "audio", 12)
+    (tmp_path / "audio" / "005.wav").write_bytes(b"RIFF")
+    stage(source, tmp_path / "one")
+    monkeypatch.setattr(stage_rows, "_ROWS_AT_ONCE", 5)
+    summary = stage(source, tmp_path / "other", workers=2, engine="processes")
+    assert (summary.num_staged, summary.num_failed) == (11, 1)
+    assert table(tmp_path / "one") == table(tmp_path / "other")
+    assert stage(source, tmp_path / "other", verify=True).num_new == 0
