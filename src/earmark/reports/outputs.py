@@ -63,7 +63,7 @@ def read_outputs(store: RunStore, spec: RunSpec, label: str, settings: Settings)
     found: list[Output] = []
     for window, parts in zip(store.batches(layout.UTTERANCES, WINDOW), rows, strict=True):
         ranks = {} if is_imported else dict(zip(parts["index"].to_pylist(), parts["rank"].to_pylist(), strict=True))
-        texts = dict(outcomes(parts))
+        texts = outcomes(parts)
         columns = [window[name].to_pylist() for name in ("index", "id", "reference", "skip_reason")]
         for index, name, reference, skip_reason in zip(*columns, strict=True):
             where = (batches.get(index), ranks.get(index))

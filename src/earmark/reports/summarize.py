@@ -119,7 +119,7 @@ def _windows(
     rows = windows(store.folder, done.part_names, num_utterances, WINDOW)
     for window, found in zip(utterances, rows, strict=True):
         for some, theirs in _pieces(window, found):
-            yield score_utterances(some, dict(outcomes(theirs)), normalizer, scorer), theirs
+            yield score_utterances(some, outcomes(theirs), normalizer, scorer), theirs
 
 
 def _pieces(window: pa.Table, rows: pa.Table) -> Iterator[tuple[pa.Table, pa.Table]]:

@@ -121,7 +121,7 @@ def _texts(
     all_rows = windows(store.folder, parts, spec.data.num_utterances, WINDOW)
     for window, rows in zip(utterances, all_rows, strict=True):
         wanted = window.filter(pc.is_in(window["id"], value_set=ids.combine_chunks()))
-        found = dict(outcomes(rows.filter(pc.is_in(rows["index"], value_set=wanted["index"].combine_chunks()))))
+        found = outcomes(rows.filter(pc.is_in(rows["index"], value_set=wanted["index"].combine_chunks())))
         columns = (wanted[name].to_pylist() for name in ("index", "id", "reference"))
         for index, name, reference in zip(*columns, strict=True):
             yield name, (_words(normalizer, reference), _words(normalizer, found[index].hypothesis))
