@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earmark.reports.guards import GUARDS, MEANINGS, RULES, FlagTally, longest_repetition, with_flags
+from earmark.reports.guards import GUARDS, MEANINGS, RULES, FlagTally, _Units, longest_repetition, with_flags
 from earmark.text import load_normalizer
 from tests.reports.tables import Pair, tables
 
@@ -183,6 +184,14 @@ def test_flags_depend_on_nothing_but_the_utterance(texts):
     """The same in any company."""
     pairs = [Pair(*pair, pieces=audio(1.0, -75.0)) for pair in texts]
     assert flags(*pairs) == [flags(pair)[0] for pair in pairs]
+
+
+@given(st.lists(st.text("ab \t\n\x1c\x1f\u3000é", max_size=6), max_size=8))
+def test_words_are_counted_as_python_splits_them(texts):
+    """With an accent or without one, which are counted in different ways."""
+    counted = _Units.of(pa.chunked_array([texts], pa.string()))
+    assert counted.number.tolist() == [len(text.split()) for text in texts]
+    assert not counted.has_characters.any()
 
 
 def test_a_tally_counts_and_keeps_the_first():

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earmark import schema
 from earmark.recognizers.doubles import Echo
 from earmark.reports.speed import Attempt, attempts
+from earmark.reports.summarize import _HASHED, _hashed_lines
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.verbs.evaluate import evaluate
@@ -40,3 +47,19 @@ def test_the_wall_clock_speed_is_of_the_latest_attempt_that_did_work(tmp_path: P
     assert [each.wall_s for each in attempts(store)] == [10.0, 30.0, 5.0]
     speed = score(out).speed
     assert (speed.wall, speed.wall_s, speed.wall_audio_s) == (2.0, 30.0, 60.0)
+
+
+HASHED = pa.schema([schema.SCORES.field(name).with_nullable(True) for name in _HASHED])
+ROWS = st.fixed_dictionaries(
+    {
+        field.name: st.none() | (st.text() if field.type == pa.string() else st.integers(0, 2**31 - 1))
+        for field in HASHED
+    }
+)
+
+
+@given(st.lists(ROWS, max_size=4))
+def test_the_hash_of_the_scores_is_over_json(rows):
+    """Anyone can make it again from the table, with any JSON library that leaves characters as they are."""
+    lines = [json.dumps([row[name] for name in _HASHED], ensure_ascii=False) + "\n" for row in rows]
+    assert _hashed_lines(pa.Table.from_pylist(rows, schema=HASHED)) == "".join(lines).encode()

@@ -106,7 +106,7 @@ def test_flags_do_not_depend_on_the_windows(tmp_path, monkeypatch):
     source = toy_source(tmp_path / "data", 10)
     texts = {id_: text if number % 2 else "no " * 9 for number, (id_, text) in enumerate(source.texts.items())}
     whole = earmark.evaluate(Echo(texts), source, out=str(tmp_path / "run"))
-    monkeypatch.setattr("earmark.reports.summarize._WINDOW", 3)
+    monkeypatch.setattr("earmark.reports.summarize.WINDOW", 3)
     assert earmark.score(str(tmp_path / "run")).flags == whole.flags
     assert whole.flags["loop"].number == 5
 

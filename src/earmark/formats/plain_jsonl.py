@@ -50,9 +50,20 @@ def _has_a_row_a_line(path: str, num_rows: int) -> bool:
     """Whether each line is one of the rows: as many lines as rows, and none that begins or ends inside an object."""
     num_lines = 0
     with Path(path).open("rb") as file:
-        for line in file:
-            text = line.strip()
-            if not (text.startswith(b"{") and text.endswith(b"}")):
+        while block := file.read(_BLOCK_BYTES) + file.readline():
+            num_found = _num_objects(block)
+            if num_found is None:
                 return False
-            num_lines += 1
+            num_lines += num_found
     return num_lines == num_rows
+
+
+def _num_objects(block: bytes) -> int | None:
+    """How many lines there are; None where one of them is no object from brace to brace."""
+    lines = block.removesuffix(b"\n")
+    num_lines = lines.count(b"\n") + 1
+    # Every line break lies between two braces: seen at once, without making a line of each.
+    if lines.startswith(b"{") and lines.endswith(b"}") and lines.count(b"}\n{") == num_lines - 1:
+        return num_lines
+    texts = map(bytes.strip, lines.split(b"\n"))
+    return num_lines if all(text.startswith(b"{") and text.endswith(b"}") for text in texts) else None

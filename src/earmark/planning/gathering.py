@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from earmark.text_bytes import text_bytes, text_offsets
+
 MOST_BYTES = 2**31 - 1
 """Of the characters in one array of texts: Arrow counts them in 32 bits."""
 
@@ -30,7 +32,7 @@ class Column:
             self._num_rows += len(array)
             return
         array = array if array.type == self._kind else array.cast(self._kind)
-        if self._is_text and len(self._values) + _num_characters(array) > MOST_BYTES:
+        if self._is_text and len(self._values) + len(text_bytes(array)) > MOST_BYTES:
             self._end()
         if not self._num_valid:
             self._fill(self._num_rows)
@@ -62,12 +64,9 @@ class Column:
         self._validity = bytearray(num_rows) if num_rows else None
 
     def _add_texts(self, texts: pa.Array) -> None:
-        offsets = _offsets(texts)
-        if offsets[-1] > offsets[0]:
-            ends = offsets[1:] + np.int32(len(self._values) - int(offsets[0]))
-            self._values += memoryview(texts.buffers()[2])[offsets[0] : offsets[-1]]
-        else:
-            ends = np.full(len(texts), len(self._values), np.int32)
+        offsets = text_offsets(texts)
+        ends = offsets[1:] + np.int32(len(self._values) - int(offsets[0]))
+        self._values += text_bytes(texts).data
         self._ends += ends.data
 
     def _add_validity(self, array: pa.Array) -> None:
@@ -93,15 +92,6 @@ def _nulls(num_rows: int, kind: pa.DataType) -> pa.Array:
     """Zeros that nobody writes are not in memory; the same ones say that all is null, and that all texts are empty."""
     zeros = pa.py_buffer(np.zeros(num_rows + 1, np.int64))
     return pa.Array.from_buffers(kind, num_rows, [zeros] * (3 if pa.types.is_string(kind) else 2))
-
-
-def _offsets(texts: pa.Array) -> NDArray[np.int32]:
-    return np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
-
-
-def _num_characters(texts: pa.Array) -> int:
-    offsets = _offsets(texts)
-    return int(offsets[-1]) - int(offsets[0])
 
 
 def _bytes(flags: bytearray) -> NDArray[np.uint8]:

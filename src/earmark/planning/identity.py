@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from earmark.text_bytes import text_bytes
+
 _DECISIVE = ("id", "audio", "start_s", "stated_duration_s", "channel", "language")
 _NUM_SAMPLED = 16
 _SAMPLED_BYTES = 65_536
@@ -49,7 +51,7 @@ def _hash_chunks(digest: hashlib._Hash, column: pa.ChunkedArray) -> None:
     for rows in slices:
         digest.update(pc.binary_length(rows.fill_null("")).to_numpy().astype("<i8").tobytes())
     for rows in slices:
-        digest.update(_characters(rows.fill_null("").cast(pa.large_string())))
+        digest.update(text_bytes(rows.fill_null("").cast(pa.large_string())).data)
 
 
 def audio_sample(utterances: pa.Table, root: str) -> str:
@@ -74,13 +76,6 @@ def num_changed(sample: str, other: str) -> int:
     """How many of the sampled files have other bytes."""
     pairs = zip(sample.split(), other.split(), strict=False)
     return sum(one != two and _MISSING not in (one, two) for one, two in pairs)
-
-
-def _characters(texts: pa.Array) -> bytes:
-    """The UTF-8 bytes of all texts, one after the other."""
-    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    characters = texts.buffers()[2]
-    return bytes(characters.slice(offsets[0], offsets[-1] - offsets[0])) if characters is not None else b""
 
 
 def _first_bytes(path: Path) -> str:

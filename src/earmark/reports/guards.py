@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from earmark.schema import SCORED
 from earmark.scoring.mixed import Mixed
 from earmark.scoring.words import word_counts
+from earmark.text_bytes import text_bytes, text_offsets
 
 RULES = """\
 units: the tokens of the scorer "mixed" in the normalised texts: words, and characters of Han, Kana and Thai
@@ -61,6 +62,7 @@ _NUM_FIRST = 3
 _UNITS = Mixed().tokens
 
 _THAI = "[\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46]"
+_IS_SPACE = np.array([chr(code).isspace() for code in range(128)])
 _MAY_LACK_SPACES = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
 
 Truths = NDArray[np.bool_]
@@ -183,23 +185,38 @@ class _Units:
 
     @classmethod
     def of(cls, texts: pa.ChunkedArray) -> _Units:
-        kind = "ascii" if pc.all(pc.string_is_ascii(texts)).as_py() else "utf8"
-        trimmed = pc.call_function(f"{kind}_trim_whitespace", [texts])
-        number = _numbers(pc.list_value_length(pc.call_function(f"{kind}_split_whitespace", [trimmed])))
-        number[pc.equal(trimmed, "").to_numpy()] = 0
-        has_characters, thirds = np.zeros(len(texts), dtype=bool), np.zeros_like(number)
-        if kind == "utf8":
-            where = np.flatnonzero(pc.match_substring_regex(texts, _MAY_LACK_SPACES))
-            unspaced = texts.take(pa.array(where))
+        column = texts.combine_chunks()
+        is_ascii = bool(pc.all(pc.string_is_ascii(column)).as_py() in (True, None))
+        number = _num_ascii_words(column) if is_ascii else _num_words(column)
+        has_characters, thirds = np.zeros(len(column), dtype=bool), np.zeros_like(number)
+        if not is_ascii:
+            where = np.flatnonzero(pc.match_substring_regex(column, _MAY_LACK_SPACES))
+            unspaced = column.take(pa.array(where))
             has_characters[where] = True
             number[where] = [len(_UNITS(text)) for text in unspaced.to_pylist()]
             thirds[where] = pc.count_substring_regex(unspaced, _THAI)
         return cls(number, has_characters, thirds)
 
 
-def _numbers(column: pa.ChunkedArray) -> Numbers:
-    numbers: Numbers = column.to_numpy().astype(np.float64)
-    return numbers
+def _num_words(texts: pa.Array) -> Numbers:
+    trimmed = pc.utf8_trim_whitespace(texts)
+    number: Numbers = pc.list_value_length(pc.utf8_split_whitespace(trimmed)).to_numpy().astype(np.float64)
+    number[pc.equal(trimmed, "").to_numpy(zero_copy_only=False)] = 0
+    return number
+
+
+def _num_ascii_words(texts: pa.Array) -> Numbers:
+    """The same: a word begins at each byte that is no space and comes after one, or is the first of its text."""
+    offsets = text_offsets(texts)
+    starts = offsets - offsets[0]
+    is_space = _IS_SPACE[text_bytes(texts)]
+    begins = ~is_space
+    begins[1:] &= is_space[:-1]
+    is_filled = starts[1:] > starts[:-1]
+    firsts = starts[:-1][is_filled]
+    begins[firsts] = ~is_space[firsts]
+    number: Numbers = np.diff(np.searchsorted(np.flatnonzero(begins), starts)).astype(np.float64)
+    return number
 
 
 def _confirmed(scored: pa.Table, candidates: Truths, rule: Callable[[str, str], bool]) -> Truths:

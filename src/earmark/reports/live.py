@@ -78,7 +78,7 @@ class LiveScores:
 
     def _score(self, rows: pa.Table, *, counts_as_new: bool) -> None:
         rows = self._whole(rows)
-        found = dict(outcomes(rows))
+        found = outcomes(rows)
         if not found:
             return
         ranks = dict(zip(rows["index"].to_pylist(), rows["rank"].to_pylist(), strict=True))

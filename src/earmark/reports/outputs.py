@@ -14,10 +14,8 @@ from earmark.schema import FAILED, SCORED
 from earmark.spec import RunSpec
 from earmark.store import layout
 from earmark.store.parts import IMPORT
-from earmark.store.reader import windows
+from earmark.store.reader import WINDOW, windows
 from earmark.store.run import RunStore
-
-_WINDOW = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +59,11 @@ def read_outputs(store: RunStore, spec: RunSpec, label: str, settings: Settings)
     done = store.progress(spec)
     is_imported = all(receipt.attempt == IMPORT for receipt in done.receipts)
     batches = {} if is_imported else _batches(store.table(layout.PLAN))
-    rows = windows(store.folder, done.part_names, spec.data.num_utterances, _WINDOW)
+    rows = windows(store.folder, done.part_names, spec.data.num_utterances, WINDOW)
     found: list[Output] = []
-    for window, parts in zip(store.batches(layout.UTTERANCES, _WINDOW), rows, strict=True):
+    for window, parts in zip(store.batches(layout.UTTERANCES, WINDOW), rows, strict=True):
         ranks = {} if is_imported else dict(zip(parts["index"].to_pylist(), parts["rank"].to_pylist(), strict=True))
-        texts = dict(outcomes(parts))
+        texts = outcomes(parts)
         columns = [window[name].to_pylist() for name in ("index", "id", "reference", "skip_reason")]
         for index, name, reference, skip_reason in zip(*columns, strict=True):
             where = (batches.get(index), ranks.get(index))

@@ -7,7 +7,7 @@ give the same table.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import compress, groupby, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -44,23 +44,20 @@ class Outcome(NamedTuple):
     failure: str | None
 
 
-def outcomes(rows: pa.Table) -> Iterator[tuple[int, Outcome]]:
-    """Each whole utterance of ``rows`` (store.reader.READ_COLUMNS, ordered by index and segment) with its outcome.
+def outcomes(rows: pa.Table) -> dict[int, Outcome]:
+    """What became of each whole utterance of ``rows`` (store.reader.READ_COLUMNS, ordered by index and segment).
 
     The texts of a long utterance's segments are joined with spaces; one failed segment fails it. An utterance some of
     whose segments have no row yet is left out.
     """
     is_single = pc.max(rows["num_segments"]).as_py() in (None, 1)
     if is_single and rows["error"].null_count == len(rows):  # by far the commonest
-        found = map(Outcome, rows["hypothesis"].to_pylist(), repeat(None))
-        yield from zip(rows["index"].to_pylist(), found, strict=True)
-        return
+        found = map(Outcome._make, zip(rows["hypothesis"].to_pylist(), repeat(None)))
+        return dict(zip(rows["index"].to_pylist(), found, strict=True))
     columns = ["index", "num_segments", "segment", "hypothesis", "error_kind", "error"]
     values = zip(*(rows[name].to_pylist() for name in columns), strict=True)
-    for index, pieces in groupby(values, key=itemgetter(0)):
-        parts = list(pieces)
-        if len(parts) == parts[0][1]:
-            yield index, _join(parts)
+    pieces = {index: list(group) for index, group in groupby(values, key=itemgetter(0))}
+    return {index: _join(parts) for index, parts in pieces.items() if len(parts) == parts[0][1]}
 
 
 def score_utterances(
@@ -72,9 +69,7 @@ def score_utterances(
     which looks at the audio too.
     """
     references = utterances["reference"].to_pylist()
-    given = (utterances["index"].to_pylist(), references, utterances["skip_reason"].to_pylist())
-    facts = [status_of(found.get(index), reference, skip) for index, reference, skip in zip(*given, strict=True)]
-    status, reasons, hypotheses = zip(*facts, strict=True) if facts else ((), (), ())
+    status, reasons, hypotheses = _statuses(utterances, [found.get(index) for index in utterances["index"].to_pylist()])
     normalized = {
         "reference_normalized": normalized_all(
             normalizer, [text if one != SKIPPED else None for text, one in zip(references, status, strict=True)]
@@ -88,6 +83,23 @@ def score_utterances(
     columns["flags"] = [[]] * len(status)
     columns |= _counted(scorer, [one == SCORED for one in status], **normalized)
     return pa.table({name: columns[name] for name in schema.SCORES.names}, schema=schema.SCORES)
+
+
+def _statuses(
+    utterances: pa.Table, found: Sequence[Outcome | None]
+) -> tuple[Sequence[str], Sequence[str | None], Sequence[str | None]]:
+    """What ``status_of`` says of each, as columns."""
+    skips = utterances["skip_reason"]
+    if skips.null_count == len(skips) and not utterances["reference"].null_count and all(map(_is_answer, found)):
+        return [SCORED] * len(found), [None] * len(found), [one.hypothesis for one in found if one is not None]
+    given = (found, utterances["reference"].to_pylist(), skips.to_pylist())
+    facts = list(map(status_of, *given))
+    status, reasons, hypotheses = zip(*facts, strict=True)
+    return status, reasons, hypotheses
+
+
+def _is_answer(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.failure is None
 
 
 def _join(parts: Sequence[tuple[Any, ...]]) -> Outcome:

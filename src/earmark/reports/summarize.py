@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import json.encoder
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,13 +36,14 @@ from earmark.scoring.pairs import PairScores
 from earmark.scoring.scorer import Scorer
 from earmark.spec import RunSpec
 from earmark.store import layout
-from earmark.store.reader import Progress, windows
+from earmark.store.reader import WINDOW, Progress, windows
 from earmark.store.run import RunStore
 from earmark.text.base import Normalizer, NormalizerIdentity
+from earmark.text_bytes import text_bytes
 
-_WINDOW = 65_536  # utterances: a temporary file for each, so not too few
 _SCORED_AT_ONCE = 4096  # measured: with more, memory that comes and goes costs as much as counting
 _quoted = json.encoder.encode_basestring  # a text as JSON with every character as it is
+_NEEDS_ESCAPE = np.isin(np.arange(256), [*range(0x20), *b'"\\'])  # by byte: of UTF-8, only ASCII ones do
 _COUNTS = ("hits", "substitutions", "deletions", "insertions")
 _HASHED = ("id", "status", "hypothesis", "hits", "substitutions", "deletions", "insertions", "character_errors")
 
@@ -114,11 +115,11 @@ def _windows(
     store: RunStore, done: Progress, num_utterances: int, normalizer: Normalizer, scorer: Scorer
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Each window's scores, and the rows of parts that they come from."""
-    utterances = store.batches(layout.UTTERANCES, _WINDOW)
-    rows = windows(store.folder, done.part_names, num_utterances, _WINDOW)
+    utterances = store.batches(layout.UTTERANCES, WINDOW)
+    rows = windows(store.folder, done.part_names, num_utterances, WINDOW)
     for window, found in zip(utterances, rows, strict=True):
         for some, theirs in _pieces(window, found):
-            yield score_utterances(some, dict(outcomes(theirs)), normalizer, scorer), theirs
+            yield score_utterances(some, outcomes(theirs), normalizer, scorer), theirs
 
 
 def _pieces(window: pa.Table, rows: pa.Table) -> Iterator[tuple[pa.Table, pa.Table]]:
@@ -149,21 +150,25 @@ def _add(totals: _Totals, scores: pa.Table, scorer: Scorer) -> None:
     if totals.confusions is not None:
         totals.confusions.add(scored, scorer.tokens)
     totals.counts += PairScores(**column).total()
-    totals.digest.update("".join(_hashed_lines(scores)).encode("utf-8"))
+    totals.digest.update(_hashed_lines(scores))
 
 
-def _hashed_lines(scores: pa.Table) -> Iterator[str]:
+def _hashed_lines(scores: pa.Table) -> bytes:
     """What the hash of the scores is over: each row of _HASHED as JSON writes it, a line each."""
-    columns = [_json_cells(scores[name]) for name in _HASHED]
-    return map(f"[{', '.join(['%s'] * len(columns))}]\n".__mod__, zip(*columns, strict=True))
+    first, *others, last = (_json_cells(scores[name].combine_chunks()) for name in _HASHED)
+    opened, closed = pc.binary_join_element_wise("[", first, ""), pc.binary_join_element_wise(last, "]\n", "")
+    return text_bytes(pc.binary_join_element_wise(opened, *others, closed, ", ")).tobytes()
 
 
-def _json_cells(column: pa.ChunkedArray) -> Iterable[object]:
-    """Each text or integer as what prints as JSON."""
-    values = column.to_pylist()
-    if column.null_count:
-        return ("null" if value is None else json.dumps(value, ensure_ascii=False) for value in values)
-    return map(_quoted, values) if pa.types.is_string(column.type) else values
+def _json_cells(column: pa.Array) -> pa.Array:
+    """Each text or integer as JSON writes it, with every character that may stand there as it is."""
+    if not pa.types.is_string(column.type):
+        written = column.cast(pa.string())
+    elif _NEEDS_ESCAPE[text_bytes(column)].any():
+        written = pa.array([None if value is None else _quoted(value) for value in column.to_pylist()], pa.string())
+    else:
+        written = pc.binary_join_element_wise('"', column, '"', "")
+    return written.fill_null("null")
 
 
 def _counted(column: pa.ChunkedArray) -> tuple[list[str], list[int]]:

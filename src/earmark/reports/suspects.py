@@ -18,12 +18,11 @@ from earmark.schema import SCORED
 from earmark.scoring.alignment import align, render_diff
 from earmark.spec import RunSpec
 from earmark.store import layout
-from earmark.store.reader import windows
+from earmark.store.reader import WINDOW, windows
 from earmark.store.run import RunStore
 from earmark.text.base import Normalizer
 
 MAX_LISTED = 1000
-_WINDOW = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def suspects_in_scores(stores: Sequence[RunStore]) -> Suspects:
     """
     worst: list[Suspect] = []
     num_agreed = number = 0
-    for tables in zip(*(store.batches(layout.SCORES, _WINDOW) for store in stores), strict=True):
+    for tables in zip(*(store.batches(layout.SCORES, WINDOW) for store in stores), strict=True):
         agreed = list(_agreed(tables))
         wrong = [one for one in agreed if one.num_errors]
         num_agreed += len(agreed)
@@ -117,12 +116,12 @@ def _texts(
     """The id, and reference and hypothesis, of each of these utterances, in the order of the data."""
     if not len(ids):
         return
-    utterances = store.batches(layout.UTTERANCES, _WINDOW)
+    utterances = store.batches(layout.UTTERANCES, WINDOW)
     parts = store.progress(spec).part_names
-    all_rows = windows(store.folder, parts, spec.data.num_utterances, _WINDOW)
+    all_rows = windows(store.folder, parts, spec.data.num_utterances, WINDOW)
     for window, rows in zip(utterances, all_rows, strict=True):
         wanted = window.filter(pc.is_in(window["id"], value_set=ids.combine_chunks()))
-        found = dict(outcomes(rows.filter(pc.is_in(rows["index"], value_set=wanted["index"].combine_chunks()))))
+        found = outcomes(rows.filter(pc.is_in(rows["index"], value_set=wanted["index"].combine_chunks())))
         columns = (wanted[name].to_pylist() for name in ("index", "id", "reference"))
         for index, name, reference in zip(*columns, strict=True):
             yield name, (_words(normalizer, reference), _words(normalizer, found[index].hypothesis))

@@ -36,6 +36,9 @@ READ_COLUMNS = (
     "level_dbfs",
 )
 
+WINDOW = 65_536
+"""Utterances that are looked at together: there is a temporary file for each window, so not too few."""
+
 _NO_ROWS = pa.schema(
     [*(schema.PARTS.field(name) for name in READ_COLUMNS), pa.field("failed", pa.bool_()), pa.field("part", pa.int32())]
 ).empty_table()
