@@ -50,7 +50,7 @@ KINDS = {
     "16 kHz WAV": (16_000, 1, ".wav"),
     "16 kHz FLAC (as LibriSpeech)": (16_000, 1, ".flac"),
 }
-FORMS: tuple[AudioFormat, ...] = ("flac", "auto", "wav")
+FORMS: tuple[AudioFormat, ...] = ("flac", "wav")
 OF_DATASETS = """
 import importlib.metadata, sys, time
 import datasets, numpy as np, pyarrow.parquet as pq
@@ -121,7 +121,8 @@ def like_version_3(table: Path, num_runs: int) -> Peer:
         mono = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
         if rate_hz != SAMPLE_RATE_HZ:
             mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ, quality=RESAMPLER)
-        return np.clip(mono, -1, 1)
+        clipped: NDArray[np.float32] = np.clip(mono, -1, 1)
+        return clipped
 
     return Peer("soundfile and soxr", best_ms(read_bytes, data, num_runs), [read_bytes(name) for name in data])
 

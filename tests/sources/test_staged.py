@@ -74,7 +74,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> ToySource:
 
 
 def brought(cache: Path) -> list[Path]:
-    return sorted((cache / "staged").rglob("*.flac"))
+    return sorted((cache / "staged").rglob("*.wav"))
 
 
 def test_a_folder_with_a_staged_set_is_one(source, tmp_path):
@@ -154,7 +154,7 @@ def test_the_same_bytes_on_a_disk_and_in_an_object_store(source, tmp_path, url):
     stage(source, url)
     stage(source, tmp_path / "set")
     folder = open_folder(url)
-    for path in [*(tmp_path / "set" / "audio").rglob("*.flac"), tmp_path / "set" / "utterances.parquet"]:
+    for path in [*(tmp_path / "set" / "audio").rglob("*.wav"), tmp_path / "set" / "utterances.parquet"]:
         assert folder.read(path.relative_to(tmp_path / "set").as_posix()) == path.read_bytes()
     assert open_source(url).fingerprint == open_source(str(tmp_path / "set")).fingerprint
 
@@ -164,7 +164,7 @@ def test_a_set_in_an_object_store_is_staged_elsewhere(source, tmp_path, url):
     stage(source, url)
     stage(url, tmp_path / "copy")
     stage(source, tmp_path / "set")
-    for path in (tmp_path / "set" / "audio").rglob("*.flac"):
+    for path in (tmp_path / "set" / "audio").rglob("*.wav"):
         assert (tmp_path / "copy" / path.relative_to(tmp_path / "set")).read_bytes() == path.read_bytes()
 
 
@@ -172,12 +172,12 @@ def test_a_damaged_object_is_never_used(source, url, cache):
     """Its digest is not the table's: an error that says so; ``verify`` mends the set."""
     stage(source, url)
     folder = open_folder(url)
-    folder.write("audio/00000/00000003.flac", folder.read("audio/00000/00000003.flac")[:-1] + b"?")
-    with pytest.raises(FetchError, match=r"cannot fetch .*00000003\.flac") as caught:
+    folder.write("audio/00000/00000003.wav", folder.read("audio/00000/00000003.wav")[:-1] + b"?")
+    with pytest.raises(FetchError, match=r"cannot fetch .*00000003\.wav") as caught:
         list(open_source(url).utterances())
     assert caught.value.kind == "wrong"
     assert SECRET not in f"{caught.value} {caught.value.cause} {caught.value.hint}"
-    assert not [path for path in brought(cache) if path.name == "00000003.flac"]
+    assert not [path for path in brought(cache) if path.name == "00000003.wav"]
     assert stage(source, url, verify=True).num_new == 1
     assert len(list(open_source(url).utterances())) == 8
 
@@ -185,7 +185,7 @@ def test_a_damaged_object_is_never_used(source, url, cache):
 def test_an_object_that_is_gone_is_missing_audio(source, tmp_path, url):
     """Counted as every missing file is."""
     stage(source, url)
-    open_folder(url).remove("audio/00000/00000003.flac")
+    open_folder(url).remove("audio/00000/00000003.wav")
     summary = evaluate(Noisy(source.texts), url, out=str(tmp_path / "run"), missing_audio="fail")
     assert (summary.num_scored, summary.num_failed) == (7, 1)
 
@@ -290,7 +290,7 @@ def test_what_staging_lost_is_said_when_the_set_is_used(tmp_path):
     assert "--audio-root" not in caught.value.hint
     (event,) = [one for one in events if isinstance(one, DataIncomplete)]
     assert "of 6 utterances\n1 failed and 1 were left out" in event.loss
-    (tmp_path / "set" / "audio" / "00000" / "00000000.flac").unlink()
+    (tmp_path / "set" / "audio" / "00000" / "00000000.wav").unlink()
     with pytest.raises(MissingAudioError) as caught:
         evaluate(Noisy(source.texts), there, out=str(tmp_path / "run"))
     assert (caught.value.cause, "--verify" in caught.value.hint) == ("it was staged, and is gone", True)

@@ -66,7 +66,7 @@ def test_a_staged_set_holds_every_utterance(source, tmp_path):
     summary = stage(source, tmp_path / "set")
     rows = table(tmp_path / "set")
     assert (summary.num_utterances, summary.num_staged, summary.num_new, summary.num_exact) == (12, 12, 12, 12)
-    assert (summary.num_failed, summary.num_skipped, dict(summary.codings)) == (0, 0, {"FLAC/PCM_16": 12})
+    assert (summary.num_failed, summary.num_skipped, dict(summary.codings)) == (0, 0, {"WAV/PCM_16": 12})
     assert summary.audio_s == pytest.approx(sum(row["duration"] for row in rows))
     assert summary.size_bytes == sum((tmp_path / "set" / row["path"]).stat().st_size for row in rows)
     assert [row["index"] for row in rows] == list(range(12))
@@ -122,7 +122,7 @@ def test_ids_are_never_paths(source, tmp_path):
     items = tuple(replace(item, id=utterance_id or " ") for item, utterance_id in zip(source.items, ids, strict=False))
     stage(ToySource(source.root, items), tmp_path / "deep" / "set")
     assert [row["id"] for row in table(tmp_path / "deep" / "set")] == [one or " " for one in ids]
-    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix == ".flac"]
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix == ".wav"]
     assert {path.parent for path in files} == {tmp_path / "deep" / "set" / "audio" / "00000"}
 
 
@@ -207,8 +207,8 @@ def test_another_set_is_refused_and_the_fields_named(source, tmp_path):
     """Other utterances, other audio, another format; ``fresh`` throws the old one away."""
     stage(source, tmp_path / "set")
     with pytest.raises(StagedMismatchError, match="holds another staged set") as caught:
-        stage(source, tmp_path / "set", audio_format="wav")
-    assert caught.value.cause == "audio_format was 'auto', is now 'wav'"
+        stage(source, tmp_path / "set", audio_format="flac")
+    assert caught.value.cause == "audio_format was 'wav', is now 'flac'"
     fewer = ToySource(source.root, source.items[:5])
     with pytest.raises(StagedMismatchError) as caught:
         stage(fewer, tmp_path / "set")
@@ -220,8 +220,8 @@ def test_another_set_is_refused_and_the_fields_named(source, tmp_path):
     with pytest.raises(StagedMismatchError) as caught:
         stage(noisy, tmp_path / "set")
     assert set(caught.value.fields) == {"audio_sample"}
-    summary = stage(fewer, tmp_path / "set", fresh=True, audio_format="wav")
-    assert (summary.num_new, dict(summary.codings)) == (5, {"WAV/PCM_16": 5})
+    summary = stage(fewer, tmp_path / "set", fresh=True, audio_format="flac")
+    assert (summary.num_new, dict(summary.codings)) == (5, {"FLAC/PCM_16": 5})
     assert len(list((tmp_path / "set" / "audio").rglob("*.*"))) == 5
 
 

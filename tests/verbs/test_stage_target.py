@@ -55,10 +55,10 @@ def test_a_set_is_not_staged_onto_itself(source, tmp_path, fresh):
 def test_audio_in_the_old_set_is_not_thrown_away(source, tmp_path):
     """A manifest elsewhere names files of the set, one by a link."""
     stage(source, tmp_path / "set")
-    files = sorted((tmp_path / "set" / "audio").rglob("*.flac"))
-    (tmp_path / "link.flac").symlink_to(files[2])
+    files = sorted((tmp_path / "set" / "audio").rglob("*.wav"))
+    (tmp_path / "link.wav").symlink_to(files[2])
     before = bytes_of(tmp_path / "set")
-    for number, audio in enumerate((str(files[0]), "link.flac")):
+    for number, audio in enumerate((str(files[0]), "link.wav")):
         manifest = tmp_path / f"{number}.jsonl"
         manifest.write_text(json.dumps({"audio": audio, "text": "a"}) + "\n")
         with pytest.raises(FolderError) as caught:

@@ -26,7 +26,7 @@ def stage_command(
     flags: DataFlags = NO_DATA_FLAGS,
     workers: Annotated[str, Parameter(group=WORKERS)] = "auto",
     engine: Annotated[Literal["auto", "inline", "processes"], Parameter(group=WORKERS)] = "auto",
-    audio_format: Annotated[Literal["auto", "flac", "wav"], Parameter(group=OUTPUT)] = "auto",
+    audio_format: Annotated[Literal["wav", "flac"], Parameter(group=OUTPUT)] = "wav",
     fresh: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
     verify: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
     progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=OUTPUT)] = "auto",
@@ -44,7 +44,7 @@ def stage_command(
     engine
         Where they run; auto: processes, so that a crash costs little.
     audio_format
-        auto: FLAC, or WAV where FLAC would round; flac: half the size of such WAV; wav.
+        wav: quickest to read, and exact; flac: half the size.
     fresh
         Throw away what the folder holds; begin again.
     verify
@@ -125,6 +125,6 @@ def _notes(summary: StageSummary) -> list[str]:
         clipped = number_of(summary.num_clipped_files, "file")
         notes.append(f"note: {clipped} with samples at full scale: num_clipped in the table")
     if rounded := summary.num_staged - summary.num_exact:
-        notes.append(f"note: {number_of(rounded, 'file', 'are')} rounded to 24 bits; --audio-format auto keeps all")
+        notes.append(f"note: {number_of(rounded, 'file', 'are')} rounded to 24 bits; --audio-format wav keeps all")
     following = ["earmark", "eval", "pocketsphinx", "--data", summary.target]
     return [*notes, f"next: {shlex.join([*following, *(['--missing-audio', 'fail'] if summary.num_failed else [])])}"]

@@ -68,7 +68,7 @@ def stage(
     data: str | os.PathLike[str] | Source,
     to: str | os.PathLike[str],
     *,
-    audio_format: AudioFormat = "auto",
+    audio_format: AudioFormat = "wav",
     engine: EngineName = "auto",
     workers: int = 1,
     audio_root: str | None = None,
