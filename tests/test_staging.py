@@ -51,10 +51,10 @@ def test_a_row_says_what_the_file_is(tmp_path, folder):
     (row,) = staged(folder, shard_of(AudioRef(str(path))))
     data = folder.read("audio/00000/00000000.wav")
     samples = soundfile.read(io.BytesIO(data), dtype="float32")[0]
-    assert row["path"] == "audio/00000/00000000.flac"
+    assert row["path"] == "audio/00000/00000000.wav"
     assert (row["num_samples"], row["size_bytes"]) == (24_000, len(data))
     assert row["sha256"] == hashlib.sha256(data).hexdigest()
-    assert (row["coding"], row["is_exact"], row["error"]) == ("FLAC/PCM_16", True, None)
+    assert (row["coding"], row["is_exact"], row["error"]) == ("WAV/PCM_16", True, None)
     assert (row["source_sample_rate"], row["source_num_channels"]) == (16_000, 1)
     assert row["source_coding"] == "WAV/PCM_16"
     assert row["peak_dbfs"] == pytest.approx(20 * np.log10(np.abs(samples).max()), abs=1e-4)
@@ -103,8 +103,8 @@ def test_what_cannot_be_decoded_is_a_row_with_its_reason(tmp_path, folder):
     rows = staged(folder, shard_of(*(AudioRef(str(tmp_path / name)) for name in names)))
     assert [row["error_kind"] for row in rows] == [None, "truncated", "empty", "missing"]
     assert "0.061 s of the 0.300 s" in rows[1]["error"]
-    assert [row["path"] for row in rows] == ["audio/00000/00000000.flac", None, None, None]
-    assert folder.names("audio/00000") == ["audio/00000/00000000.flac"]
+    assert [row["path"] for row in rows] == ["audio/00000/00000000.wav", None, None, None]
+    assert folder.names("audio/00000") == ["audio/00000/00000000.wav"]
 
 
 def test_the_first_file_of_each_coding_is_decoded(tmp_path, folder, monkeypatch):
@@ -118,7 +118,7 @@ def test_the_first_file_of_each_coding_is_decoded(tmp_path, folder, monkeypatch)
     monkeypatch.setattr(staging, "check_decoded", check)
     path = write_wav(tmp_path / "a.wav", 0.2)
     (row,) = staged(folder, shard_of(AudioRef(str(path))))
-    assert checked == ["FLAC/PCM_16"]
+    assert checked == ["WAV/PCM_16"]
     assert (row["error_kind"], row["path"]) == ("not_kept", None)
     assert folder.names("audio/00000") == []
 

@@ -83,12 +83,12 @@ def test_a_kill_while_an_old_set_is_thrown_away_leaves_no_lie(source, tmp_path, 
     with monkeypatch.context() as patch:
         patch.setattr(verb, "clear", kill)
         with pytest.raises(KilledError):
-            stage(source, tmp_path / "set", audio_format="wav", fresh=True)
+            stage(source, tmp_path / "set", audio_format="flac", fresh=True)
     with pytest.raises(UsageError, match="not staged to its end"):
         open_source(str(tmp_path / "set"))
     with pytest.raises(StagedMismatchError):
-        stage(source, tmp_path / "set", audio_format="wav")
-    assert stage(source, tmp_path / "set", audio_format="wav", fresh=True).num_staged == 4
+        stage(source, tmp_path / "set", audio_format="flac")
+    assert stage(source, tmp_path / "set", audio_format="flac", fresh=True).num_staged == 4
 
 
 @pytest.mark.parametrize("to", ["hf:x/y", "librispeech:test-clean", "staged:set", "HF:x/y"])
