@@ -53,6 +53,7 @@ class Kind:
 
 
 KINDS = (
+    Kind("16 kHz mono FLAC, to WAV of 16 bits", 16_000, 1, ".flac", "wav", ".wav", "PCM_16"),
     Kind("16 kHz mono FLAC, to FLAC of 16 bits", 16_000, 1, ".flac", "flac", ".flac", "PCM_16"),
     Kind("44.1 kHz stereo WAV, to WAV of floats", 44_100, 2, ".wav", "wav", ".wav", "FLOAT"),
     Kind("44.1 kHz stereo WAV, to FLAC of 24 bits", 44_100, 2, ".wav", "flac", ".flac", "PCM_24"),
