@@ -28,12 +28,14 @@ class AudioRef:
     whole file: then ``duration_s`` is only what somebody claims of it, good for planning, and all of the file is read.
     A number makes it a piece of ``duration_s`` seconds. ``duration_s`` is None where the source does not say (then the
     file is asked, and a piece reaches to its end). ``channel`` counts from 0; None means the mean of all channels.
+    ``sha256`` is hexadecimal, what the file's bytes must be where the source says it; whoever looks at data compares.
     """
 
     uri: str
     start_s: float | None = None
     duration_s: float | None = None
     channel: int | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,12 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 HIDDEN = "..."
 """Stands for all that was left out of a query, or for an address that cannot be taken apart."""
 
-_URL = re.compile(r"([\w+.-]*)://(\S+)")
+_USER_WITH_A_SPACE = (
+    r"[^/?#\s:]*+(?::(?!//)[^/?#\s]*+[^\S\n]|[^\S\n][^/?#\n:]*+:(?!//))"  # a colon and a space, before any path
+    r"(?:(?!://)[^\n])*@\S*"  # and to the last @ that may be of it
+)
+_URL = re.compile(rf"([\w+.-]*)://({_USER_WITH_A_SPACE}|\S+)")
+_OF_BUCKETS = ("s3", "gs")
 _AFTER_A_URL = "'\",;:)]}>"
 _HARMLESS_KEYS = frozenset({
     "scheme", "region", "endpoint_override", "allow_bucket_creation", "allow_bucket_deletion",
@@ -31,22 +36,34 @@ def _shown(found: re.Match[str]) -> str:
     scheme, written = found.groups()
     rest = written.rstrip(_AFTER_A_URL)
     after = written[len(rest) :]
-    parts = _split(rest)
+    parts = _split(scheme, rest)
     if parts is None:
         return f"{scheme}://{HIDDEN}{after}"
-    query = f"?{_shown_query(parts.query)}" if parts.query else ""
-    fragment = f"#{HIDDEN}" if parts.fragment else ""
+    # An empty one keeps its mark: without it, what follows could be taken for a part of the server.
+    query = f"?{_shown_query(parts.query)}" if "?" in rest.partition("#")[0] else ""
+    fragment = f"#{HIDDEN}" if "#" in rest else ""
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{without_secret(parts.path)}{query}{fragment}{after}"
 
 
-def _split(rest: str) -> SplitResult | None:
-    """The parts of a URL behind its scheme; None where a secret could be anywhere in it."""
+def _split(scheme: str, rest: str) -> SplitResult | None:
+    """The parts of a URL; None where a secret could be anywhere in it."""
     try:
-        parts = urlsplit(f"x://{rest}")
+        parts = urlsplit(f"x://{rest}")._replace(scheme=scheme)
         _ = parts.port  # "key:sec" of "key:sec/ret@bucket" has none, and is no server
     except ValueError:
         return None
-    return parts
+    return None if is_unclear(parts) else parts
+
+
+def is_unclear(parts: SplitResult) -> bool:
+    """Whether what looks like a server and its port may be a user and the beginning of a password.
+
+    So of ``key:/secret@bucket`` and ``me:12/secret@host``: a port may be empty. No bucket has a port.
+    """
+    server = parts.netloc.rpartition("@")[2]
+    return ":" in server and (
+        parts.scheme.lower() in _OF_BUCKETS or any("@" in one for one in (parts.path, parts.query, parts.fragment))
+    )
 
 
 def _shown_query(query: str) -> str:
@@ -64,7 +81,7 @@ def _is_harmless(pair: str) -> bool:
 def without_user(url: str) -> str:
     """One URL without its user part, but with all of its query: what it is told from others by, and shown to nobody."""
     scheme, mark, rest = url.partition("://")
-    parts = _split(rest)
+    parts = _split(scheme, rest)
     if parts is None:
         return url
     return f"{scheme}{mark}{parts.netloc.rpartition('@')[2]}{rest[len(parts.netloc) :]}"

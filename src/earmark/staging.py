@@ -25,7 +25,7 @@ from earmark.formats.staged import audio_name
 from earmark.records import SAMPLE_RATE_HZ, Batch, Receipt, Segment, Shard, StopCheck
 from earmark.store.folder import Folder
 from earmark.store.group import FileGroup, committing
-from earmark.store.parts import installed_versions, part_name, write_part_table
+from earmark.store.parts import encodable, installed_versions, part_name, write_part_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,5 +179,4 @@ def versions() -> dict[str, str]:
 
 
 def _failed(segment: Segment, kind: str, reason: str) -> dict[str, Any]:
-    reason = reason.encode("utf-8", "replace").decode("utf-8")
-    return {"index": segment.index, "id": segment.id, "error_kind": kind, "error": reason}
+    return {"index": segment.index, "id": segment.id, "error_kind": kind, "error": encodable(reason)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 
 import numpy as np
 import pytest
@@ -87,6 +89,18 @@ def test_the_same_samples_give_the_same_bytes(form, samples, monkeypatch):
     first = encode(samples.astype(np.float32), form)
     assert b"PEAK" not in first.data
     assert encode(samples.astype(np.float32), form) == first
+
+
+def test_flac_is_written_where_there_are_no_files_in_memory(monkeypatch):
+    """On an old kernel or in a sandbox: the same bytes, by way of a temporary file."""
+    samples = EVERY_16_BITS / np.float32(2**15)
+    expected = encode(samples, "flac")
+
+    def refused(name):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(encoding.os, "memfd_create", refused, raising=False)
+    assert encode(samples, "flac") == expected
 
 
 def test_an_encoder_that_was_given_other_samples_is_found_out(monkeypatch):

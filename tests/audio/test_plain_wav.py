@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from earmark.audio import reader
 from earmark.audio.decode import decode
 from earmark.audio.encode import encode
-from earmark.audio.plain_wav import PlainWav
+from earmark.audio.plain_wav import HEAD_BYTES, PlainWav
 from earmark.audio.reader import mono_blocks, open_audio
 from earmark.errors import AudioError
 from tests.audio.tones import tone
@@ -128,6 +129,18 @@ def test_a_header_that_lies_is_left_to_libsndfile(tmp_path, is_short):
     for place, change in changes:
         path.write_bytes(whole[:place] + bytes([whole[place] ^ change]) + whole[place + 1 :])
         assert outcome(path) == by_libsndfile(path), (place, change)
+
+
+@pytest.mark.parametrize(("num_channels", "rate_hz", "plain"), [(1024, 1, True), (1025, 16_000, False), (1, 0, False)])
+def test_what_libsndfile_refuses_is_not_plain(write, num_channels, rate_hz, plain):
+    """More channels than it has, and no rate: the same samples, or its sentence."""
+    path = Path(write("a.wav", np.zeros(num_channels * 4, np.int16)))
+    head = bytearray(path.read_bytes())
+    head[22:34] = struct.pack("<HIIH", num_channels, rate_hz, rate_hz * num_channels * 2, num_channels * 2)
+    path.write_bytes(head)
+    with path.open("rb", buffering=0) as file:
+        assert (PlainWav.of(file, bytes(head[:HEAD_BYTES])) is not None) == plain
+    assert outcome(path) == by_libsndfile(path)
 
 
 @pytest.mark.parametrize("cut", [1, 2, 100, 590, 600, 640])

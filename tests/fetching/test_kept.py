@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from earmark.cli.cache import cache_command
 from earmark.cli.main import run
 from earmark.errors import UsageError
 from earmark.fetching import FetchOptions, fetch
 from earmark.fetching.cache import Cache, key_of
-from earmark.fetching.kept import kept_in, sweep, total_bytes
+from earmark.fetching.kept import kept_in, remove_kept, sweep, total_bytes
 from earmark.fetching.names import resolve
 from earmark.sources import open_source
 from earmark.verbs.cache import cache
@@ -74,16 +75,26 @@ def test_only_what_is_old_is_removed(kept: Path, url: str, options: FetchOptions
     assert fetch(f"{url}/old.bin", options=options).size_bytes == 5000
 
 
+def test_the_sum_is_of_what_is_listed(kept: Path, capsys: pytest.CaptureFixture[str]):
+    """Where nothing is old enough to be listed, it is nothing."""
+    cache_command(older_than=1000)
+    assert capsys.readouterr().out.split()[0] == "0.0"
+    cache_command()
+    assert capsys.readouterr().out.splitlines()[-1].split()[0] != "0.0"
+
+
 def test_all_of_it_is_removed_and_comes_again(kept: Path, url: str, options: FetchOptions):
     """Links to what is gone are gone; but what a person put there by hand stays."""
     (kept / "by-hand").mkdir()
     (kept / "by-hand" / "x").write_bytes(b"mine")
-    (kept / "audio" / "set").mkdir(parents=True)
-    (kept / "audio" / "set" / "a.wav").symlink_to(fetch(f"{url}/new.bin", options=options).path)
+    link = kept / "audio" / ("a" * 32) / "set" / "a.wav"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(fetch(f"{url}/new.bin", options=options).path)
     report = cache(clean=True)
     assert (len(report.removed), report.items, report.in_use) == (4, (), ())
     assert (kept / "by-hand" / "x").read_bytes() == b"mine"
-    assert not (kept / "audio" / "set" / "a.wav").is_symlink()
+    assert not link.is_symlink()
+    assert not list((kept / "names").iterdir())
     assert not list((kept / "named").iterdir())
     source = open_source(f"{url}/set.parquet", fetching=options)
     assert [Path(source.root, row.audio.uri).is_file() for row in source.utterances()] == [True] * 3
@@ -104,27 +115,69 @@ def test_what_a_running_process_has_the_lock_of_stays(kept: Path, url: str, opti
 
 
 def test_temporaries_of_dead_processes_are_swept(kept: Path):
-    """Files and folders that nobody touched for an hour; not one that is written to now."""
-    dead, alive = kept / "snapshots" / ".tmp-dead", kept / "unpacked" / ".tmp-x-alive"
+    """Files and folders that nobody touched for an hour; not one that is written to now, and none by a listing."""
+    word, key = ".tmp-0123456789ab", "e" * 64
+    dead, alive = kept / "snapshots" / word, kept / "unpacked" / f".tmp-{key}-0123456789ab"
     for folder in (dead, alive):
         folder.mkdir(parents=True)
         (folder / "x").write_bytes(b"x")
     age(dead / "x", 1)
     for folder in (dead, alive):
         age(folder, 1)
-    (kept / "names" / ".tmp-1").write_bytes(b"x")
-    age(kept / "names" / ".tmp-1", 1)
-    theirs, link = kept / "snapshots" / "x" / ".tmp-theirs", kept / "audio" / "x" / "deep" / ".tmp-0123456789ab"
-    for path in (theirs, link):
-        path.parent.mkdir(parents=True)
+    theirs, link = kept / "snapshots" / key / word, kept / "audio" / key[:32] / "deep" / word
+    files = [kept / "names" / word, kept / "named" / word, kept / "named" / key / word, link, theirs]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
         age(path, 1)
-    assert sweep(kept) == 3
+    assert cache().num_swept == 0
+    assert all(path.exists() for path in files)
+    assert cache(clean=True, older_than=1000).num_swept == 5
     assert not dead.exists()
-    assert not link.exists()
+    assert not any(path.exists() for path in files[:-1])
     assert theirs.exists(), "a file of a folder that was fetched"
     assert (alive / "x").exists()
     assert sweep(kept) == 0
+
+
+def test_what_the_cache_did_not_make_stays(kept: Path):
+    """Its folder may have been there before, with somebody's things under any name but those that the cache gives."""
+    mine = [
+        "snapshots/holiday/p.jpg", "snapshots/holiday.json", "snapshots/.tmp-mine", "blobs/important.doc",
+        "blobs/.tmp-0123456789ab", "embedded/x", "embedded/y/.tmp-0123456789ab", "unpacked/0a/b", "partial/c.part",
+        "listings/all.json", "named/x/y", "named/x/.tmp-0123456789ab", "names/mine.json", "names/.tmp-1",
+        "audio/mine/.tmp-0123456789ab", "staged/.tmp-0123456789ab",
+    ]  # fmt: skip
+    for name in mine:
+        path = kept / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_dir():
+            path.write_text('{"same_as": "x", "sha256": "0", "name": "mine"}')
+            age(path, 100)
+    for name in ("audio/mine/a.wav", "staged/a.wav"):
+        (kept / name).parent.mkdir(parents=True, exist_ok=True)
+        (kept / name).symlink_to(kept / "nowhere")
+    report = cache(clean=True)
+    assert (len(report.removed), report.items, report.num_swept) == (4, (), 0)
+    assert [name for name in mine if not (kept / name).exists()] == []
+    assert (kept / "audio/mine/a.wav").is_symlink()
+    assert (kept / "staged/a.wav").is_symlink()
+
+
+def test_what_was_used_since_it_was_listed_stays(kept: Path, url: str, options: FetchOptions):
+    """Be it that another name took the same bytes, that it was read, or that its own name leads elsewhere by now."""
+    old, new = (fetch(f"{url}/{name}.bin", options=options) for name in ("old", "new"))
+    for one in (old, new):
+        age(one.path, 40)
+    items = [one for one in kept_in(kept) if one.kind == "file" and time.time() - one.used_s > 30 * DAY_S]
+    offline = replace(options, offline=True)
+    taken = fetch("https://b.example/y.bin", sha256=old.sha256, options=offline)
+    age(taken.path, 40)  # as on a disk that writes no reading down
+    os.utime(new.path, ns=(time.time_ns(), new.path.stat().st_mtime_ns))
+    cleaned = remove_kept(kept, items)
+    assert (len(items), cleaned.removed, set(cleaned.in_use)) == (2, (), set(items))
+    assert fetch("https://b.example/y.bin", options=offline).path.read_bytes() == b"o" * 5000
+    assert fetch(f"{url}/new.bin", options=offline).path.read_bytes() == b"n" * 3000
 
 
 def test_the_command_lists_and_cleans(kept: Path, url: str, capsys: pytest.CaptureFixture[str]):

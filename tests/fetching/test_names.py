@@ -124,6 +124,34 @@ def test_no_name_shows_a_secret():
     assert resolve("https://example.com/x?size=1&sig=2").name == "https://example.com/x?size=1&..."
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "s3://AKIAKEY:/hunter2@bucket/x.csv",
+        "s3://AKIAKEY:12/x.csv",
+        "gs://bob:0/hunter2@bucket/x",
+        "https://bob:/hunter2@host/x",
+        "https://bob:65535/hunter2@host/x",
+        "https://bob:12?hunter2@host/x",
+        "https://bob:12 34/hunter2@host/x",
+        "https://bob:12/34 hunter2@host/x",
+    ],
+)
+def test_a_password_that_looks_like_a_port_and_a_path_is_refused(name: str):
+    """Nothing is asked of a server called like a user, and nothing of the password is shown."""
+    with pytest.raises(UsageError) as refused:
+        resolve(name)
+    assert "%2F" in str(refused.value.hint)
+    shown = f"{refused.value.what} {refused.value.cause} {refused.value.hint}"
+    assert not any(word in shown for word in ("hunter2", "bob", "AKIAKEY"))
+
+
+def test_a_port_is_no_password():
+    """And a path may have an @ that is written so, or at a server without a port."""
+    for name in ("https://host:8000/a%40b.wav", "https://me:x@host:8000/a.wav", "https://host/a@b.wav", "s3://b/a@b:c"):
+        assert resolve(name).name == name.replace("me:x@", "")
+
+
 @given(st.text())
 def test_any_name_is_a_place_or_bad_usage(name: str):
     """And the name of its file is harmless."""

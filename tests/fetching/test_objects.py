@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import logging
 import sys
@@ -335,6 +337,98 @@ def test_what_a_store_refuses_is_said_in_our_words(
     with pytest.raises(FetchError) as refused:
         fetch_folder(f"s3://{status}/x", options=options)
     assert refused.value.kind == kind
+
+
+class Lying(BaseHTTPRequestHandler):
+    """Says 1000 bytes of every object; the bucket is how many of them come, and the key the ETag."""
+
+    timeout = 10
+    protocol_version = "HTTP/1.1"
+    filling = b"x"
+
+    def do_HEAD(self) -> None:
+        self.answer(200, 1000)
+
+    def do_GET(self) -> None:
+        begin, end = (int(word) for word in self.headers["Range"].removeprefix("bytes=").split("-"))
+        body = self.filling * (min(end + 1, int(self.path.split("/")[1])) - begin)
+        self.answer(206, len(body), f"bytes {begin}-{begin + len(body) - 1}/1000")
+        self.wfile.write(body)
+
+    def answer(self, status: int, size_bytes: int, content_range: str | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(size_bytes))
+        self.send_header("ETag", f'"{self.path.split("/")[2]}"')
+        if content_range is not None:
+            self.send_header("Content-Range", content_range)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class Changing(Lying):
+    """Sends other bytes each time, and says that nothing changed."""
+
+    sent = 0
+
+    def do_GET(self) -> None:
+        type(self).sent += 1
+        self.filling = bytes([self.sent % 256])
+        super().do_GET()
+
+
+@contextlib.contextmanager
+def at_store(handler: type[BaseHTTPRequestHandler], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setattr(objects, "_WITHOUT_MD5", set())
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def md5(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize("etag", ["abc-2", md5(b"x"), md5(b"x" * 500)])
+@pytest.mark.parametrize("num_bytes", [500, 999])
+@pytest.mark.parametrize("block_bytes", [1 << 20, 500])
+def test_an_object_that_is_shorter_than_its_size_is_no_object(
+    bucket, options: FetchOptions, monkeypatch: pytest.MonkeyPatch, etag: str, num_bytes: int, block_bytes: int
+):
+    """Though the client says that all came, and fills it up with zeros; whatever the ETag is like."""
+    monkeypatch.setattr(objects, "_BLOCK_BYTES", block_bytes)
+    with at_store(Lying, monkeypatch), pytest.raises(FetchError, match="cannot fetch") as refused:
+        fetch(f"s3://{num_bytes}/{etag}", options=options)
+    assert refused.value.kind in ("broken", "server")
+    assert not (options.folder / "blobs").exists()
+
+
+def test_an_etag_like_an_md5_that_is_none_has_the_object_read_twice(
+    bucket, options: FetchOptions, monkeypatch: pytest.MonkeyPatch
+):
+    """The same twice is it, as with KMS; bytes that change under one ETag are refused."""
+    with at_store(Lying, monkeypatch):
+        assert fetch(f"s3://1000/{md5(b'y')}", options=options).path.read_bytes() == b"x" * 1000
+    with at_store(Changing, monkeypatch), pytest.raises(FetchError) as refused:
+        fetch(f"s3://1000/{md5(b'z')}", options=options)
+    assert refused.value.kind == "broken"
+    assert "MD5" in str(refused.value.cause)
+
+
+@pytest.mark.parametrize("body", [b"", *(begin + bytes([mark]) for mark in objects._MARKS for begin in (b"x", b""))])
+def test_an_object_may_end_as_it_likes(bucket, options: FetchOptions, body: bytes):
+    """Also with a byte that marks the end of a block that has not come."""
+    put(bucket, x=body)
+    assert fetch("s3://data/x", options=options).path.read_bytes() == body
 
 
 def test_results_that_a_store_refuses_are_said_in_the_same_words(

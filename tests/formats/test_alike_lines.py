@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from earmark.formats import alike_lines
 from earmark.formats.alike_lines import alike_columns
 
 FIRST = b'{"text": "x", "duration": 1.5, "channel": 1}\n'
@@ -81,6 +82,16 @@ def test_another_line_leaves_all_to_the_other_reader(line, ending):
     raw = FIRST + line + ending
     if raw != FIRST:
         assert alike_columns(raw) is None
+
+
+@pytest.mark.parametrize(("num_fields", "is_read"), [(64, True), (65, False), (100_000, False)])
+def test_a_line_of_very_many_names_is_left_to_the_other_reader(num_fields, is_read, monkeypatch):
+    """Before there is a regular expression for it, which would take minutes to make."""
+    made = []
+    real = alike_lines.re.fullmatch
+    monkeypatch.setattr(alike_lines.re, "fullmatch", lambda *arguments: made.append(1) or real(*arguments))
+    line = json.dumps({f"k{number}": "v" for number in range(num_fields)}).encode()
+    assert (alike_columns(line) is not None, bool(made)) == (is_read, is_read)
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import tempfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from earmark.errors import UnknownNameError, UsageError
+from earmark.sources import hub_layout
 from earmark.sources.hub_layout import layout, splits_by_names
 from earmark.sources.hub_patterns import Patterns, is_hidden
+
+NEEDS_DATASETS = pytest.mark.skipif(
+    importlib.util.find_spec("datasets") is None, reason="the package datasets is not installed"
+)
 
 
 def head(configs: str) -> str:
@@ -87,21 +93,141 @@ NAMES = st.sampled_from(
 )
 
 
-@pytest.mark.skipif(importlib.util.find_spec("datasets") is None, reason="the package datasets is not installed")
+@contextlib.contextmanager
+def on_disk(paths):
+    """A folder with empty files of these names."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in paths:
+            Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, path).touch()
+        yield folder
+
+
+@NEEDS_DATASETS
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(NAMES, min_size=1, max_size=3).map("/".join), min_size=1, max_size=6, unique=True))
 def test_the_splits_are_those_of_the_package_datasets(names):
     """Any tree of such names, against what ``datasets`` itself finds on a disk."""
     from datasets.data_files import DataFilesDict, get_data_patterns
 
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [f"{name}.parquet" for name in names]
-        for path in paths:
-            Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
-            Path(folder, path).touch()
+    paths = [f"{name}.parquet" for name in names]
+    with on_disk(paths) as folder:
         theirs = DataFilesDict.from_patterns(get_data_patterns(folder), base_path=folder)
         expected = {str(split): {str(Path(one).relative_to(folder)) for one in some} for split, some in theirs.items()}
     assert {split: set(some) for split, some in splits_by_names(sorted(paths)).items()} == expected
+
+
+FOLDERS = st.sampled_from(["data", "train", "train_old", "a.b", "__h", "__g", ".d"])
+TREES = st.lists(
+    st.tuples(
+        st.lists(FOLDERS, max_size=3).map("/".join),
+        st.sampled_from(["train.parquet", "test-0.parquet", "x.parquet", ".y.parquet", "__f.parquet", "[z].parquet"]),
+    ).map(lambda pair: "/".join(pair).strip("/")),
+    min_size=1, max_size=6, unique=True,
+)  # fmt: skip
+PARTS = ["*", "**", "train", "train*", "data", "[a-d]*", "[!a]*", "__h", "__*", ".d", ".*", "*.parquet", "?*", "a.b"]
+PATTERNS = st.lists(
+    st.sampled_from([*PARTS, "[[]z].parquet", "[]a]*", "x.parquet", ".y.parquet"]), min_size=1, max_size=4
+).map("/".join)
+
+
+@NEEDS_DATASETS
+@settings(max_examples=150, deadline=None)
+@given(TREES, st.lists(PATTERNS, min_size=1, max_size=6))
+@example(["train/0.parquet", "train.parquet", "train_old.parquet"], ["train*/**"])
+@example(["__h/x.parquet", "__h/.y.parquet"], ["__h/*.parquet", "__h/.*", "**"])
+def test_patterns_are_those_of_the_package_datasets(paths, patterns):
+    """Any pattern over any tree, hidden names among both, against what ``datasets`` finds on a disk."""
+    from datasets.data_files import resolve_pattern
+
+    found = Patterns(sorted(paths))
+    with on_disk(paths) as folder:
+        for pattern in patterns:
+            try:
+                theirs = sorted(str(Path(one).relative_to(folder)) for one in resolve_pattern(pattern, folder))
+            except FileNotFoundError:
+                theirs = []
+            assert found.matching(pattern) == theirs, pattern
+
+
+DATA_FILES = st.one_of(
+    PATTERNS,
+    st.lists(PATTERNS, min_size=1, max_size=2),
+    st.lists(
+        st.fixed_dictionaries({"split": st.sampled_from(["train", "test", "a.b"]), "path": PATTERNS}),
+        min_size=1, max_size=2, unique_by=lambda one: one["split"],
+    ),
+)  # fmt: skip
+CONFIGS = st.lists(
+    st.fixed_dictionaries(
+        {"config_name": st.sampled_from(["a", "b", "default"])},
+        optional={"data_dir": st.sampled_from(["data", "./train/", "__h", "data/a.b"]), "data_files": DATA_FILES},
+    ),
+    min_size=1, max_size=3, unique_by=lambda one: one["config_name"],
+)  # fmt: skip
+
+
+def splits_of_datasets(folder, config):
+    """The files of a configuration, as the package ``datasets`` looks for them; None where it misses one."""
+    from datasets.data_files import DataFilesDict, EmptyDatasetError, get_data_patterns, sanitize_patterns
+
+    base = str(Path(folder, config.get("data_dir") or ""))
+    files = config.get("data_files")
+    try:
+        patterns = sanitize_patterns(files) if files is not None else get_data_patterns(base)
+        found = DataFilesDict.from_patterns(patterns, base_path=base)
+    except EmptyDatasetError:
+        return {}
+    except FileNotFoundError:
+        return None
+    return {
+        str(split): {str(Path(one).relative_to(folder)) for one in some} for split, some in found.items() if len(some)
+    }
+
+
+@NEEDS_DATASETS
+@settings(max_examples=80, deadline=None)
+@given(TREES, CONFIGS, st.sampled_from(["configs", '"configs"', "'configs' "]), st.sampled_from([None, False, True]))
+@example(["data/x.parquet"], [{"config_name": "a", "data_dir": "data"}], '"configs"', None)
+@example(["data/x.parquet"], [{"config_name": "a", "data_dir": "data"}], "configs", True)
+@example(["data/x.parquet"], [{"config_name": "a"}], "configs", False)
+def test_a_readme_is_read_as_by_the_package_datasets(paths, configs, key, flow):
+    """Any list of configurations, however its YAML is written, against what ``datasets`` makes of that README."""
+    import yaml
+    from datasets.utils.metadata import MetadataConfigs
+    from huggingface_hub import DatasetCard
+
+    lines = yaml.safe_dump(configs, default_flow_style=flow, width=20, sort_keys=False)
+    lines = f" [\n{lines.strip().removeprefix('[')}".removesuffix("]") + "\n]\n" if flow else f"\n{lines}"
+    readme = f"---\nlicense: mit\n{key}:{lines}tags: [a]\n---\n"
+    ours = layout(paths, readme).configs
+    declared = MetadataConfigs.from_dataset_card_data(DatasetCard(readme).data)
+    assert set(ours) <= set(declared)
+    with on_disk(paths) as folder:
+        for name, config in declared.items():
+            theirs = splits_of_datasets(folder, config)
+            if theirs is not None:  # a name without wild cards that is not there is an error of theirs
+                assert {split: set(some) for split, some in ours.get(name, {}).items()} == theirs
+
+
+def test_many_patterns_over_hidden_files_end(monkeypatch):
+    """Each path that a pattern is held against is a step, whether or not it is hidden."""
+    monkeypatch.setattr("earmark.sources.hub_patterns.MOST_STEPS", 100_000)
+    files = [f".h/{number}.parquet" for number in range(2000)]
+    with pytest.raises(UsageError) as refused:
+        layout(files, head("- data_files:\n" + "  - '*'\n" * 200))
+    assert "too long" in str(refused.value.cause)
+
+
+def test_many_configurations_of_one_folder_are_looked_for_once(monkeypatch):
+    """What a small README makes of many files costs no more than the files."""
+    looked = []
+    real = hub_layout.splits_by_names
+    monkeypatch.setattr(
+        hub_layout, "splits_by_names", lambda files, below="": looked.append(below) or real(files, below)
+    )
+    found = layout(FILES, head("\n".join(f"- {{config_name: c{number}, data_dir: a}}" for number in range(100))))
+    assert (len(found.configs), looked) == (100, ["a"])
 
 
 FILES = ["a/x-0.parquet", "a/x-1.parquet", "b/deep/y.parquet", "c/test.parquet", "c/train.parquet", "d/z.csv"]
@@ -120,6 +246,7 @@ FILES = ["a/x-0.parquet", "a/x-1.parquet", "b/deep/y.parquet", "c/test.parquet",
         ("- {config_name: c, data_dir: c, data_files: 'te*'}", {"c": {"train": ("c/test.parquet",)}}),
         ("- {config_name: d, data_files: 'd/*'}", {}),
         ("- {config_name: d, data_files: ['a/x-[!0].parquet', 7]}", {"d": {"train": ("a/x-1.parquet",)}}),
+        ("- {config_name: e, drop_labels: true}", {"e": layout(FILES).configs["default"]}),
         ("- {config_name: e, data_dir: ., data_files: 'b/**'}", {"e": {"train": ("b/deep/y.parquet",)}}),
         ("- {config_name: e, data_files: ['a/x-0*', 'c/te*']}", {"e": {"train": ("a/x-0.parquet", "c/test.parquet")}}),
     ],
@@ -143,13 +270,14 @@ def test_a_readme_that_says_nothing_leaves_it_to_the_names(readme):
         (head("  : ["), "no YAML"),
         (head("- data_files: 'a/[z-a]'"), "no range"),
         (head("- data_files: 'a/x**'"), "whole folders"),
+        (head("- data_dir: 'a*'"), "no folder"),
         (head(f"- data_files: '{'*a' * 300}'"), "600 characters"),
         (head("- data_files: [x, [y]]"), "no text"),
         (head("- {config_name: a, data_dir: &a c}\n- {config_name: b, data_dir: *a}"), "alias"),
         (head("- &a {config_name: a, data_files: [{<<: *a}]}"), "alias"),
         (head("- data_files:\n  - {split: t, path: a/*}\n  - {split: t, path: b/*}"), "stands twice"),
         (head("- data_files:\n  - {path: a/*}"), "no 'split'"),
-        (head("- data_files: " + "[" * 3000), "no YAML"),
+        (head("- data_files: " + "[" * 1000), "no YAML"),
         (head("- data_files: x\n" * 40_000), "characters"),
     ],
 )  # fmt: skip

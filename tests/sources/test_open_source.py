@@ -77,3 +77,50 @@ def test_the_registry_is_light():
     """Naming the sources imports neither numpy nor pyarrow."""
     code = "import sys, earmark.sources; sys.exit(any(name in sys.modules for name in ('numpy', 'pyarrow')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("s3:/bucket/x.csv", "write s3://bucket/x.csv"),
+        ("https:/host/x.csv", "write https://host/x.csv"),
+        ("Librispeech:test-clean", "did you mean librispeech:test-clean?"),
+    ],
+)
+def test_a_misspelt_beginning_is_told(name: str, hint: str):
+    """Two slashes that are missing, and a prefix in capitals."""
+    with pytest.raises(UsageError) as caught:
+        open_source(name)
+    assert caught.value.hint == hint
+
+
+def test_a_near_name_of_a_subset_is_no_other_folder(tmp_path, monkeypatch):
+    """But a subset, or a folder that holds one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "test-claens").mkdir()
+    with pytest.raises(UsageError) as caught:
+        open_source("librispeech:test-claen")
+    assert caught.value.hint == "did you mean librispeech:test-clean?"
+    chapter = tmp_path / "test-claens" / "1" / "2"
+    chapter.mkdir(parents=True)
+    (chapter / "1-2.trans.txt").touch()
+    with pytest.raises(UsageError) as caught:
+        open_source("librispeech:test-claen")
+    assert caught.value.hint == "did you mean librispeech:test-claens?"
+
+
+def test_tabs_in_a_csv_are_told(tmp_path):
+    """As its one column would be all of them."""
+    (tmp_path / "m.csv").write_text("audio\ttext\na.wav\thi\n")
+    with pytest.raises(ManifestError, match="separated by tabs") as caught:
+        list(open_source(str(tmp_path / "m.csv")).utterances())
+    assert str(caught.value.hint).endswith("m.tsv")
+
+
+def test_all_subsets_of_a_tree_are_named(tmp_path):
+    """And one of them is proposed."""
+    for subset in ("dev-clean", "test-clean", "test-other"):
+        (tmp_path / subset / "1" / "2").mkdir(parents=True)
+        (tmp_path / subset / "1" / "2" / "1-2.trans.txt").touch()
+    with pytest.raises(UsageError, match=r"3 subsets \(dev-clean, test-clean, test-other\)"):
+        open_source(str(tmp_path))

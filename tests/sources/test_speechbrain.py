@@ -117,3 +117,13 @@ def test_a_plain_manifest_with_samples_names_this_source(tmp_path):
     (tmp_path / "m.csv").write_text("ID,duration,wav,start,stop,wrd\nu,1,a.wav,0,16000,x\n")
     with pytest.raises(ManifestError, match="speechbrain:FILE, which counts samples"):
         list(open_source(str(tmp_path / "m.csv")).utterances())
+
+
+@pytest.mark.parametrize("prefix", ["", "speechbrain:"])
+def test_a_folder_of_descriptors_leads_to_one(tmp_path, prefix):
+    """By its name in full."""
+    for name in ("dev", "test"):
+        (tmp_path / f"{name}.csv").write_text("ID,duration,wav,wrd\na,1,$data_root/a.wav,hi\n")
+    with pytest.raises(UsageError) as caught:
+        list(open_source(f"{prefix}{tmp_path}").utterances())
+    assert caught.value.hint == f"did you mean speechbrain:{tmp_path}/test.csv?"

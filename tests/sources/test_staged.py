@@ -29,6 +29,8 @@ from earmark.recognizers.doubles import Noisy
 from earmark.sources import open_source
 from earmark.sources.staged_files import StagedFile, staged_files
 from earmark.store.folder import open_folder
+from earmark.verbs.audit import audit
+from earmark.verbs.check import check
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import DataIncomplete
 from earmark.verbs.stage import stage
@@ -108,13 +110,13 @@ def test_the_table_is_a_plain_manifest_as_well(source, tmp_path):
 
 
 def test_a_table_that_was_changed_is_refused(source, tmp_path):
-    """The identity of the set would be a lie; the hint says how to read it all the same."""
+    """The identity of the set would be a lie; the hint says how to have it as it was."""
     stage(source, tmp_path / "set")
     path = tmp_path / "set" / "utterances.parquet"
     pq.write_table(pq.read_table(path).slice(1), path)
     with pytest.raises(ManifestError, match="not the table") as caught:
         next(open_source(str(tmp_path / "set")).utterances())
-    assert "plain manifest" in caught.value.hint
+    assert "--verify" in caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"identity": 3}', "\udcff"])
@@ -268,6 +270,7 @@ def test_only_what_is_chosen_is_brought(source, tmp_path, url, cache, limit, see
     evaluate(Noisy(source.texts), url, out=str(tmp_path / "run"), limit=limit, seed=seed)
     number = int(limit.removesuffix("%")) if "%" not in limit else 2
     assert len({path.name for path in brought(cache)}) == number
+    check(url, limit=limit, seed=seed)
     stage(url, tmp_path / "part", limit=limit, seed=seed)
     assert len({path.name for path in brought(cache)}) == number
     stage(source, tmp_path / "set")
@@ -286,10 +289,16 @@ def test_what_staging_lost_is_said_when_the_set_is_used(tmp_path):
     with pytest.raises(MissingAudioError) as caught:
         evaluate(Noisy(source.texts), there, out=str(tmp_path / "run"), limit=3, observer=events.append)
     assert caught.value.cause == "1 failed when they were staged, the first: truncated"
-    assert f"--to {there} --retry-failed" in caught.value.hint
+    assert caught.value.hint.startswith("type the line that staged it, with --retry-failed")
     assert "--audio-root" not in caught.value.hint
     (event,) = [one for one in events if isinstance(one, DataIncomplete)]
     assert "of 6 utterances\n1 failed and 1 were left out" in event.loss
+    told = []
+    check(there, limit=3, observer=told.append)
+    assert told[0] == event
+    told.clear()
+    audit(Noisy(source.texts), there, missing_audio="skip", observer=told.append)
+    assert told[0] == event
     (tmp_path / "set" / "audio" / "00000" / "00000000.wav").unlink()
     with pytest.raises(MissingAudioError) as caught:
         evaluate(Noisy(source.texts), there, out=str(tmp_path / "run"))

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import UsageError
+from earmark.registry import Entry
 from earmark.sources import SOURCES, open_source
-from earmark.sources.urls import _OF_THIS_MACHINE
+
+OURS = {name for name, entry in SOURCES.entries().items() if entry.target.startswith("earmark.")}
 
 
-@pytest.mark.parametrize("prefix", sorted(_OF_THIS_MACHINE))
+@pytest.mark.parametrize("prefix", sorted(OURS - {"hf", "staged"}))
 def test_a_url_behind_a_prefix_of_this_machine_is_refused(prefix: str):
     """It is no missing file; the hint names what may be a URL, and nothing shows a secret."""
     with pytest.raises(UsageError, match=f"{prefix}: takes no URL") as caught:
@@ -20,10 +22,13 @@ def test_a_url_behind_a_prefix_of_this_machine_is_refused(prefix: str):
     assert "hunter2" not in f"{caught.value} {caught.value.cause}"
 
 
-def test_all_prefixes_but_those_of_elsewhere_are_of_this_machine():
-    """A new source is put among them on purpose."""
-    ours = {name for name, entry in SOURCES.entries().items() if entry.target.startswith("earmark.")}
-    assert ours - _OF_THIS_MACHINE == {"hf", "staged"}
+def test_a_source_of_another_package_is_given_its_urls(monkeypatch: pytest.MonkeyPatch):
+    """It may read what is elsewhere, and says so itself where it does not."""
+    given = []
+    monkeypatch.setattr(SOURCES, "_entries", {"theirs": Entry("theirs", "package_of_theirs:open", "")})
+    monkeypatch.setattr(SOURCES, "load", lambda name: lambda path, options: given.append((name, path)))
+    open_source("theirs:https://host.example/set")
+    assert given == [("theirs", "https://host.example/set")]
 
 
 @pytest.mark.parametrize("data", ["ftp://host/x.jsonl", "file:///tmp/m.jsonl", "FTP://host/folder", "az://b/x"])

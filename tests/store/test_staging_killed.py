@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,6 +14,7 @@ import pytest
 
 from earmark.audio.decode import decode
 from earmark.store.disk import Disk
+from earmark.verbs import stage_attempt
 from earmark.verbs.stage import stage
 from tests.store.test_killed_at_every_operation import KILLED, MOST_OPERATIONS, OPERATIONS
 from tests.toys import ToySource, toy_source
@@ -21,8 +24,8 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
 
 
-def stage_and_die(source: ToySource, to: Path, fatal: int) -> None:
-    """Stage, and end the process in the middle of the disk operation number ``fatal``, from 1."""
+def work_and_die(work: Callable[[ToySource, Path], object], source: ToySource, to: Path, fatal: int) -> None:
+    """Do some staging, and end the process in the middle of the disk operation number ``fatal``, from 1."""
     count = 0
 
     def mortal(method):
@@ -42,8 +45,20 @@ def stage_and_die(source: ToySource, to: Path, fatal: int) -> None:
 
     for name in OPERATIONS:
         setattr(Disk, name, mortal(getattr(Disk, name)))
-    stage(source, to)
+    work(source, to)
     os._exit(0)
+
+
+def stage_in_parts(source: ToySource, to: Path, *, verify: bool = False) -> None:
+    """Stage with a part for each utterance."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage_attempt, "_MOST_SEGMENTS", 1)
+        stage(source, to, verify=verify)
+
+
+def verify_in_parts(source: ToySource, to: Path) -> None:
+    """The same, and verify."""
+    stage_in_parts(source, to, verify=True)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -63,7 +78,7 @@ def test_a_set_killed_at_any_disk_operation_ends_like_one_that_never_was(source,
     truth = files(tmp_path / "truth")
     for fatal in range(1, MOST_OPERATIONS):
         to = tmp_path / str(fatal)
-        child = CONTEXT.Process(target=stage_and_die, args=(source, to, fatal))
+        child = CONTEXT.Process(target=work_and_die, args=(stage, source, to, fatal))
         child.start()
         child.join()
         assert child.exitcode in (0, KILLED)
@@ -75,5 +90,35 @@ def test_a_set_killed_at_any_disk_operation_ends_like_one_that_never_was(source,
         assert files(to) == truth, fatal
         if child.exitcode == 0:
             assert fatal > 30, "staging has more operations than that: were they counted?"
+            return
+    pytest.fail("it never survived")
+
+
+def test_a_verification_killed_at_any_disk_operation_hides_no_damage(source, tmp_path):
+    """For every n: the next start, which is not told to verify, ends with the true bytes, or is the first to change."""
+    truth = tmp_path / "truth"
+    stage_in_parts(source, truth)
+    assert len(list(truth.glob("parts/*.parquet"))) == len(source.items)
+    expected = files(truth)
+    damaged = tmp_path / "damaged"
+    shutil.copytree(truth, damaged)
+    for path in damaged.rglob("*.wav"):
+        path.write_bytes(b"harm" + path.read_bytes()[4:])
+    harm = files(damaged)
+    num_begun = 0
+    for fatal in range(1, MOST_OPERATIONS):
+        to = tmp_path / str(fatal)
+        shutil.copytree(damaged, to)
+        child = CONTEXT.Process(target=work_and_die, args=(verify_in_parts, source, to, fatal))
+        child.start()
+        child.join()
+        assert child.exitcode in (0, KILLED)
+        if files(to) != harm:  # else it was killed before it could write what it had found
+            num_begun += 1
+            stage_in_parts(source, to)
+            assert files(to) == expected, fatal
+        shutil.rmtree(to)
+        if child.exitcode == 0:
+            assert num_begun > 10 * len(source.items), "verification has more operations than that: were they counted?"
             return
     pytest.fail("it never survived")

@@ -7,16 +7,20 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from earmark.errors import FolderError, StoreError
+from earmark import schema
+from earmark.errors import FolderError, StagedMismatchError, StoreError
+from earmark.records import Receipt
 from earmark.sources import open_source
 from earmark.store.folder import LocalFolder
+from earmark.store.parts import read_part, receipts, write_part_table
 from earmark.verbs import stage_attempt, stage_rows
 from earmark.verbs.events import RunProgressed
 from earmark.verbs.stage import stage
-from tests.toys import toy_source, write_wav
+from tests.toys import ToySource, toy_source, write_wav
 
 
 def table(folder: Path) -> list[dict]:
@@ -93,10 +97,6 @@ def test_the_tables_are_looked_at_as_well(tmp_path, name, harm):
         with pytest.raises(FolderError) as caught:
             stage(source, tmp_path / "set", missing_audio="skip")
         assert caught.value.hint == "--verify makes it anew"
-    if (name, harm) == ("staged.json", "gone"):
-        with pytest.raises(FolderError, match="cannot use"):
-            stage(source, tmp_path / "set", missing_audio="skip", verify=True)
-        return
     summary = stage(source, tmp_path / "set", missing_audio="skip", verify=True)
     assert (summary.num_new, summary.num_staged, summary.num_skipped) == (0, 3, 1)
     after = {path.name: path.read_bytes() for path in (tmp_path / "set").glob("*.*")}
@@ -145,3 +145,70 @@ def test_the_table_is_the_same_however_many_rows_are_in_hand(tmp_path, monkeypat
     assert (summary.num_staged, summary.num_failed) == (11, 1)
     assert table(tmp_path / "one") == table(tmp_path / "other")
     assert stage(source, tmp_path / "other", verify=True).num_new == 0
+
+
+def rename_in_parts(folder: Path, place: int, path: str | None) -> None:
+    """Let the row at ``place`` of each part name another file, as somebody might who writes parts."""
+    store = LocalFolder(folder)
+    fingerprint = pq.read_schema(next(folder.glob("parts/*.parquet"))).metadata[b"earmark.receipt"]
+    for receipt in receipts(store, json.loads(fingerprint)["spec_fingerprint"]):
+        assert isinstance(receipt, Receipt)
+        rows = read_part(store, receipt.part, schema.STAGED_PARTS.names).replace_schema_metadata(None)
+        paths = rows["path"].to_pylist()
+        paths[place] = path
+        column = rows.schema.get_field_index("path")
+        rows = rows.set_column(column, rows.schema.field(column), pa.array(paths, pa.string()))
+        write_part_table(store, rows, receipt)
+
+
+@pytest.mark.parametrize("path", ["../victim.txt", "staged.json", "audio/00000/00000009.wav", "", None])
+def test_a_part_that_names_another_file_is_damaged(tmp_path, path):
+    """No file that is not the utterance's own is read or removed; what the part held is staged again."""
+    source = toy_source(tmp_path / "audio", 4)
+    stage(source, tmp_path / "set")
+    before = {str(one): one.read_bytes() for one in (tmp_path / "set" / "audio").rglob("*.wav")}
+    (tmp_path / "victim.txt").write_text("precious")
+    rename_in_parts(tmp_path / "set", 0, path)
+    events = []
+    summary = stage(source, tmp_path / "set", verify=True, observer=events.append)
+    assert len(events[0].damaged_parts) == len(list((tmp_path / "set").glob("parts/*.parquet")))
+    assert (summary.num_damaged, summary.num_new, summary.num_staged) == (0, 4, 4)
+    assert (tmp_path / "victim.txt").read_text() == "precious"
+    assert {str(one): one.read_bytes() for one in (tmp_path / "set" / "audio").rglob("*.wav")} == before
+
+
+def test_parts_whose_set_is_unknown_are_not_taken_for_others(tmp_path):
+    """Beside a damaged ``staged.json`` only the data of the parts are gone on with; ``fresh`` throws the parts away."""
+    source = toy_source(tmp_path / "audio", 6)
+    fewer = ToySource(source.root, source.items[2:4])
+    stage(source, tmp_path / "set")
+    (tmp_path / "set" / "staged.json").write_bytes(b"{")
+    before = {path: path.read_bytes() for path in (tmp_path / "set").rglob("*.*") if path.name != "run.log"}
+    for data, how in [(fewer, "wav"), (source, "flac")]:
+        with pytest.raises(StagedMismatchError) as caught:
+            stage(data, tmp_path / "set", verify=True, audio_format=how)
+        assert "--fresh" in caught.value.hint
+    assert {path: path.read_bytes() for path in (tmp_path / "set").rglob("*.*") if path.name != "run.log"} == before
+    assert stage(source, tmp_path / "set", verify=True).num_new == 0
+    (tmp_path / "set" / "staged.json").write_bytes(b"{")
+    assert stage(fewer, tmp_path / "set", fresh=True).num_staged == 2
+    assert len(list((tmp_path / "set" / "audio").rglob("*.*"))) == 2
+    assert len(table(tmp_path / "set")) == 2
+
+
+def test_a_kill_after_the_facts_were_made_anew_still_verifies(tmp_path, monkeypatch):
+    """The call that mends ``staged.json`` dies before it has read a file: the next one reads them all."""
+    source = toy_source(tmp_path / "audio", 4)
+    stage(source, tmp_path / "set")
+    (tmp_path / "set" / "staged.json").write_bytes(b"{")
+    (tmp_path / "set" / table(tmp_path / "set")[2]["path"]).write_bytes(b"RIFF")
+
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage_rows, "sha256_of", kill)
+        with pytest.raises(KeyboardInterrupt):
+            stage(source, tmp_path / "set", verify=True)
+    assert stage(source, tmp_path / "set").num_new == 1
+    assert are_as_the_rows_say(tmp_path / "set")

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 import numpy as np
 import soundfile
@@ -141,8 +141,15 @@ def _scratch_file() -> Iterator[int]:
 
     Into a Python object each of these would be a call of Python, which costs as much as a twentieth of the encoding.
     """
-    with tempfile.TemporaryFile() if sys.platform != "linux" else os.fdopen(os.memfd_create("flac"), "rb") as file:
+    with _opened_scratch_file() as file:
         yield file.fileno()
+
+
+def _opened_scratch_file() -> IO[bytes]:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # an old kernel or C library, or a sandbox, may have none
+            return os.fdopen(os.memfd_create("flac"), "rb")
+    return tempfile.TemporaryFile()
 
 
 def _check_flac(data: bytes, payload: Payload, bits: int) -> None:

@@ -24,6 +24,7 @@ _FORMAT = struct.Struct("<4sI4s4sIHHIIHH")  # RIFF, its size, WAVE, fmt, 16, cod
 _CHUNK = struct.Struct("<4sI")
 _FACT_BYTES = 12
 _SUBTYPES = {(1, 16): "PCM_16", (3, 32): "FLOAT"}
+_MOST_CHANNELS = 1024  # of libsndfile
 _SCALE = np.float32(2.0**-15)  # a power of two, so nothing is rounded
 _INTEGERS_AT_ONCE = 1 << 17  # they are still in the processor's cache when they become floats
 
@@ -61,7 +62,12 @@ class PlainWav:
             return None
         data_bytes = int.from_bytes(head[data_at - 4 : data_at], "little")
         is_whole = data_at + data_bytes == riff_bytes + 8 == os.fstat(file.fileno()).st_size
-        is_even = channels > 0 and frame_bytes == channels * bits // 8 and byte_rate == rate * frame_bytes
+        is_even = (
+            0 < channels <= _MOST_CHANNELS
+            and rate > 0
+            and frame_bytes == channels * bits // 8
+            and byte_rate == rate * frame_bytes
+        )
         if not is_whole or not is_even or data_bytes % frame_bytes or not data_bytes:
             return None
         return cls(file, subtype, rate, channels, data_bytes // frame_bytes, data_at)

@@ -111,7 +111,8 @@ def _opened(path: str) -> io.FileIO:
             raise AudioError("empty", f"{name} is a file of 0 bytes")
         return io.FileIO(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # a null byte is in no name
-        raise AudioError("missing", f"{name} is not there") from error
+        why = ": it is a URL, and those in rows of a local manifest are not fetched" if "://" in path else ""
+        raise AudioError("missing", f"{name} is not there{why}") from error
     except OSError as error:
         raise AudioError("unreadable", f"{name} cannot be read: {error.strerror}") from error
 

@@ -38,7 +38,7 @@ def cache_command(
     if clean:
         _print_cleaned(report)
     else:
-        _print_kept(report)
+        _print_kept(report, is_part=older_than is not None)
     return 0
 
 
@@ -48,12 +48,14 @@ def _print_cleaned(report: CacheReport) -> None:
     print(f"removed {len(report.removed):,}, {size(report.freed_bytes)}; left {size(report.size_bytes)}")  # noqa: T201  # the result
 
 
-def _print_kept(report: CacheReport) -> None:
+def _print_kept(report: CacheReport, *, is_part: bool) -> None:
     lines = [_line(one) for one in report.items[:_NUM_SHOWN]]
     rest = report.items[_NUM_SHOWN:]
     if rest:
         lines.append(f"{size(sum(one.size_bytes for one in rest)):>9}  and {len(rest):,} more")
-    lines.append(f"{size(report.size_bytes):>9}  in all, in {report.folder}")
+    # What several of them share on the disk is counted once in the size of all.
+    sum_bytes = sum(one.size_bytes for one in report.items) if is_part else report.size_bytes
+    lines.append(f"{size(sum_bytes):>9}  in all, in {report.folder}")
     print(visible("\n".join(lines)))  # noqa: T201  # the result
 
 

@@ -44,7 +44,7 @@ def _head(event: RunBegan) -> list[str]:
     """What is about to happen, in a few lines."""
     lines = [
         f"run    {event.out}",
-        f"data   {event.data}: {number_of(event.num_utterances, 'utterance')}, {_length(event.audio_s)}",
+        f"data   {event.data}: {number_of(event.num_utterances, 'utterance')}, {length(event.audio_s)}",
         f"model  {event.model} {event.model_version}",
         f"work   {event.num_workers} worker{'s' if event.num_workers > 1 else ''}, {event.engine}",
     ]
@@ -68,7 +68,7 @@ def _staging_head(event: StageBegan) -> list[str]:
     num_done, num_left = event.num_segments_done, event.num_segments - event.num_segments_done
     lines = [
         f"to     {event.target}, {event.audio_format}",
-        f"data   {event.data}: {number_of(event.num_utterances, 'utterance')}, {_length(event.audio_s)}",
+        f"data   {event.data}: {number_of(event.num_utterances, 'utterance')}, {length(event.audio_s)}",
     ]
     if num_left:
         lines.append(f"work   {event.num_workers} worker{'s' if event.num_workers > 1 else ''}, {event.engine}")
@@ -81,9 +81,12 @@ def _staging_head(event: StageBegan) -> list[str]:
     return lines + [f"warning: {name} is damaged and will be done again" for name in event.damaged_parts]
 
 
-def _length(audio_s: float) -> str:
+def length(audio_s: float) -> str:
+    """Hours, minutes or seconds of audio, in few characters."""
     hours, minutes = divmod(round(audio_s / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{audio_s / 60:.1f} min"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{audio_s / 60:.1f} min" if audio_s >= 60 else f"{audio_s:.1f} s"  # noqa: PLR2004  # of a minute
 
 
 def _lines_of(event: Event) -> list[str]:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from earmark import _STARTED
 from earmark.cli.data_flags import ERRORS, NO_DATA_FLAGS, OUTPUT, WORKERS, Data, DataFlags
 from earmark.cli.flags import check_allowance, check_failures, number_of_workers
-from earmark.cli.progress import observer_for
+from earmark.cli.progress import length, observer_for
 from earmark.cli.screen import number_of, say, tell
 
 if TYPE_CHECKING:
@@ -88,11 +88,18 @@ def _lines(summary: StageSummary) -> list[str]:
     return [
         f"staged {_share(summary)}",
         f"to     {summary.target}",
-        f"audio  {summary.audio_s / 3600:.2f} h, {summary.size_bytes / 1e6:,.1f} MB, 16 kHz mono",
+        f"audio  {length(summary.audio_s)}, {summary.size_bytes / 1e6:,.1f} MB, 16 kHz mono",
         f"files  {codings}",
-        f"       {summary.num_exact:,} decode to the very samples of their originals",
+        f"       {summary.num_exact:,} hold the very samples that a run would decode{_but(summary)}",
         f"done   {_work(summary)}",
     ]
+
+
+def _but(summary: StageSummary) -> str:
+    """What the samples are not those of."""
+    return f",\n       but of originals that changed since ({summary.num_changed_audio:,} of the sampled ones)" * bool(
+        summary.num_changed_audio
+    )
 
 
 def _share(summary: StageSummary) -> str:

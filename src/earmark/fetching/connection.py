@@ -159,10 +159,11 @@ def _checked_addresses(target: _Target, place: Place, options: FetchOptions) -> 
     if not options.allows_private(target.host):
         for address in addresses:
             if not is_public(address):
+                where = "" if address == target.host.strip("[]") else f"{address}, which is "
                 raise FetchError(
                     "address",
                     place.name,
-                    f"{target.host} is {address}, which is no public address",
+                    f"{target.host} is {where}no public address",
                     hint=f"EARMARK_ALLOW_PRIVATE={target.host} allows it, if you trust whoever wrote this URL",
                 )
     return addresses

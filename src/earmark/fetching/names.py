@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from earmark.errors import UsageError, without_secret
 from earmark.fetching.values import PlaceKind
+from earmark.redaction import is_unclear
 
 _LOCAL = ("./", "../", "/", "~")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -25,6 +26,7 @@ _HUB = re.compile(
     r"(?P<datasets>datasets/)?(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>refs/(?:pr|convert)/[^/]+|[^/]+))?(?:/(?P<file>.*))?",
     re.DOTALL,
 )
+_UNCLEAR = "/ in a password is written %2F, and @ in a path %40"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -142,7 +144,7 @@ def _of_scheme(name: str, scheme: str) -> Place:
 def _hub(name: str, rest: str) -> Place:
     match = _HUB.fullmatch(rest)
     if match is None or not _HUB_NAME.fullmatch(match["repo"]):
-        raise UsageError(f"{name!r} is no name on the hub", hint="hf:OWNER/NAME[@REVISION][/FILE]")
+        raise UsageError(f"{shown_name(name)!r} is no name on the hub", hint="hf:OWNER/NAME[@REVISION][/FILE]")
     file = (match["file"] or "").rstrip("/")
     if file and any(part in ("", ".", "..") for part in file.split("/")):
         raise UsageError(f"{name!r} names no file of a repository", cause="its path has an empty part or dots")
@@ -172,6 +174,12 @@ def _remote(kind: PlaceKind, parts: SplitResult) -> Place:
     return Place(kind, without_secret(bare), bare, user=user or None)
 
 
+def shown_name(name: str) -> str:
+    """A name that leads nowhere as a message may show it: with no query, and no user and password before an @."""
+    before, mark, _ = without_secret(name).partition("?")
+    return re.sub(r"[^/:@]+:[^/@]*@", "...@", before) + ("?..." if mark else "")
+
+
 def _shown(name: str) -> str:
     """A name that is no URL, though it begins like one: what is behind ``https:`` alone may be a secret."""
     return repr(without_secret(name)) if "://" in name else f"'{name.partition(':')[0]}:...'"
@@ -181,8 +189,9 @@ def _split(name: str) -> SplitResult:
     try:
         parts = urlsplit(name)
         _ = parts.port
-    except ValueError:
-        # What the library says of it can hold a piece of a password.
-        cause = "its server and its port cannot be told from each other"
-        raise UsageError(f"{_shown(name)} is no URL", cause=cause, hint="in a password, / is written %2F") from None
+    except ValueError:  # whose words can hold a piece of a password
+        parts = None
+    if parts is None or is_unclear(parts):
+        cause = "where its server begins and ends cannot be told"
+        raise UsageError(f"'{name.partition(':')[0]}:...' is no URL", cause=cause, hint=_UNCLEAR)
     return parts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ from earmark.fetching.values import FetchOptions, FetchProgress
 _BLOCK_BYTES = 1 << 23
 """A request each; most clips are smaller."""
 _MAX_RESTARTS = 3
+_MARKS = (0x9E, 0x61)
+_LIKE_MD5 = re.compile('"[0-9a-f]{32}"')
+_WITHOUT_MD5: set[str] = set()
+"""Buckets of this process where such an ETag was something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +43,15 @@ def arrive(place: Place, partial: Path, kept: Record | None, options: FetchOptio
     """Bring the object to ``partial``; None where it is still what ``kept`` says.
 
     Goes on with what is in ``partial`` where the object has the same ETag. A small object takes two requests, as the
-    client begins each with one for the size: a third is only for an ETag that is not the MD5 of the bytes. Raises
-    FetchError, and OSError of the disk.
+    client begins each with one for the size: a third is only for an ETag that is not the MD5 of the bytes. Where it
+    looks like one, the object is read twice, and must be the same: only the first time in a bucket, since all ETags of
+    one that is encrypted with KMS look so, and the client does not say which is. Raises FetchError, and OSError of the
+    disk.
     """
     with _faults(place):
         filesystem, path = client_of(place.locator, place.user)
+    taken: _Taken | None = None
+    problem: str | None = None
     for _ in range(_MAX_RESTARTS):
         with _opened(filesystem, path, place) as opened:
             if kept is not None and opened.etag is not None and opened.etag == kept.etag:
@@ -50,12 +59,40 @@ def arrive(place: Place, partial: Path, kept: Record | None, options: FetchOptio
             if opened.size_bytes > options.max_bytes:
                 problem = f"it is {opened.size_bytes:,} bytes, and no file is to be larger than {options.max_bytes:,}"
                 raise FetchError("too_large", place.name, problem)
-            is_known = _take(opened, partial, place, options)
-        if is_known or _is_unchanged(filesystem, path, place, opened):
+            before, taken = taken, _take(opened, partial, place, options)
+        problem = _problem(taken, before, path.partition("/")[0])
+        if problem is None and (taken.is_known or _is_unchanged(filesystem, path, place, opened)):
             etag = opened.etag
             return Arrival(partial, etag.strip('"') if etag else None, etag)
-        partial.unlink()  # it was written again in the meantime
-    raise FetchError("broken", place.name, "it changes again and again while it is read")
+        partial.unlink(missing_ok=True)
+    raise FetchError("broken", place.name, problem or "it changes again and again while it is read")
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What was read of an object: its ETag then, its size, the bytes that came, and their MD5 if they came at once."""
+
+    etag: str | None
+    size_bytes: int
+    done_bytes: int
+    md5: str | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the bytes are known to be of this very version."""
+        return self.md5 is not None and self.etag == f'"{self.md5}"'
+
+
+def _problem(taken: _Taken, before: _Taken | None, bucket: str) -> str | None:
+    """What is wrong with what was read. ``before`` is what was read the time before."""
+    if taken.done_bytes != taken.size_bytes:
+        return f"its server says {taken.size_bytes:,} bytes, and sends less"
+    if taken.md5 is None or taken.is_known or not _LIKE_MD5.fullmatch(taken.etag or "") or bucket in _WITHOUT_MD5:
+        return None
+    if taken == before:
+        _WITHOUT_MD5.add(bucket)
+        return None
+    return f"its MD5 is {taken.md5}, its ETag {taken.etag}, and no two readings of it are the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +116,18 @@ def _opened(filesystem: Any, path: str, place: Place) -> Iterator[_Opened]:  # n
         yield _Opened(file, _text(etag) if etag is not None else None, size_bytes)
 
 
-def _take(opened: _Opened, partial: Path, place: Place, options: FetchOptions) -> bool:
-    """Write what is not there yet to the end of ``partial``. Whether its bytes are known to be of this very version."""
+def _take(opened: _Opened, partial: Path, place: Place, options: FetchOptions) -> _Taken:
+    """Write what is not there yet to the end of ``partial``."""
     done = start = _resumable(partial, opened.etag, opened.size_bytes)
     digest = hashlib.md5(usedforsecurity=False)
     with partial.open("ab" if start else "wb") as file:
-        for block in _blocks(opened.file, place, start):
+        for block in _blocks(opened, place, start):
             file.write(block)
             file.flush()  # so that a kill loses nothing of it
             digest.update(block)
             done += len(block)
             options.tell(FetchProgress(place.name, done, opened.size_bytes))
-            if done >= opened.size_bytes:
-                break  # the next read would be a request
-    return not start and done == opened.size_bytes and opened.etag == f'"{digest.hexdigest()}"'
+    return _Taken(opened.etag, opened.size_bytes, done, None if start else digest.hexdigest())
 
 
 def _is_unchanged(filesystem: Any, path: str, place: Place, before: _Opened) -> bool:  # noqa: ANN401  # see above
@@ -134,14 +169,29 @@ def _resumable(partial: Path, etag: str | None, size_bytes: int) -> int:
     return 0
 
 
-def _blocks(file: Any, place: Place, start: int) -> Iterator[bytes]:  # noqa: ANN401  # see above
-    file.seek(start)
-    while True:
+def _blocks(opened: _Opened, place: Place, start: int) -> Iterator[bytearray]:
+    """The bytes from ``start`` on; they end early where the server sends less than it says."""
+    while start < opened.size_bytes:
+        num_bytes = min(_BLOCK_BYTES, opened.size_bytes - start)
         with _faults(place):
-            block = file.read(_BLOCK_BYTES)
-        if not block:
+            found = (_block(opened.file, start, num_bytes, mark) for mark in _MARKS)
+            block = next((one for one in found if one is not None), None)
+        if block is None:
             return
         yield block
+        start += num_bytes
+
+
+def _block(file: Any, start: int, num_bytes: int, mark: int) -> bytearray | None:  # noqa: ANN401  # see above
+    """All of a block; None where its last byte did not come, or is ``mark``: then it is read with another mark.
+
+    The client of ``s3:`` says that it has read all that it asked for, however little came.
+    """
+    block = bytearray(num_bytes)
+    block[-1] = mark
+    file.seek(start)
+    is_whole = file.readinto(block) == num_bytes and block[-1] != mark
+    return block if is_whole else None
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from earmark.formats.plain_jsonl import parsed
 _TEXT = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
 _WHOLE = r"-?(?:0|[1-9][0-9]{0,17})"
 _FRACTION = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++(?:[eE][-+]?[0-9]++)?|[eE][-+]?[0-9]++)"
+_MOST_FIELDS = 64  # a regular expression for ten thousand takes many seconds to make
 _KINDS = {"text": (_TEXT, pa.string()), "fraction": (_FRACTION, pa.float64()), "whole": (_WHOLE, pa.int64())}
 _VALUE = "|".join(f"(?P<{kind}>{value})" for kind, (value, _) in _KINDS.items())
 _FIELD = re.compile(rf'(?P<key>"(?P<name>[^"\\\x00-\x1f]*+)" *: *)(?:{_VALUE})(?P<after> *, *| *\}}(?=\n|\Z))')
@@ -39,7 +40,12 @@ def _layout(text: str) -> tuple[str, dict[str, pa.DataType]] | None:
     """The regular expression of a line that is like the first, and its names with their types; None for an odd one."""
     pattern, position = r"\{", 1
     fields: dict[str, pa.DataType] = {}
-    while text[:1] == "{" and (field := _FIELD.match(text, position)) and field["name"] not in fields:
+    while (
+        text[:1] == "{"
+        and len(fields) < _MOST_FIELDS
+        and (field := _FIELD.match(text, position))
+        and field["name"] not in fields
+    ):
         value, fields[field["name"]] = next(_KINDS[kind] for kind in _KINDS if field[kind] is not None)
         pattern += f"{re.escape(field['key'])}(?:{value}|null){re.escape(field['after'])}"
         position = field.end()

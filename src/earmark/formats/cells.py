@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from earmark.errors import without_secret
 from earmark.records import ExtraValue
 
 # The names that manifests of the field use, the likeliest first: ours, NeMo's, SpeechBrain's, Common Voice's. Upper
@@ -68,14 +69,19 @@ def as_channel(row: Mapping[str, Any], column: str | None) -> int | None:
 
 
 def as_extra(value: Any) -> ExtraValue:  # noqa: ANN401  # another tool's column may hold anything
-    """Keep a column that means nothing to us: scalars as they are, nested values as JSON text, others as text."""
-    if value is None or isinstance(value, str | int | bool):
+    """Keep a column that means nothing to us: scalars as they are, nested values as JSON text, others as text.
+
+    A URL loses its secrets.
+    """
+    if isinstance(value, str):
+        return without_secret(value)
+    if value is None or isinstance(value, int | bool):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
+        return without_secret(json.dumps(value, ensure_ascii=False, default=str))
+    return f"{len(value)} bytes" if isinstance(value, bytes) else without_secret(str(value))
 
 
 def _number(value: str | float) -> float:
@@ -86,7 +92,7 @@ def _number(value: str | float) -> float:
 
 
 def _shown(value: object) -> str:
-    return repr(value)[:50] if isinstance(value, str | int | float) else _kind(value)
+    return without_secret(repr(value))[:50] if isinstance(value, str | int | float) else _kind(value)
 
 
 def _kind(value: object) -> str:

@@ -7,8 +7,10 @@ sentences with single quotation marks in them as they are.
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 from earmark.errors import ManifestError
 from earmark.formats.lines import excerpt, text_lines
@@ -120,6 +122,9 @@ def _marks(text: str, *, has_tabs: bool) -> Iterator[int]:
 
 def table_header(path: str, names: list[str]) -> list[str]:
     """The names of a table's columns, as they are. Raises ManifestError where they cannot be such names."""
+    if len(names) == 1 and "\t" in names[0]:
+        hint = f"its name ends in .tsv: mv {shlex.quote(path)} {shlex.quote(str(Path(path).with_suffix('.tsv')))}"
+        raise ManifestError(path, "its cells are separated by tabs, and commas are expected", line=1, hint=hint)
     if len(names) == 1 and ";" in names[0]:
         hint = "write it with commas, or with tabs as .tsv"
         raise ManifestError(path, "its cells are separated by semicolons, and commas are expected", line=1, hint=hint)

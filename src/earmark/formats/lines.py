@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from earmark.errors import ManifestError
+from earmark.errors import ManifestError, without_secret
 
 EXCERPT_CHARACTERS = 66
 """With dots on both sides and a label before it, so much of a line fits into 80 columns."""
@@ -61,8 +61,13 @@ def text_line(path: str, number: int, raw: bytes) -> str:
 
 
 def excerpt(line: str, column: int) -> str:
-    """Shorten ``line`` to about 66 characters around ``column`` (from 1), with a caret below that place."""
+    """Shorten ``line`` to about 66 characters around ``column`` (from 1), with a caret below that place.
+
+    Of a line that holds a URL with secrets only the beginning, without them: its columns are others.
+    """
     line = line.rstrip("\r\n").replace("\t", " ")
+    if (shown := without_secret(line)) != line:
+        return shown if len(shown) <= EXCERPT_CHARACTERS else f"{shown[:EXCERPT_CHARACTERS]}..."
     first = max(0, min(column - 1 - EXCERPT_CHARACTERS // 2, len(line) - EXCERPT_CHARACTERS))
     last = first + EXCERPT_CHARACTERS
     before, after = ("..." if first else ""), ("..." if last < len(line) else "")

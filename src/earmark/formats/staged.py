@@ -25,6 +25,7 @@ ERRORS = "errors.jsonl"
 AUDIO = "audio"
 _PER_FOLDER = 1000
 _NOT_THERE = "not-staged"
+_CHANGED = re.compile(r"(?P<path>.+)\.(?P<here>[0-9]{1,18})-of-(?P<there>[0-9]{1,18})-bytes")
 
 
 def audio_folder(index: int) -> str:
@@ -32,14 +33,14 @@ def audio_folder(index: int) -> str:
     return f"{AUDIO}/{index // _PER_FOLDER:05d}"
 
 
-def audio_folders(num_utterances: int) -> list[str]:
-    """Every folder that so many utterances need, in order."""
-    return [audio_folder(index) for index in range(0, num_utterances, _PER_FOLDER)]
-
-
 def audio_name(index: int, suffix: str) -> str:
     """The file of the utterance at ``index``, relative to the staged set; ``suffix`` begins with a dot."""
     return f"{audio_folder(index)}/{index:08d}{suffix}"
+
+
+def is_audio_name(path: str | None, index: int) -> bool:
+    """Whether ``path`` is what the file of the utterance at ``index`` is called."""
+    return path in (audio_name(index, ".wav"), audio_name(index, ".flac"))
 
 
 def missing_name(index: int, error_kind: str) -> str:
@@ -51,6 +52,21 @@ def failure_in(path: str) -> str | None:
     """Of a path that ``missing_name`` made, alone or below a folder, why there is no file; None of any other."""
     folder, _, name = path.rpartition("/")
     return name.partition(".")[2] or None if folder.rpartition("/")[2] == _NOT_THERE else None
+
+
+def changed_name(path: str, size_bytes: int, staged_bytes: int) -> str:
+    """A path that stands for a file that has not the size it was staged with: no such file; it says both sizes."""
+    return f"{path}.{size_bytes}-of-{staged_bytes}-bytes"
+
+
+def change_in(path: str) -> str | None:
+    """Of a path that ``changed_name`` made, alone or below a folder, what is wrong; None of any other."""
+    found = _CHANGED.fullmatch(path)
+    if found is None:
+        return None
+    here, there = int(found["here"]), int(found["there"])
+    name = found["path"].rpartition("/")[2]
+    return f"{name} is not the file that was staged ({here:,} bytes, the table says {there:,})"
 
 
 def is_inside(path: str) -> bool:
@@ -99,13 +115,17 @@ class StagedCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StagedFacts:
-    """What ``staged.json`` says. ``counts`` and ``table_sha256`` are None until all is done and the table written."""
+    """What ``staged.json`` says. ``counts`` and ``table_sha256`` are None until all is done and the table written.
+
+    ``is_being_verified`` says that a verification found damage, and did not live to see it mended.
+    """
 
     identity: StagedIdentity
     source: str
     source_fingerprint: str
     counts: StagedCounts | None = None
     table_sha256: str | None = None
+    is_being_verified: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -131,5 +151,6 @@ class StagedFacts:
             source_fingerprint=fields["source_fingerprint"],
             counts=StagedCounts(**counts) if counts is not None else None,
             table_sha256=digest,
+            is_being_verified=bool(fields.get("is_being_verified")),
             versions=fields["versions"],
         )

@@ -21,7 +21,7 @@ from earmark.audio.probe import probe
 from earmark.audio.segment import cut_points
 from earmark.errors import AudioError, DuplicateIdError, MissingAudioError, UsageError
 from earmark.planning.gathering import Column
-from earmark.planning.presence import AudioFiles
+from earmark.planning.presence import AudioFiles, why_not_fetched
 from earmark.records import Utterance
 from earmark.sources.base import STATED, ColumnSource, DerivedSource, LinedSource, Source
 
@@ -46,7 +46,7 @@ def index_source(source: Source, *, missing_audio: MissingAudio = "error") -> pa
         raise UsageError(f"no utterances in {source.name}", hint="earmark needs at least one")
     if indexer.num_missing and missing_audio == "error":
         first = indexer.first_missing
-        why = source.why_missing(first) if isinstance(source, DerivedSource) else None
+        why = source.why_missing(first) if isinstance(source, DerivedSource) else why_not_fetched(first)
         raise MissingAudioError(source.name, indexer.num_missing, indexer.num_seen, first, root=source.root, why=why)
     table = indexer.table()
     _check_ids(table, source)
@@ -136,7 +136,7 @@ class _Indexer:
         rows = pa.array(is_there, pa.bool_()).take(coded.indices)
         num_missing = len(audio) - (pc.sum(rows).as_py() or 0)
         if num_missing and not self.num_missing:
-            self.first_missing = self._files.path(audio[pc.index(rows, value=False).as_py()].as_py())
+            self.first_missing = self._files.shown(audio[pc.index(rows, value=False).as_py()].as_py())
         self.num_missing += num_missing
         return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,6 +13,16 @@ _MANY = 1_000  # a folder is listed when so many of its files are asked for at o
 _LISTED_FOR_EACH = 20  # and no more of it than so many names for each that is asked for
 _MOST_NAMES = 2_000_000  # in memory, about 200 MB
 _REMEMBERED = 65_536
+_SERVER = re.compile(r"(?:https?|s3|gs)://(?!\.\.\.)[^/?#]+", re.IGNORECASE)
+
+
+def why_not_fetched(uri: str) -> tuple[str, str] | None:
+    """Why the audio of a row with a URL is not here, and what to type; None for a path."""
+    if "://" not in uri:
+        return None
+    server = _SERVER.match(uri)
+    hint = f"--audio-root {server[0]} fetches them" if server else "--audio-root FOLDER, with paths in the rows"
+    return "a URL in a local manifest is not fetched", hint
 
 
 class AudioFiles:
@@ -30,6 +41,10 @@ class AudioFiles:
     def path(self, uri: str) -> str:
         """Where the file is; an absolute ``uri`` stays as it is."""
         return os.path.join(self._root, uri)  # noqa: PTH118  # a Path costs ten times as much, a million times
+
+    def shown(self, uri: str) -> str:
+        """What messages call the file: its path, and a URL as it stands in its row."""
+        return uri if "://" in uri else self.path(uri)
 
     def are_there(self, uris: Sequence[str]) -> list[bool]:
         """Say of each whether it is a file."""

@@ -43,13 +43,17 @@ class HeaderFacts:
 
 @dataclass(frozen=True, slots=True)
 class SoundFacts:
-    """What decoding the utterance's audio showed. ``content`` is a digest of 8 bytes of its samples."""
+    """What decoding the utterance's audio showed. ``content`` is a digest of 8 bytes of its samples.
+
+    ``is_changed`` says that the file has other bytes than the data state.
+    """
 
     duration_s: float
     level_dbfs: float
     offset: float
     clipped_share: float
     content: bytes
+    is_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,6 +137,8 @@ class DataFold:
         self._levels_dbfs.append(heard.level_dbfs)
         if not self._is_copy[index]:  # what is doubled by name is told once
             self._repeats["doubled_content"].add(index, int.from_bytes(heard.content, "little"))
+        if heard.is_changed:
+            self._troubles.note("changed_audio", place, "its SHA-256 is not the one that the data state")
         if heard.clipped_share > CLIPPED_SHARE:
             self._troubles.note("clipped", place, f"{heard.clipped_share:.1%} of its samples".replace("%", " %"))
         if heard.level_dbfs < SILENT_DBFS:

@@ -31,7 +31,7 @@ KINDS: dict[str, ProblemKind] = {
         "refuses",
         "audio file is not there",
         "audio files are not there",
-        "--audio-root FOLDER says where paths start; --missing-audio fail or skip goes on without them",
+        "--audio-root FOLDER says where paths start",
     ),
     "unreadable": ProblemKind(
         "fails", "audio file cannot be read", "audio files cannot be read", "mend or leave out the files"
@@ -62,6 +62,12 @@ KINDS: dict[str, ProblemKind] = {
     ),
     "too_long": ProblemKind(
         "fails", "audio file is too long to decode", "audio files are too long to decode", "cut them"
+    ),
+    "changed_audio": ProblemKind(
+        "look",
+        "audio file is not the one that was staged",
+        "audio files are not those that were staged",
+        "the line that staged them, with --verify",
     ),
     "no_reference": ProblemKind(
         "look", "utterance has no reference", "utterances have no reference", "they are transcribed, and not scored"

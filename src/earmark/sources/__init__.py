@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from earmark.errors import UsageError
 from earmark.fetching import FetchOptions
 from earmark.registry import Registry
+from earmark.sources.base import ChoosableSource
 from earmark.sources.naming import is_remote, is_remote_manifest
 from earmark.sources.options import SourceOptions
 from earmark.sources.resolving import resolve_data
@@ -34,6 +35,9 @@ SOURCES.add("hf", "earmark.sources.hugging_face:open_hub", "a data set of the hu
 SOURCES.add("parquet", "earmark.sources.embedded:open_parquet", "Parquet with audio in it: FILE, or FOLDER:SPLIT")
 SOURCES.add("saved", "earmark.sources.embedded:open_saved", "what save_to_disk of datasets wrote: FOLDER:SPLIT")
 SOURCES.add("staged", "earmark.sources.staged:StagedSource", "what earmark stage made, also in s3://bucket/folder")
+
+_TAKE_URLS = frozenset({"hf", "staged"})
+"""Those of ours that read what is elsewhere, behind their prefix; a source of another package decides for itself."""
 
 
 def open_source(
@@ -62,15 +66,24 @@ def open_source(
 
     def chosen(name: str, options: SourceOptions) -> Source:
         source = _opened(name, options)
-        return _chosen(source if broken is None else _without_broken(source, broken), limit, seed)
+        if broken is None:
+            return _chosen(source, limit, seed)
+        if isinstance(source, ChoosableSource):  # so that nothing is brought of what is not chosen
+            return _without_broken(_chosen(source, limit, seed), broken)
+        return _chosen(_without_broken(source, broken), limit, seed)
 
-    refuse_strange_urls(data, audio_root)
+    refuse_strange_urls(data, audio_root, _is_of_this_machine)
     options = SourceOptions(audio_root, text_column, channel, language, fetching)
     if is_remote_manifest(data) or (audio_root is not None and is_remote(audio_root)):
         from earmark.sources.remote import open_remote
 
         return open_remote(data, options, chosen)
     return chosen(data, options)
+
+
+def _is_of_this_machine(prefix: str) -> bool:
+    entry = SOURCES.entries().get(prefix)
+    return entry is not None and entry.target.startswith("earmark.") and prefix not in _TAKE_URLS
 
 
 def _opened(data: str, options: SourceOptions) -> Source:

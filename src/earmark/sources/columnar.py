@@ -16,7 +16,7 @@ from earmark.formats.cells import as_channel, as_seconds, as_text
 from earmark.records import AudioRef
 from earmark.sources.base import STATED
 from earmark.sources.columns import RowReader
-from earmark.sources.json_columns import json_objects
+from earmark.sources.json_columns import URL_MARK, json_objects
 
 if TYPE_CHECKING:
     from earmark.formats.row_chunks import RowChunk
@@ -55,6 +55,8 @@ def _by_column(columns: Mapping[str, Column], reader: RowReader, options: Source
         language = _language(columns, found.language, options)
         extra = json_objects({name: column for name, column in columns.items() if name not in known}, len(audio))
         if not _is_filled(audio) or not (found.id is None or _is_filled(utterance_id)):
+            return None
+        if not options.keeps_urls and (_has_urls(audio) or _has_urls(utterance_id)):
             return None
     except (ValueError, OverflowError, pa.ArrowException):  # also a text that is no UTF-8
         return None
@@ -117,6 +119,11 @@ def _is_filled(texts: pa.Array) -> bool:
         and not pa.types.is_null(values.type)
         and not pc.any(pc.equal(values, "")).as_py()
     )
+
+
+def _has_urls(texts: pa.Array) -> bool:
+    values = texts.dictionary if pa.types.is_dictionary(texts.type) else texts
+    return pa.types.is_string(values.type) and bool(pc.any(pc.match_substring(values, URL_MARK)).as_py())
 
 
 def _derived(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from earmark.errors import ManifestError, MissingColumnError
+from earmark.errors import ManifestError, MissingColumnError, without_secret
 from earmark.formats.cells import (
     AUDIO,
     CHANNEL,
@@ -25,6 +25,7 @@ from earmark.formats.cells import (
 )
 from earmark.formats.ids import DerivedIds
 from earmark.records import AudioRef, Utterance
+from earmark.sources.urls import recorded_id
 
 if TYPE_CHECKING:
     from earmark.sources.options import SourceOptions
@@ -111,19 +112,29 @@ class RowReader:
             self._layouts[names] = columns, frozenset(astuple(columns))
         return self._layouts[names]
 
+    def recorded(self, text: str, without: Callable[[str], str] = without_secret) -> str:
+        """A path or an id as it may be recorded: a URL in it loses its secrets, unless somebody is to fetch it."""
+        return text if self._options.keeps_urls else without(text)
+
     def _utterance(self, row: Mapping[str, Any], columns: Columns, used: frozenset[str | None]) -> Utterance:
         uri = as_text(row, columns.audio)
         if not uri:
             raise ValueError(f"no audio path in {columns.audio!r}")
         channel = as_channel(row, columns.channel)
+        recorded = self.recorded(uri)
         audio = AudioRef(
-            uri,
+            recorded,
             as_seconds(row, columns.start),
             as_seconds(row, columns.duration),
             self._options.channel if channel is None else channel,
         )
+        if columns.id is not None:
+            utterance_id = self.recorded(_own_id(row, columns.id), recorded_id)
+        else:  # of two URLs that differ by what is not shown, too
+            utterance_id = self.ids.next(replace(audio, uri=uri), channel)
+            utterance_id = utterance_id if recorded == uri else recorded_id(utterance_id)
         return Utterance(
-            self.ids.next(audio, channel) if columns.id is None else _own_id(row, columns.id),
+            utterance_id,
             audio,
             as_text(row, columns.text),
             as_text(row, columns.language) or self._options.language,

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from earmark.errors import FolderError, UsageError
 from earmark.formats.lines import near_hint, text_lines
 from earmark.records import AudioRef, Utterance
-from earmark.sources.naming import MANIFEST_SUFFIXES
+from earmark.sources.naming import MANIFEST_SUFFIXES, likely
 from earmark.sources.options import SourceOptions
 from earmark.sources.tree import size_bytes, walk
 
@@ -74,11 +74,15 @@ class FolderSource:
 
 
 def _manifest_hint(folder: Path) -> str:
-    """Ask for a manifest that lies in the folder, if there is one."""
-    manifest = min((one for one in folder.iterdir() if one.suffix.lower() in MANIFEST_SUFFIXES), default=None)
-    if manifest is None:
+    """Ask for a manifest that lies in the folder, if there is one; one of a known layout by its name in full."""
+    manifests = [one.name for one in folder.iterdir() if one.suffix.lower() in MANIFEST_SUFFIXES]
+    if not manifests:
         return "data of another kind have a prefix: earmark ls sources"
-    return f"did you mean {shlex.quote(str(manifest))}?"
+    from earmark.sources.layouts import layout_of  # only here: it knows all sources
+
+    manifest = folder / likely(manifests)
+    found = layout_of(manifest)
+    return f"did you mean {found.quoted if found else shlex.quote(str(manifest))}?"
 
 
 def _audio_ids(names: list[str]) -> list[tuple[str, str]]:

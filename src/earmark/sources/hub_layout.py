@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from earmark.errors import UnknownNameError, UsageError
-from earmark.sources.hub_patterns import Patterns, is_hidden
+from earmark.sources.hub_patterns import Patterns, beginning_with, has_wild_cards, is_hidden, unclear
 from earmark.sources.hub_readme import DEFAULT, Declared, declared_configs
 from earmark.sources.naming import likely
 
@@ -94,15 +95,18 @@ def layout(paths: Iterable[str], readme: str | None = None) -> Layout:
 
 def _as_declared(declared: Mapping[str, Declared], files: Sequence[str]) -> Layout:
     patterns = Patterns(files)
-    configs = {name: _declared_splits(config, files, patterns) for name, config in declared.items()}
+    by_names = cache(lambda folder: splits_by_names(files, below=folder))  # many configurations may be of one folder
+    configs = {name: _declared_splits(config, patterns, by_names) for name, config in declared.items()}
     named = next((name for name, config in declared.items() if config.is_default), None)
     found = {name: splits for name, splits in configs.items() if splits}
     return Layout(found, named or (DEFAULT if DEFAULT in found else None))
 
 
-def _declared_splits(config: Declared, files: Sequence[str], patterns: Patterns) -> Splits:
+def _declared_splits(config: Declared, patterns: Patterns, by_names: Callable[[str], Splits]) -> Splits:
     if config.patterns is None:
-        return splits_by_names(files, below=config.folder)
+        if has_wild_cards(config.folder):
+            raise unclear(f"data_dir: {config.folder[:40]!r} is no folder; wild cards are for data_files")
+        return by_names(config.folder)
     prefix = f"{config.folder}/" if config.folder else ""
     found = {
         split: tuple(dict.fromkeys(path for one in some for path in patterns.matching(prefix + one)))
@@ -123,9 +127,12 @@ def _converted(files: Sequence[str]) -> Layout:
 
 
 def splits_by_names(files: Sequence[str], below: str = "") -> Splits:
-    """The splits by the paths below a folder: shards in ``data/``, else by folders, else by files, else all train."""
+    """The splits by the paths below a folder: shards in ``data/``, else by folders, else by files, else all train.
+
+    ``files`` are sorted.
+    """
     prefix = f"{below}/" if below else ""
-    paths = [path.removeprefix(prefix) for path in files if path.startswith(prefix)]
+    paths = [files[at].removeprefix(prefix) for at in beginning_with(files, prefix)]
     paths = [path for path in paths if not is_hidden(path)]
     found: dict[str, list[str]] = {}
     for split_of in (_sharded, _by_folder, _by_file, lambda _: ["train"]):

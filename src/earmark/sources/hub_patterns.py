@@ -1,7 +1,7 @@
 """Wild cards in the names of a data set's files, in time that whoever wrote the pattern cannot stretch.
 
 ``*``, ``?`` and ``[a-z]`` mean what they mean to a shell, within one folder's or file's name; ``**`` is any number of
-folders. It knows paths as texts, and touches no disk.
+folders, and at the end all that lies below. It knows paths as texts, and touches no disk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from earmark.errors import UsageError
 
 LONGEST_PATTERN = 500
 MOST_STEPS = 10_000_000
-"""Comparisons of characters for all patterns of one README: some seconds."""
+"""Comparisons of paths and of characters for all patterns of one README: some seconds."""
 
 _SIGN = re.compile(r"\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 _MAGIC = re.compile(r"[*?\[]")
@@ -32,24 +32,27 @@ class Patterns:
 
     def __init__(self, files: Sequence[str]) -> None:
         self._files = files
+        self._names = [path.split("/") for path in files]
+        self._hidden = [_hidden(names) for names in self._names]
         self._steps = MOST_STEPS
 
     def matching(self, pattern: str) -> list[str]:
-        """The files that fit, sorted. Hidden ones (``.x``, ``__x/``) only where the pattern has such a name itself.
+        """The files that fit, sorted. Each hidden name (``.x``, ``__x/``) in a path needs one in the pattern.
 
         Raises UsageError for a pattern that is too long, is none, or takes too many steps.
         """
         if len(pattern) > LONGEST_PATTERN:
             raise unclear(f"a pattern of {len(pattern):,} characters: {pattern[:40]!r}...")
-        names = [None if name == "**" else (name, _characters(pattern, name)) for name in pattern.split("/")]
+        written = pattern.split("/")
+        hidden = _hidden(written)
+        written += ["*"] if written[-1] == "**" else []  # a last ** is a file's name, at least
+        names = [None if name == "**" else (name, _characters(pattern, name)) for name in written]
+        some = beginning_with(self._files, _MAGIC.split(pattern, maxsplit=1)[0])
+        self._count_steps(len(some))
         return [
-            path for path in self._below(_MAGIC.split(pattern, maxsplit=1)[0])
-            if (not is_hidden(path) or is_hidden(pattern)) and self._fits(names, path.split("/"), self._fits_name)
+            self._files[at] for at in some
+            if self._hidden[at] == hidden and self._fits(names, self._names[at], self._fits_name)
         ]  # fmt: skip
-
-    def _below(self, beginning: str) -> Sequence[str]:
-        first = bisect_left(self._files, beginning)
-        return self._files[first : bisect_left(self._files, beginning + chr(0x10FFFF))]
 
     def _fits_name(self, wanted: Name, name: str) -> bool:
         written, characters = wanted
@@ -63,7 +66,7 @@ class Patterns:
         at = place = restart = 0
         star = -1
         while place < len(found):
-            self._count_step()
+            self._count_steps(1)
             now = wanted[at] if at < len(wanted) else None
             if now is not None and is_one(now, found[place]):
                 at, place = at + 1, place + 1
@@ -78,16 +81,30 @@ class Patterns:
                 return False
         return all(one is None for one in wanted[at:])
 
-    def _count_step(self) -> None:
-        self._steps -= 1
+    def _count_steps(self, num_steps: int) -> None:
+        self._steps -= num_steps
         if self._steps < 0:
             raise unclear("its patterns take too long to look for")
 
 
+def beginning_with(files: Sequence[str], beginning: str) -> range:
+    """Where those of ``files`` (sorted) stand that begin so."""
+    return range(bisect_left(files, beginning), bisect_left(files, beginning + chr(0x10FFFF)))
+
+
+def has_wild_cards(path: str) -> bool:
+    """Whether it is a pattern."""
+    return _MAGIC.search(path) is not None
+
+
 def is_hidden(path: str) -> bool:
     """Whether a name in the path begins with a dot, or a folder's with two underscores: no data by default."""
-    *folders, name = path.split("/")
-    return name.startswith(".") or any(folder.startswith((".", "__")) for folder in folders)
+    return any(_hidden(path.split("/")))
+
+
+def _hidden(names: Sequence[str]) -> tuple[int, int]:
+    """How many names begin with a dot, and how many folders' with two underscores."""
+    return sum(name.startswith(".") for name in names), sum(name.startswith("__") for name in names[:-1])
 
 
 def unclear(problem: str) -> UsageError:

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from earmark.errors import UsageError
 from earmark.sources.hub_patterns import unclear
 
 DEFAULT = "default"
 
 _LARGEST_LIST = 1 << 19
+_KEY = re.compile(r"""(?:configs|"configs"|'configs')[ \t]*:""")
 _HEAD = re.compile(r"\s*---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)", re.DOTALL)
 
 
@@ -33,20 +35,24 @@ class Declared:
 def declared_configs(readme: str) -> dict[str, Declared]:
     """The configurations by name; none where the README declares none. Raises UsageError."""
     head = _HEAD.match(readme)
-    block = _configs_of(head[1]) if head else ""
-    if len(block) > _LARGEST_LIST:
-        raise unclear(f"its list of configurations has {len(block):,} characters")
-    configs = _plain(block).get("configs") if block else None
+    block = _lines_of_configs(head[1]) if head else ""
+    if not head or not block:
+        return {}
+    try:
+        configs = _configs(block)
+    except UsageError:  # what belongs to the list may stand at the beginning of a line, such as a last bracket
+        if len(head[1]) > _LARGEST_LIST:
+            raise
+        configs = _configs(head[1])
     if not isinstance(configs, list):
         return {}
-    usable = [one for one in configs if isinstance(one, dict) and (one.get("data_files") or one.get("data_dir"))]
-    return {_text(one.get("config_name", DEFAULT)): _declared(one) for one in usable}
+    return {_text(one.get("config_name", DEFAULT)): _declared(one) for one in configs if isinstance(one, dict)}
 
 
-def _configs_of(head: str) -> str:
+def _lines_of_configs(head: str) -> str:
     """The lines of ``configs:``: the other keys can be many times longer."""
     lines = head.splitlines()
-    first = next((number for number, line in enumerate(lines) if re.match(r"configs[ \t]*:", line)), len(lines))
+    first = next((number for number, line in enumerate(lines) if _KEY.match(line)), len(lines))
     own = takewhile(lambda line: not line or line[0] in " \t#-", lines[first + 1 :])
     return "\n".join([*lines[first : first + 1], *own])
 
@@ -89,17 +95,20 @@ def _text(value: Any) -> str:  # noqa: ANN401  # as YAML says it
     raise unclear("a name or a path in it is no text")
 
 
-def _plain(block: str) -> dict[str, Any]:
-    """The block as texts, lists and maps. Raises UsageError."""
+def _configs(head: str) -> Any:  # noqa: ANN401  # as YAML says it
+    """What stands behind ``configs`` in a head, as texts, lists and maps. Raises UsageError."""
     import yaml
 
+    if len(head) > _LARGEST_LIST:
+        raise unclear(f"its list of configurations has {len(head):,} characters")
     try:
-        node = yaml.compose(block, yaml.SafeLoader)
-        found: dict[str, Any] = _of_node(node, set())
+        node = yaml.compose(head, yaml.SafeLoader)
+        pairs = node.value if node and node.id == "mapping" else []
+        found = [value for key, value in pairs if key.value == "configs"]
+        return _of_node(found[-1], set()) if found else None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         problem = str(error).partition("\n")[0]
         raise unclear(f"its head is no YAML: {problem}") from error
-    return found
 
 
 def _of_node(node: Any, seen: set[int]) -> Any:  # noqa: ANN401  # yaml has no types

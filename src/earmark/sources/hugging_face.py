@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from earmark.errors import FetchError, UsageError
 from earmark.fetching import FetchOptions, fetch, list_files
+from earmark.fetching.names import shown_name
 from earmark.sources.embedded import EmbeddedSource, Shard
 from earmark.sources.hub_layout import SUFFIX, Layout, layout
 from earmark.sources.hub_snapshot import LARGEST_README, README
@@ -49,7 +50,7 @@ class HubName:
         match = _NAME.fullmatch(text)
         if match is None:
             hint = "hf:OWNER/NAME[@REVISION][/CONFIGURATION][:SPLIT]"
-            raise UsageError(f"hf:{text} names no data set", hint=hint)
+            raise UsageError(f"{shown_name(f'hf:{text}')} names no data set", hint=hint)
         return cls(match["repo"], match["revision"], match["config"], match["split"])
 
     def place(self, revision: str | None) -> str:

@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 
 from earmark.formats.cells import as_extra
 
-_ESCAPED = r'[\x00-\x1f"\\]'
+URL_MARK = "://"
+"""Where a text may hold a URL, and with it a secret."""
+_SPECIAL = rf'[\x00-\x1f"\\]|{URL_MARK}'
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -37,7 +39,7 @@ def _values(column: pa.Array | Sequence[Any]) -> pa.Array:
         return pa.array([_encode(as_extra(value)) for value in column], pa.string())
     if pa.types.is_dictionary(column.type) and len(column.dictionary) < len(column):
         return _values(column.dictionary).take(column.indices).fill_null("null")
-    if pa.types.is_string(column.type) and not pc.any(pc.match_substring_regex(column, _ESCAPED)).as_py():
+    if pa.types.is_string(column.type) and not pc.any(pc.match_substring_regex(column, _SPECIAL)).as_py():
         return pc.binary_join_element_wise('"', column, '"', "").fill_null("null")
     if pa.types.is_integer(column.type):
         return column.cast(pa.string()).fill_null("null")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from earmark.errors import FolderError, ManifestError
+from earmark.errors import FolderError, ManifestError, without_secret
 from earmark.formats.cells import as_seconds
 from earmark.formats.lines import near_hint, text_lines
 from earmark.records import AudioRef, Utterance
@@ -130,8 +130,8 @@ class KaldiSource:
             problem = "a place in a Kaldi archive, which earmark does not read"
         if problem:
             hint = "write the audio as files once, and list those in wav.scp"
-            raise self._broken("wav.scp", line, f"{problem}: {entry[:60]!r}", hint=hint)
-        return entry
+            raise self._broken("wav.scp", line, f"{problem}: {without_secret(entry)[:60]!r}", hint=hint)
+        return without_secret(entry)
 
     def _seconds(self, name: str, line: int, text: str) -> float:
         try:

@@ -135,7 +135,9 @@ def _librispeech(path: Path) -> KnownLayout | None:
     for depth in ("", "*/", "*/*/"):
         found = {file.parents[2] for file in path.glob(f"{depth}[0-9]*/[0-9]*/*.trans.txt")}
         if found:
-            return KnownLayout("of LibriSpeech", f"librispeech:{likely(map(str, found))}")
+            names = sorted(one.name for one in found)
+            several = f", with {len(names)} subsets ({', '.join(names)})" if len(names) > 1 else ""
+            return KnownLayout(f"of LibriSpeech{several}", f"librispeech:{likely(map(str, found))}")
     return None
 
 

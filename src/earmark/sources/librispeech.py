@@ -7,20 +7,23 @@ The layout is that of Panayotov, Chen, Povey and Khudanpur, LibriSpeech, ICASSP 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path, PurePath
 
 from earmark.errors import FolderError, ManifestError, UnknownNameError, UsageError
-from earmark.formats.lines import near_hint, text_lines
+from earmark.formats.lines import text_lines
 from earmark.records import AudioRef, Utterance
 from earmark.sources.naming import likely, without_split
 from earmark.sources.options import SourceOptions
 from earmark.sources.tree import size_bytes, walk
 
 TRANSCRIPT_SUFFIX = ".trans.txt"
+_TRANSCRIPTS = f"[0-9]*/[0-9]*/*{TRANSCRIPT_SUFFIX}"
+_NUM_NEAR = 10
 OFFICIAL = "openslr/"
 """Before the name of a subset: its archive, also where a folder of that name is here."""
 
@@ -111,8 +114,22 @@ def _folder(path: str, options: SourceOptions) -> Path:
     if path.endswith(ARCHIVE_ENDINGS) and here.is_file():
         return unpacked_subset(path, options.fetching)
     if "/" not in path and not path.startswith(("~", ".")):
-        raise UnknownNameError("LibriSpeech subset or folder", path, SUBSETS, hint=near_hint(here, "librispeech:"))
-    raise FolderError(str(here), "there is no such folder", hint=near_hint(here, "librispeech:"))
+        hint = _near_hint(here, SUBSETS, is_subset=True)
+        raise UnknownNameError("LibriSpeech subset or folder", path, SUBSETS, hint=hint)
+    raise FolderError(str(here), "there is no such folder", hint=_near_hint(here, SUBSETS))
+
+
+def _near_hint(here: Path, subsets: Collection[str], *, is_subset: bool = False) -> str | None:
+    """Ask for what is called nearly so: a folder that is a subset or is called like one, or a subset itself."""
+    siblings = [one.name for one in here.parent.iterdir()] if here.parent.is_dir() else []
+    for name in difflib.get_close_matches(here.name, {*siblings, *(subsets if is_subset else ())}, n=_NUM_NEAR):
+        folder = here.parent / name
+        if name not in siblings:
+            return f"did you mean librispeech:{name}?"
+        if name in subsets or any(next(folder.glob(f"{depth}{_TRANSCRIPTS}"), None) for depth in ("", "*/")):
+            dots = "./" if str(folder) in subsets else ""  # a bare word is the archive's
+            return f"did you mean {shlex.quote(f'librispeech:{dots}{folder}')}?"
+    return None
 
 
 def _transcripts(path: str) -> dict[str, str]:

@@ -17,7 +17,8 @@ class SourceOptions:
     """``audio_root`` says where relative paths start; the others choose or fill what a row does not say.
 
     ``fetching`` says how what is not on this machine comes here, and ``called`` what messages call the data where that
-    is not their path on this machine; neither changes an utterance.
+    is not their path on this machine; neither changes an utterance. ``keeps_urls`` says that whoever asks fetches the
+    URLs in rows, and records them himself: else they lose their secrets as they are read.
     """
 
     audio_root: str | None = None
@@ -26,6 +27,7 @@ class SourceOptions:
     language: str | None = None
     fetching: FetchOptions = field(default_factory=FetchOptions)
     called: str | None = None
+    keeps_urls: bool = False
 
     def canonical(self, kind: str) -> bytes:
         """Write down what changes the utterances, to begin a fingerprint: not where the audio is."""
@@ -45,4 +47,4 @@ class SourceOptions:
     def refuse_text_column(self, data: str) -> None:
         """Raise UsageError where ``--text-column`` names one, and ``data`` has no columns."""
         if self.text_column not in (None, NO_TEXT):
-            raise UsageError(f"--text-column does not fit {data}", cause="a folder of audio has no columns")
+            raise UsageError(f"--text-column does not fit {data}", cause="only manifests have columns to choose from")

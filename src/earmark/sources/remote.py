@@ -21,10 +21,10 @@ from urllib.parse import quote, urlsplit
 from earmark.errors import FetchError, UsageError, without_secret
 from earmark.fetching import Fetched, FetchOptions, fetch, resolve
 from earmark.fetching.cache import Cache, disk_faults
-from earmark.redaction import without_user
 from earmark.sources.base import LinedSource, RestoringSource
 from earmark.sources.manifest import holds_audio
 from earmark.sources.naming import is_remote, is_remote_manifest
+from earmark.sources.urls import recorded_id, url_digest
 
 if TYPE_CHECKING:
     from earmark.records import Utterance
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _FETCHED_AT_ONCE = 16
 _CHUNK = 4096
-_DIGITS = 32
 _SUFFIX = 40
 
 
@@ -118,7 +117,8 @@ def open_remote(data: str, options: SourceOptions, opened: Callable[[str, Source
             folder = None
     if options.audio_root is not None:
         folder = RemoteFolder.named(options.audio_root) if is_remote(options.audio_root) else None
-    source = RemoteAudio(opened(local, replace(options, called=without_secret(name))), name, folder, options.fetching)
+    options = replace(options, called=without_secret(name), keeps_urls=folder is not None)
+    source = RemoteAudio(opened(local, options), name, folder, options.fetching)
     source.bring()
     return source
 
@@ -214,21 +214,15 @@ class RemoteAudio:
 
 def _recorded(utterance: Utterance) -> Utterance:
     """The utterance of a row without the secrets of a URL in it; the id may be made of it."""
-    own_id, uri = utterance.id, utterance.audio.uri
+    uri = utterance.audio.uri
     if not is_remote(uri):
         return utterance
-    if (shown := without_secret(own_id)) != own_id:
-        own_id = f"{shown}~{_digest(own_id)}"
-    return replace(utterance, id=own_id, audio=replace(utterance.audio, uri=_place(uri)))
+    return replace(utterance, id=recorded_id(utterance.id), audio=replace(utterance.audio, uri=_place(uri)))
 
 
 def _place(uri: str) -> str:
     """Where a row's audio is below the folder of links: two URLs that differ by their query are two."""
-    return f"urls/{_digest(uri)}-{resolve(uri).file_name[-_SUFFIX:]}" if is_remote(uri) else uri
-
-
-def _digest(url: str) -> str:
-    return hashlib.sha256(without_user(url).encode()).hexdigest()[:_DIGITS]
+    return f"urls/{url_digest(uri)}-{resolve(uri).file_name[-_SUFFIX:]}" if is_remote(uri) else uri
 
 
 def link_fetched(get: Callable[[], Fetched], link: Path, options: FetchOptions) -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from earmark.errors import ManifestError, UsageError
 from earmark.fetching import resolve
+from earmark.fetching.names import shown_name
 from earmark.formats.lines import near_hint
 from earmark.formats.staged import FACTS as STAGED_FACTS
 from earmark.sources.naming import MANIFEST_SUFFIXES, is_remote
 
 _PREFIX = re.compile(r"([a-z][a-z0-9_-]+):(?!//)(.*)", re.DOTALL)
 _WHAT_DATA_ARE = "a manifest, a folder of audio, or PREFIX:PATH: earmark ls sources"
+_ONE_SLASH = re.compile(r"(s3|gs|https?):/*", re.IGNORECASE)
 _SAYS_LOCAL = ("./", "../", "/", "~")
 
 
@@ -33,9 +35,21 @@ def resolve_data(data: str, is_known: Callable[[str], bool]) -> tuple[str, str]:
     if data.startswith(("s3://", "gs://")) and not data.partition("?")[0].lower().endswith(MANIFEST_SUFFIXES):
         return "staged", data
     match = _PREFIX.fullmatch(data) if not data.startswith(_SAYS_LOCAL) else None
+    if not is_remote(data) and not Path(data).exists():
+        _refuse_misspelt(data, is_known)
     if match and (is_known(match[1]) or not Path(data).exists()):
         return match[1], _at_home(match[2])
     return _bare(_at_home(data))
+
+
+def _refuse_misspelt(data: str, is_known: Callable[[str], bool]) -> None:
+    """Raise UsageError for a URL without its two slashes, and for a prefix in capitals."""
+    if found := _ONE_SLASH.match(data):
+        url = f"{found[1].lower()}://{data[found.end() :]}"
+        raise UsageError(f"{found[1]}: is followed by two slashes", hint=f"write {url}")
+    word, colon, rest = data.partition(":")
+    if colon and not is_known(word) and is_known(word.lower()):
+        raise UsageError(f"no source {word!r}", hint=f"did you mean {shlex.quote(f'{word.lower()}:{rest}')}?")
 
 
 def _at_home(path: str) -> str:
@@ -90,4 +104,4 @@ def _nowhere(data: str) -> UsageError:
     is_hub_name = not data.startswith(_SAYS_LOCAL) and re.fullmatch(r"[\w.-]+/[\w.-]+", data, re.ASCII)
     hub = f"hf:{data} is the hub's" if is_hub_name else None
     hint = "; ".join(one for one in (near_hint(Path(data)), hub) if one)
-    return ManifestError(data, "there is no such file or folder", hint=hint or _WHAT_DATA_ARE)
+    return ManifestError(shown_name(data), "there is no such file or folder", hint=hint or _WHAT_DATA_ARE)

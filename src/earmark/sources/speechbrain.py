@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
@@ -26,7 +27,7 @@ from earmark.formats.surviving import BadRow, surviving_rows
 from earmark.records import SAMPLE_RATE_HZ, Utterance
 from earmark.sources.columns import RowReader
 from earmark.sources.files import fingerprint_of_utterances
-from earmark.sources.naming import is_remote
+from earmark.sources.naming import is_remote, likely
 from earmark.sources.options import SourceOptions
 
 Row = dict[str, Any]
@@ -45,6 +46,8 @@ class SpeechBrainSource:
     """
 
     def __init__(self, path: str, options: SourceOptions) -> None:
+        if Path(path).is_dir():
+            raise UsageError(f"{path} is a folder, and a descriptor is expected", hint=_descriptor_hint(Path(path)))
         if Path(path).suffix.lower() not in _ENDINGS:
             raise UsageError(f"cannot tell the format of {path}", cause=f"known endings: {', '.join(_ENDINGS)}")
         if not Path(path).is_file():
@@ -137,6 +140,11 @@ class SpeechBrainSource:
             return probe(str(Path(self.root, uri))).sample_rate_hz
         except AudioError:
             return SAMPLE_RATE_HZ
+
+
+def _descriptor_hint(folder: Path) -> str | None:
+    found = [one.name for one in folder.iterdir() if one.suffix.lower() in _ENDINGS]
+    return f"did you mean {shlex.quote(f'speechbrain:{folder / likely(found)}')}?" if found else None
 
 
 def _told(error: ManifestError) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shlex
+import os
 from collections import deque
 from collections.abc import Iterator
 from functools import cached_property
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from earmark import schema
 from earmark.errors import ManifestError, MissingColumnError, without_secret
-from earmark.formats.staged import ERRORS, TABLE, failure_in, is_inside
+from earmark.formats.staged import ERRORS, TABLE, change_in, changed_name, failure_in, is_inside
 from earmark.records import AudioRef, Utterance
 from earmark.sources.staged_files import StagedFile, staged_files
 
@@ -77,11 +77,11 @@ class StagedSource:
 
     def why_missing(self, uri: str) -> tuple[str, str] | None:
         """That it failed when it was staged, or is gone since; and how to stage it again."""
-        again = f"earmark stage {shlex.quote(self._files.facts.source)} --to {shlex.quote(self._name)}"
+        again = "type the line that staged it, with"
         if kind := failure_in(uri):
             num_failed = self._files.facts.counts.num_failed if self._files.facts.counts else 0
             return f"{num_failed:,} failed when they were staged, the first: {kind}", f"{again} --retry-failed"
-        return "it was staged, and is gone", f"{again} --verify"
+        return change_in(uri) or "it was staged, and is gone", f"{again} --verify"
 
     def ids(self) -> Iterator[str]:
         """The id of each utterance. Raises what ``utterances`` raises."""
@@ -136,12 +136,31 @@ class StagedSource:
         is_staged = row["sha256"] is not None
         return Utterance(
             row["id"],
-            AudioRef(row["path"], duration_s=row["duration"] if is_staged else None, channel=options.channel),
+            AudioRef(
+                self._audio(row),
+                duration_s=row["duration"] if is_staged else None,
+                channel=options.channel,
+                sha256=row["sha256"],
+            ),
             self._reference(row, extra),
             row["language"] or options.language,
             row["speaker"],
             extra,
         )
+
+    def _audio(self, row: dict[str, Any]) -> str:
+        """The path of its file; where that has another size than the table says, one that no file has.
+
+        So it is missing, whatever is done with missing audio, and not heard as what it is no more.
+        """
+        path = str(row["path"])
+        if row["sha256"] is None or not self._files.is_here:  # what is brought was compared byte by byte
+            return path
+        try:
+            size_bytes = os.stat(f"{self.root}/{path}").st_size  # noqa: PTH116  # a Path costs more, a million times
+        except OSError:
+            return path
+        return path if size_bytes == row["size_bytes"] else changed_name(path, size_bytes, row["size_bytes"])
 
     def _reference(self, row: dict[str, Any], extra: dict[str, Any]) -> str | None:
         column = self._options.text_column

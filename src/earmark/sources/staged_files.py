@@ -103,11 +103,11 @@ class _Local:
             with table.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise ManifestError(f"{self._path}/{staged.TABLE}", f"cannot be read: {error.strerror}") from error
+            problem = f"cannot be read: {error.strerror}"
+            raise ManifestError(f"{self._path}/{staged.TABLE}", problem, hint=_MEND.format(self._path)) from error
         if found != self.facts.table_sha256:
             problem = f"not the table that {staged.FACTS} tells of"
-            hint = f"the line that staged it, with --fresh; or --data {table} as a plain manifest"
-            raise ManifestError(f"{self._path}/{staged.TABLE}", problem, hint=hint)
+            raise ManifestError(f"{self._path}/{staged.TABLE}", problem, hint=_MEND.format(self._path))
         return table
 
     def bring(self, files: Sequence[StagedFile]) -> None:

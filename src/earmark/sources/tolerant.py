@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from earmark.errors import ManifestError
 from earmark.records import Utterance
-from earmark.sources.base import Source
+from earmark.sources.base import DerivedSource, Source
 
 
 class Broken(Protocol):
@@ -55,6 +55,15 @@ class Tolerant:
     def fingerprint(self) -> str:
         """That of the whole."""
         return self._source.fingerprint
+
+    @property
+    def loss(self) -> str | None:
+        """What the whole says of itself."""
+        return self._source.loss if isinstance(self._source, DerivedSource) else None
+
+    def why_missing(self, uri: str) -> tuple[str, str] | None:
+        """What the whole says."""
+        return self._source.why_missing(uri) if isinstance(self._source, DerivedSource) else None
 
     def utterances(self) -> Iterator[Utterance]:
         """Yield what can be read."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import secrets
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -17,11 +16,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 import pyarrow as pa
-from pyarrow import fs
 
-from earmark.errors import FolderError, StoreError, without_secret
-from earmark.fetching.stores import client_of, store_fault
+from earmark.errors import FolderError, without_secret
+from earmark.fetching.stores import client_of
 from earmark.store.disk import Disk
+from earmark.store.faults import read_errors, store_errors
+from earmark.store.object_folder import ObjectFolder
 
 TEMPORARY = ".tmp-"
 _STALE_AFTER_S = 3600.0
@@ -45,6 +45,10 @@ class Folder(Protocol):
 
     def names(self, prefix: str = "") -> list[str]:
         """The committed files of the subfolder ``prefix``, sorted; empty when there is no such subfolder."""
+        ...
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The same files by name, each with its number of bytes, from one listing."""
         ...
 
     def entries(self) -> list[str]:
@@ -90,7 +94,7 @@ def open_folder(url: str) -> Folder:
     if not url.lower().startswith(("s3://", "gs://")):
         hint = "a local path, s3://bucket/folder or gs://bucket/folder"
         raise FolderError(without_secret(url), "no results are written to such a place", hint=hint)
-    with _reading(url, ""):
+    with read_errors(url, ""):
         filesystem, path = client_of(url)
     return ObjectFolder(without_secret(url), filesystem, path)
 
@@ -113,25 +117,29 @@ class LocalFolder:
         base = self.path / prefix
         if not base.is_dir():
             return []
-        with _reading(self.url, prefix):
+        with read_errors(self.url, prefix):
             found = [path for path in base.iterdir() if path.is_file() and not path.name.startswith(".")]
         return sorted(path.relative_to(self.path).as_posix() for path in found)
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        with read_errors(self.url, prefix):
+            return {name: (self.path / name).stat().st_size for name in self.names(prefix)}
+
     def entries(self) -> list[str]:
-        with _reading(self.url, ""):
+        with read_errors(self.url, ""):
             found = list(self.path.iterdir()) if self.path.is_dir() else []
         return sorted(path.name for path in found if not path.name.startswith("."))
 
     def has(self, name: str) -> bool:
-        with _reading(self.url, name):
+        with read_errors(self.url, name):
             return (self.path / name).is_file()
 
     def open(self, name: str) -> Any:  # noqa: ANN401  # see Folder
-        with _reading(self.url, name):
+        with read_errors(self.url, name):
             return pa.OSFile(str(self.path / name), "rb")
 
     def read(self, name: str) -> bytes:
-        with _reading(self.url, name):
+        with read_errors(self.url, name):
             return (self.path / name).read_bytes()
 
     def write(self, name: str, data: bytes) -> None:
@@ -199,78 +207,6 @@ class LocalFolder:
                 self.disk.remove(temporary)
 
 
-class ObjectFolder:
-    """A folder in an object store that pyarrow reaches."""
-
-    def __init__(self, url: str, filesystem: Any, path: str) -> None:  # noqa: ANN401  # pyarrow has no types
-        self._url = url
-        self._fs = filesystem
-        self._path = path.rstrip("/")
-
-    @property
-    def url(self) -> str:
-        return self._url
-
-    def folder(self, name: str) -> ObjectFolder:
-        address, question, query = self._url.partition("?")
-        return ObjectFolder(f"{address.rstrip('/')}/{name}{question}{query}", self._fs, f"{self._path}/{name}")
-
-    def names(self, prefix: str = "") -> list[str]:
-        base = f"{self._path}/{prefix}".rstrip("/")
-        with _reading(self.url, prefix):
-            found = self._fs.get_file_info(fs.FileSelector(base, allow_not_found=True))
-        kept = (info for info in found if info.type == fs.FileType.File and not info.base_name.startswith("."))
-        return sorted(info.path.removeprefix(f"{self._path}/") for info in kept)
-
-    def entries(self) -> list[str]:
-        with _reading(self.url, ""):
-            found = self._fs.get_file_info(fs.FileSelector(self._path, allow_not_found=True))
-        return sorted(info.base_name for info in found if not info.base_name.startswith("."))
-
-    def has(self, name: str) -> bool:
-        with _reading(self.url, name):
-            return bool(self._fs.get_file_info(f"{self._path}/{name}").type == fs.FileType.File)
-
-    def open(self, name: str) -> Any:  # noqa: ANN401  # see Folder
-        with _reading(self.url, name):
-            return self._fs.open_input_file(f"{self._path}/{name}")
-
-    def read(self, name: str) -> bytes:
-        with _reading(self.url, name), self.open(name) as file:
-            return bytes(file.read())
-
-    def write(self, name: str, data: bytes) -> None:
-        path = f"{self._path}/{name}"
-        with store_errors(self.url, name):
-            try:
-                stream = self._fs.open_output_stream(path)
-            except FileNotFoundError:  # a file system that wants folders made; an object store has none
-                self._fs.create_dir(path.rpartition("/")[0], recursive=True)
-                stream = self._fs.open_output_stream(path)
-            with stream:
-                stream.write(data)
-
-    def create(self, name: str, data: bytes) -> bool:
-        # Without conditional PUTs in pyarrow two first writers can both win. What is created this way (the spec) is
-        # refused to anyone who does not agree with it, and those who agree write the same bytes.
-        if self.has(name):
-            return False
-        self.write(name, data)
-        return True
-
-    @contextlib.contextmanager
-    def replacing(self, name: str) -> Iterator[BinaryIO]:
-        # An object store commits a stream that is closed by an error, so the bytes are gathered on the local disk.
-        with tempfile.TemporaryFile() as spool:
-            yield cast("BinaryIO", spool)
-            spool.seek(0)
-            self.write(name, spool.read())
-
-    def remove(self, name: str) -> None:
-        with store_errors(self.url, name), contextlib.suppress(FileNotFoundError):
-            self._fs.delete_file(f"{self._path}/{name}")
-
-
 class _Stream:
     """Passes writes on to the disk, one operation each."""
 
@@ -282,40 +218,3 @@ class _Stream:
     def write(self, data: bytes | memoryview) -> int:
         self.disk.write(self._file, data)
         return len(data)
-
-
-@contextlib.contextmanager
-def store_errors(url: str, name: str) -> Iterator[None]:
-    """Turn an OSError of writing ``name`` in ``url`` into a StoreError."""
-    try:
-        yield
-    except OSError as error:
-        cause, hint = _said(error, url)
-        raise StoreError(f"cannot write {name} in {url}", cause=cause, hint=hint) from error
-
-
-@contextlib.contextmanager
-def _reading(url: str, name: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        cause, hint = _said(error, url)
-        raise StoreError(f"cannot read {name or 'the files'} in {url}", cause=cause, hint=hint) from error
-
-
-def _said(error: OSError, url: str) -> tuple[str, str | None]:
-    """The cause and the hint for what a disk or a store raised."""
-    if "://" in url and error.errno is None:
-        fault = store_fault(error, url)
-        return fault.problem, fault.hint
-    return error.strerror or str(error), _hint(error)
-
-
-def _hint(error: OSError) -> str | None:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "free some space and type the same command: what is committed stays"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "give a folder that you may write"
-    return None

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Protocol
 
 from earmark.store.disk import Disk
-from earmark.store.folder import TEMPORARY, Folder, LocalFolder, store_errors
+from earmark.store.faults import store_errors
+from earmark.store.folder import TEMPORARY, Folder, LocalFolder
 
 _PUTS_AT_ONCE = 8
 _PUTS_IN_HAND = 32

@@ -65,6 +65,11 @@ IMPORT = "import"
 """The attempt of receipts whose hypotheses came from elsewhere: there were no batches, and nobody measured anything."""
 
 
+def encodable(text: str) -> str:
+    """The text with lone surrogates, which no file can hold, replaced by question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 @functools.cache
 def installed_versions(packages: tuple[str, ...]) -> Mapping[str, str]:
     """The versions of Python and of those ``packages`` that are installed, for a receipt."""
@@ -119,6 +124,15 @@ def receipts(folder: Folder, spec_fingerprint: str) -> Iterator[Receipt | Damage
         if isinstance(found, Receipt) and found.spec_fingerprint != spec_fingerprint:
             found = DamagedPart(name, "belongs to another run")
         yield found
+
+
+def is_part_with(folder: Folder, name: str, rows: pa.Schema) -> bool:
+    """Whether the file is a part with a receipt, and has the columns of ``rows``. Raises StoreError."""
+    try:
+        found = _parsed(folder, name, pq.read_schema)
+    except (pa.ArrowException, OSError):
+        return False
+    return _RECEIPT in (found.metadata or {}) and set(rows.names) <= set(found.names)
 
 
 def read_part(folder: Folder, name: str, columns: Iterable[str] | None = None) -> pa.Table:

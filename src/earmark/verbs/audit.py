@@ -30,7 +30,7 @@ from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.text.base import Normalizer
 from earmark.verbs.events import AuditBegan, AuditEnded, Observer, StopAsked, nobody
-from earmark.verbs.inputs import fetch_options, recognizer_of, source_of
+from earmark.verbs.inputs import fetch_options, recognizer_of, source_of, tell_loss
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.prepare import PreparedRun, indexed, prepare
 from earmark.verbs.workforce import EngineName, Workforce
@@ -86,6 +86,7 @@ def audit(
         seed=seed,
         fetching=fetching,
     )
+    tell_loss(source, observer)
     rules = load_normalizer(normalizer)
     batching = BatchingSpec(max_batch_s=max_batch_s, max_batch_size=batch_size)
     stop = StopRequest(lambda: observer(StopAsked()))

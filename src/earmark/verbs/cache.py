@@ -22,7 +22,7 @@ class CacheReport:
     """What is in the cache at ``folder``, the largest first, and the bytes of all of it.
 
     ``removed`` were removed, which freed ``freed_bytes``; ``in_use`` would have been, but a running process has them.
-    ``num_swept`` are temporary files of dead processes, which were removed as well.
+    ``num_swept`` are temporary files of dead processes, which ``clean`` removes as well.
     """
 
     folder: Path
@@ -38,7 +38,8 @@ def cache(*, clean: bool = False, older_than: float | None = None) -> CacheRepor
     """Look at the cache, and with ``clean`` remove what is in it.
 
     ``older_than`` is in days: only what was not used for so long. What was put there by hand is neither listed nor
-    removed. Do not clean while a run reads what it fetched: only what is being fetched is protected.
+    removed, nor is what has a name that the cache does not give. Do not clean while a run reads what it fetched: only
+    what is being fetched is protected.
 
     Raises UsageError for days below 0, and FolderError where the disk refuses.
     """
@@ -46,12 +47,12 @@ def cache(*, clean: bool = False, older_than: float | None = None) -> CacheRepor
         raise UsageError(f"--older-than {older_than:g} is no number of days", hint="--older-than 30")
     folder = FetchOptions().folder
     with _faults(folder):
-        num_swept = sweep(folder)
         items = kept_in(folder)
         if older_than is not None:
             items = [one for one in items if time.time() - one.used_s > older_than * _DAY_S]
         if not clean:
-            return CacheReport(folder, tuple(items), total_bytes(folder), num_swept=num_swept)
+            return CacheReport(folder, tuple(items), total_bytes(folder))
+        num_swept = sweep(folder)
         cleaned = remove_kept(folder, items)
         return CacheReport(
             folder,

@@ -6,9 +6,11 @@ the whole shows. Files are opened in several threads, and few utterances are in 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import compress, islice
 from typing import Literal
@@ -25,13 +27,14 @@ from earmark.records import Utterance
 from earmark.reports.data_check import BadRow, DataCheck, Rule
 from earmark.reports.data_facts import HeaderFacts, SoundFacts, UtteranceFacts
 from earmark.reports.data_fold import DataFold, MissingWeight
+from earmark.reports.data_problems import Problem
 from earmark.reports.data_tally import Place, digest_of
-from earmark.sources.base import Source
+from earmark.sources.base import DerivedSource, Source
 from earmark.spec import AudioSpec
 from earmark.text import load_normalizer
 from earmark.verbs.events import DataLooked, Observer, nobody
 from earmark.verbs.in_order import in_order, num_threads
-from earmark.verbs.inputs import fetch_options, source_of
+from earmark.verbs.inputs import fetch_options, source_of, tell_loss
 
 DecodeRule = Literal["auto", "all", "none"]
 
@@ -88,12 +91,14 @@ def check(
         fetching=fetch_options(observer, offline=offline),
         broken=rows,
     )
+    tell_loss(source, observer)
     ranks = _look(source, rows, fold, seed or 0, observer)
     if not len(ranks) and rows.first is not None and not rows.is_complete:
         raise rows.first
     rule, is_asked = _chosen(decode, fold, ranks)
     _listen(source, fold, is_asked, observer)
-    return fold.close(source.name, partial(_places, source), rule=rule, is_complete=rows.is_complete)
+    found = fold.close(source.name, partial(_places, source), rule=rule, is_complete=rows.is_complete)
+    return _told_why(found, source, missing_audio)
 
 
 class _Rows:
@@ -239,8 +244,40 @@ def _heard(root: str, numbered: tuple[int, Utterance]) -> tuple[int, Place, Soun
         return index, place, (error.kind, error.what)
     except _OF_A_DECODER as error:
         return index, place, ("unreadable", sentence_of(error))
-    heard = SoundFacts(quality.duration_s, quality.level_dbfs, quality.offset, quality.clipped_share, quality.content)
-    return index, place, heard
+    return (
+        index,
+        place,
+        SoundFacts(
+            quality.duration_s,
+            quality.level_dbfs,
+            quality.offset,
+            quality.clipped_share,
+            quality.content,
+            is_changed=audio.sha256 is not None and _sha256(os.path.join(root, audio.uri)) != audio.sha256,  # noqa: PTH118
+        ),
+    )
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123  # as in planning.index
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _told_why(found: DataCheck, source: Source, missing_audio: MissingAudio) -> DataCheck:
+    """``found`` with what the source knows of its missing and changed files, and what to type for them."""
+    return replace(found, problems=tuple(_told(one, source, missing_audio) for one in found.problems))
+
+
+def _told(problem: Problem, source: Source, missing_audio: MissingAudio) -> Problem:
+    if problem.kind not in ("missing_audio", "changed_audio"):
+        return problem
+    why = source.why_missing(problem.first_at) if isinstance(source, DerivedSource) else None
+    detail, todo = why or (problem.detail, problem.todo)
+    if problem.kind == "changed_audio":
+        return replace(problem, todo=todo)
+    if missing_audio == "error":
+        todo += "; --missing-audio fail or skip goes on without them"
+    return replace(problem, detail=detail, todo=todo)
 
 
 def _places(source: Source, indices: set[int]) -> dict[int, Place]:

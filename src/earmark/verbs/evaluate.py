@@ -21,7 +21,7 @@ from earmark.text import load_normalizer
 from earmark.verbs.attempt import RunAttempt
 from earmark.verbs.audit import audit_once, check_sample
 from earmark.verbs.events import Observer, StopAsked, nobody
-from earmark.verbs.inputs import fetch_options, recognizer_of, source_of, tell_loss
+from earmark.verbs.inputs import check_seed, fetch_options, recognizer_of, source_of, tell_loss
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.merge import merge_run
 from earmark.verbs.prepare import default_out, indexed, prepare
@@ -120,8 +120,8 @@ def _check_together(
     """Raise UsageError for arguments that mean nothing without another."""
     if cleanup and not auto_merge:
         raise UsageError("--cleanup removes what was merged, and nothing is merged", hint="--auto-merge --cleanup")
-    if seed is not None and limit is None and audit is None:
-        raise UsageError("--seed chooses a random sample, and nothing says of what size", hint="--limit 5% --seed 0")
+    if audit is None:
+        check_seed(seed, limit)
     check_sample(audit)
 
 

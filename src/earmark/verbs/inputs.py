@@ -47,6 +47,12 @@ def recognizer_of(
     return model
 
 
+def check_seed(seed: int | None, limit: str | int | None) -> None:
+    """Raise UsageError for a seed of a sample that nothing says the size of."""
+    if seed is not None and limit is None:
+        raise UsageError("--seed chooses a random sample, and nothing says of what size", hint="--limit 5% --seed 0")
+
+
 def source_of(
     data: str | os.PathLike[str] | Source,
     *,

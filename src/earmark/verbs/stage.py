@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -22,13 +22,22 @@ from earmark.planning.identity import audio_sample, data_fingerprint, is_same_au
 from earmark.planning.index import MissingAudio, index_source
 from earmark.sources.base import Source
 from earmark.spec import AudioSpec
+from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, StopAsked, nobody
-from earmark.verbs.inputs import fetch_options, source_of, tell_loss
+from earmark.verbs.inputs import check_seed, fetch_options, source_of, tell_loss
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.run_log import logged
 from earmark.verbs.stage_attempt import StageAttempt
-from earmark.verbs.stage_target import check_audio, check_target, clear, kept_facts, target_store, write_facts
+from earmark.verbs.stage_target import (
+    check_audio,
+    check_target,
+    clear,
+    has_parts_of,
+    kept_facts,
+    target_store,
+    write_facts,
+)
 from earmark.verbs.workforce import EngineName, Workforce
 
 
@@ -37,9 +46,11 @@ class StageSummary:
     """What is staged in ``target``, and what this call did for it: nothing, where ``num_new`` is 0.
 
     ``num_utterances`` is the sum of ``num_staged``, ``num_failed`` and ``num_skipped``; ``num_exact`` of the staged
-    files give back the very samples that the originals give. ``num_new`` counts the utterances that this call staged or
-    found to fail, ``new_audio_s`` their seconds, in ``wall_s``; ``num_damaged`` the files that ``verify`` found to be
-    gone or to have other bytes. ``is_new_table`` says that this call wrote the table.
+    files hold the very samples that a run would have decoded from their originals when they were staged, of which, of
+    some that were looked at, ``num_changed_audio`` have other bytes now. ``num_new`` counts the utterances that
+    this call staged or
+    found to fail, ``new_audio_s`` their seconds, in ``wall_s``; ``num_damaged`` the files that were found to be gone or
+    of another size, or with ``verify`` to have other bytes. ``is_new_table`` says that this call wrote the table.
     """
 
     target: str
@@ -53,6 +64,7 @@ class StageSummary:
     size_bytes: int
     codings: Mapping[str, int]
     num_damaged: int
+    num_changed_audio: int
     is_new_table: bool
     num_new: int
     new_audio_s: float
@@ -89,8 +101,9 @@ def stage(
 
     The folder is data itself afterwards: ``evaluate(model, to)`` gives the hypotheses that ``evaluate(model, data)``
     gives, bit for bit the same audio in front of the model unless ``audio_format="flac"`` had to round. Called again
-    with the same arguments it does what is left, and nothing where nothing is left. ``verify`` reads every staged file
-    again, and stages those anew that are gone or have other bytes. The other arguments are those of ``evaluate``.
+    with the same arguments it does what is left, and nothing where nothing is left: it stages anew what is gone or has
+    another size. ``verify`` reads every staged file again, and stages those with other bytes as well. The other
+    arguments are those of ``evaluate``.
 
     Failed utterances do not raise: they are counted, listed in ``errors.jsonl``, and stay in the table without a file.
 
@@ -99,6 +112,7 @@ def stage(
     Ctrl-C or SIGTERM.
     """
     began = time.monotonic() if began is None else began
+    check_seed(seed, limit)
     source = source_of(
         data,
         audio_root=audio_root,
@@ -112,7 +126,7 @@ def stage(
     tell_loss(source, observer)
     store = target_store(os.fspath(to))
     _ = source.fingerprint  # it is of the data as they are before anything is removed
-    check_target(store.folder, source, audio_root=audio_root, mends=verify)
+    check_target(store.folder, source, audio_root=audio_root, mends=verify or fresh)
     wish = _Wish(audio_format, missing_audio, retry_failed=retry_failed, verify=verify, fresh=fresh)
     return _staged(store, source, wish, Workforce.of(engine, workers), observer, began)
 
@@ -140,14 +154,17 @@ def _staged(
         stack.enter_context(stop_on_signals(stop))
         sample = audio_sample(utterances, source.root)
         facts = _facts(store, source, utterances, wish, sample)
-        attempt = StageAttempt(store, source, utterances, facts, workforce, observer=observer, began=began)
+        attempt = StageAttempt(
+            store, source, utterances, facts, workforce, verify=wish.verify, observer=observer, began=began
+        )
         attempt.num_changed_audio = num_changed(facts.identity.audio_sample, sample)
-        attempt.stage(wish.audio_format, stop, retry_failed=wish.retry_failed, verify=wish.verify)
-        counts = attempt.finish(verify=wish.verify)
+        attempt.stage(wish.audio_format, stop, retry_failed=wish.retry_failed)
+        counts = attempt.finish()
     return StageSummary(
         target=store.url,
         **{name: getattr(counts, name) for name in StagedCounts.__slots__},
         num_damaged=attempt.num_damaged,
+        num_changed_audio=attempt.num_changed_audio,
         is_new_table=attempt.is_new_table,
         num_new=attempt.num_new,
         new_audio_s=attempt.new_audio_s,
@@ -157,20 +174,26 @@ def _staged(
 
 def _facts(store: RunStore, source: Source, utterances: pa.Table, wish: _Wish, sample: str) -> StagedFacts:
     """The facts of this staged set: those that are kept, or new ones. Raises StagedMismatchError for another's."""
-    kept = kept_facts(store.folder, mends=wish.verify)
-    if wish.fresh and kept is not None:
+    kept = kept_facts(store.folder, mends=wish.verify or wish.fresh)
+    identity = _identity(utterances, wish, sample, None if wish.fresh else kept)
+    new = StagedFacts(
+        identity=identity,
+        source=without_secret(source.name),
+        source_fingerprint=source.fingerprint,
+        is_being_verified=wish.verify,
+    )
+    is_begun = store.folder.has(staged.FACTS) or bool(store.folder.names(layout.PARTS))
+    if wish.fresh and is_begun:
         check_audio(store.folder, utterances, source.root)
-        clear(store.folder, kept)
-        kept = None
-    identity = _identity(utterances, wish, sample, kept)
-    if kept is not None:
+        clear(store.folder, kept or replace(new, identity=replace(identity, data_fingerprint="unknown")))
+    elif kept is not None:
         if differences := kept.identity.differences(identity):
             raise StagedMismatchError(store.url, differences)
         return kept
-    name = without_secret(source.name)
-    facts = StagedFacts(identity=identity, source=name, source_fingerprint=source.fingerprint)
-    write_facts(store.folder, facts)
-    return facts
+    elif is_begun and not has_parts_of(store.folder, identity.fingerprint()):
+        raise StagedMismatchError(store.url, {"identity": ("another, by its parts", identity.fingerprint())})
+    write_facts(store.folder, new)
+    return new
 
 
 def _identity(utterances: pa.Table, wish: _Wish, sample: str, facts: StagedFacts | None) -> StagedIdentity:

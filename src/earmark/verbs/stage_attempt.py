@@ -39,7 +39,10 @@ _MOST_SEGMENTS = 500
 
 
 class StageAttempt:
-    """One go at what is left of a staged set: counts how far it is, and tells the observer."""
+    """One go at what is left of a staged set: counts how far it is, and tells the observer.
+
+    It verifies where an earlier one began to, and did not come to the end: the damage that it found is still there.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class StageAttempt:
         facts: StagedFacts,
         workforce: Workforce,
         *,
+        verify: bool,
         observer: Observer,
         began: float,
     ) -> None:
@@ -62,16 +66,16 @@ class StageAttempt:
         self._is_skipped = np.asarray(pc.is_valid(utterances["skip_reason"]).to_numpy())
         self._num_skipped = int(self._is_skipped.sum())
         self._kept = staged_rows(store.folder, facts.identity.fingerprint())
+        self._verifies = verify or facts.is_being_verified
         self.is_new_table = False
         self.num_changed_audio = 0
         self.num_damaged = 0
         self.num_new = 0
         self.new_audio_s = 0.0
 
-    def stage(self, audio_format: AudioFormat, stop: StopRequest, *, retry_failed: bool, verify: bool) -> None:
+    def stage(self, audio_format: AudioFormat, stop: StopRequest, *, retry_failed: bool) -> None:
         """Do what is left. Raises InterruptedRunError, with all that was done committed."""
-        if verify:
-            self._withdraw_damaged()
+        self._withdraw_damaged()
         done = self._kept.is_done(len(self._utterances), retry_failed=retry_failed) | self._is_skipped
         self._tell_began(done)
         if done.all():
@@ -95,7 +99,7 @@ class StageAttempt:
             num_wanted = len(done) - self._num_skipped
             raise InterruptedRunError(num_wanted - num_left, num_wanted)
 
-    def finish(self, *, verify: bool) -> StagedCounts:
+    def finish(self) -> StagedCounts:
         """Write the table and then that it is complete, unless they stand; what became of all utterances.
 
         Raises StoreError where the rows that there are do not account for every utterance.
@@ -104,30 +108,32 @@ class StageAttempt:
         rows = self._kept.without(self._skipped()) if self._num_skipped else self._kept
         counts = counts_of(rows, len(self._utterances), self._num_skipped)
         check_sum(counts, self._store.url)
-        if not self._stands(counts, verify=verify):
+        if not self._stands(counts):
             self._unfinish()
             write_errors(self._store, self._utterances, rows)
-            sha256 = write_table(self._store, self._utterances, rows, self._source.name)
+            sha256 = write_table(self._store, self._utterances, rows, without_secret(self._source.name))
             self._facts = replace(
                 self._facts,
                 source=without_secret(self._source.name),
                 source_fingerprint=self._source.fingerprint,
                 counts=counts,
                 table_sha256=sha256,
+                is_being_verified=False,
                 versions=versions(),
             )
             write_facts(self._store.folder, self._facts)
             self.is_new_table = True
         return counts
 
-    def _stands(self, counts: StagedCounts, *, verify: bool) -> bool:
+    def _stands(self, counts: StagedCounts) -> bool:
         """Whether the table, the facts and the list of failures are there as they must be."""
         folder, facts = self._store.folder, self._facts
         if facts.counts != counts or facts.source_fingerprint != self._source.fingerprint:
             return False
         if folder.has(staged.ERRORS) != bool(counts.num_failed + counts.num_skipped):
             return False
-        return sha256_of(folder, staged.TABLE) == facts.table_sha256 if verify else folder.has(staged.TABLE)
+        reads = self._verifies or isinstance(folder, LocalFolder)  # from an object store it would be brought
+        return sha256_of(folder, staged.TABLE) == facts.table_sha256 if reads else folder.has(staged.TABLE)
 
     def _engine_works(self, work: Staging, done: NDArray[np.bool_], stop: StopRequest) -> int:
         """Let the engine do what is not ``done``; how many utterances are left after a stop."""
@@ -169,11 +175,14 @@ class StageAttempt:
         return int(np.count_nonzero(done & ~self._is_skipped))
 
     def _withdraw_damaged(self) -> None:
-        """Forget the staged files whose bytes are not what their rows say: they are left to do, also after a kill."""
-        found = dict(self._kept.damaged_files())
+        """Forget the staged files that are not what their rows say: they are left to do, also after a kill.
+
+        Their sizes are compared, and where this verifies their bytes.
+        """
+        found = dict(self._kept.damaged_files() if self._verifies else self._kept.misfits())
         if not found:
             return
-        self._unfinish()
+        self._unfinish(is_being_verified=self._verifies)
         withdraw(self._store.folder, self._facts.identity.fingerprint(), found.keys())
         for path in found.values():
             log.warning("%s is damaged or gone, and will be staged again", path)
@@ -181,10 +190,12 @@ class StageAttempt:
         self.num_damaged = len(found)
         self._kept = staged_rows(self._store.folder, self._facts.identity.fingerprint())
 
-    def _unfinish(self) -> None:
-        """Let nobody take the set for a whole one while it changes."""
-        if self._facts.is_complete:
-            self._facts = replace(self._facts, counts=None, table_sha256=None)
+    def _unfinish(self, *, is_being_verified: bool = False) -> None:
+        """Let nobody take the set for a whole one while it changes, nor damage that was found for mended."""
+        is_being_verified = is_being_verified or self._facts.is_being_verified
+        changing = replace(self._facts, counts=None, table_sha256=None, is_being_verified=is_being_verified)
+        if changing != self._facts:
+            self._facts = changing
             write_facts(self._store.folder, self._facts)
 
     def _skipped(self) -> pa.Array:

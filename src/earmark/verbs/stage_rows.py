@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from earmark import schema
 from earmark.errors import DamagedPartError
+from earmark.formats.staged import is_audio_name
 from earmark.records import Receipt
 from earmark.store.folder import Folder
 from earmark.store.parts import DamagedPart, read_part, receipts, write_part_table
@@ -83,6 +84,19 @@ class StagedRows:
                     if there != here:
                         yield one, path
 
+    def misfits(self) -> Iterator[tuple[int, str]]:
+        """The index and path of each staged file that is gone, or has another size than its row says. Reads none."""
+        for piece in self._staged().pieces():
+            paths = piece["path"].to_pylist()
+            here: dict[str, int] = {}
+            for prefix in {path.rpartition("/")[0] for path in paths}:
+                here |= self.folder.sizes(prefix)
+            for one, path, size_bytes in zip(
+                piece["index"].to_pylist(), paths, piece["size_bytes"].to_pylist(), strict=True
+            ):
+                if here.get(path) != size_bytes:
+                    yield one, path
+
 
 def staged_rows(folder: Folder, fingerprint: str) -> StagedRows:
     """Look at every part of the staging with ``fingerprint``. Raises StoreError where bytes cannot be read."""
@@ -109,7 +123,13 @@ def _winners(keys: pa.Table) -> pa.Table:
 
 
 def _rows(folder: Folder, part: str) -> pa.Table:
-    return read_part(folder, part, schema.STAGED_PARTS.names).replace_schema_metadata(None)
+    """The rows of a part. Raises DamagedPartError as well where one names another file than its utterance's own."""
+    rows = read_part(folder, part, schema.STAGED_PARTS.names).replace_schema_metadata(None)
+    staged = rows.filter(pc.is_null(rows["error_kind"]))
+    for path, index in zip(staged["path"].to_pylist(), staged["index"].to_pylist(), strict=True):
+        if not is_audio_name(path, index):  # what a row names is read, and removed when it is damaged
+            raise DamagedPartError(f"the part {part} in {folder.url} is damaged", cause=f"it names {path!r}")
+    return rows
 
 
 def _parts(folder: Folder, fingerprint: str) -> Iterator[tuple[Receipt | DamagedPart, pa.Table | None]]:

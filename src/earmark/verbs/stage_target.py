@@ -13,16 +13,20 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from earmark import schema
 from earmark.errors import FolderError, StoreError, UsageError, without_secret
 from earmark.formats import staged
 from earmark.formats.staged import StagedFacts
+from earmark.records import Receipt
 from earmark.sources import SOURCES
 from earmark.sources.base import Source
 from earmark.store import layout
 from earmark.store.folder import Folder, LocalFolder
+from earmark.store.parts import is_part_with, receipts
 from earmark.store.run import RunStore
 
 _OURS = frozenset({staged.FACTS, layout.LOG})
+_LAYOUT = frozenset({staged.AUDIO, staged.TABLE, staged.ERRORS, layout.PARTS})
 _HINT = "--to A_FOLDER_OF_ITS_OWN"
 _NUM_NAMED = 3
 _PREFIX = re.compile(r"([a-z][a-z0-9_-]*):(?!//)", re.IGNORECASE)
@@ -73,7 +77,7 @@ def check_audio(folder: Folder, utterances: pa.Table, root: str) -> None:
 def kept_facts(folder: Folder, *, mends: bool = False) -> StagedFacts | None:
     """The facts of the staged set in ``folder``; None where none was begun.
 
-    Raises FolderError where they cannot be read, unless somebody ``mends`` them: beside parts, they are made anew.
+    Raises FolderError where they cannot be read, unless somebody ``mends`` them: beside parts, None.
     """
     try:
         data = folder.read(staged.FACTS)
@@ -98,6 +102,11 @@ def write_facts(folder: Folder, facts: StagedFacts) -> None:
     folder.write(staged.FACTS, facts.to_json().encode())
 
 
+def has_parts_of(folder: Folder, fingerprint: str) -> bool:
+    """Whether a part is of the staged set whose identity has ``fingerprint``. Raises StoreError."""
+    return any(isinstance(found, Receipt) for found in receipts(folder, fingerprint))
+
+
 def clear(folder: Folder, facts: StagedFacts) -> None:
     """Throw the audio, the parts and the tables of a staged set away.
 
@@ -105,7 +114,8 @@ def clear(folder: Folder, facts: StagedFacts) -> None:
     nobody takes for a whole set, and that the same command goes on with.
     """
     write_facts(folder, replace(facts, counts=None, table_sha256=None))
-    for prefix in (layout.PARTS, *staged.audio_folders(facts.identity.num_utterances)):
+    audio = (f"{staged.AUDIO}/{name}" for name in folder.folder(staged.AUDIO).entries() if name.isdecimal())
+    for prefix in (layout.PARTS, *audio):
         for name in folder.names(prefix):
             folder.remove(name)
     for name in (staged.TABLE, staged.ERRORS):
@@ -152,9 +162,14 @@ def _has_other_server(url: str, other: str) -> bool:
 
 
 def _strange_names(folder: Folder) -> list[str]:
-    """What is in a folder without ``staged.json``, but what an attempt that came to nothing may leave."""
+    """What is in a folder without ``staged.json``, but what an attempt that came to nothing may leave.
+
+    Parts of a staging tell that it is a staged set all the same, and that it holds what such a set holds.
+    """
     try:
-        return [name for name in folder.entries() if name not in _OURS]
+        strange = [name for name in folder.entries() if name not in _OURS]
+        parts = folder.names(layout.PARTS) if _LAYOUT.issuperset(strange) else []
+        return [] if any(is_part_with(folder, part, schema.STAGED_PARTS) for part in parts) else strange
     except StoreError as error:
         if not isinstance(folder, LocalFolder):
             raise

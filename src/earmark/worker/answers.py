@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from earmark.records import Hypothesis, Segment, Waveform
-from earmark.store.parts import PartRow
+from earmark.store.parts import PartRow, encodable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ def row_of(answer: Answer, batch: int, rank: int, device: str) -> PartRow:
         segment=segment.segment,
         num_segments=segment.num_segments,
         id=segment.id,
-        hypothesis=_encodable(outcome.text) if isinstance(outcome, Hypothesis) else None,
+        hypothesis=encodable(outcome.text) if isinstance(outcome, Hypothesis) else None,
         error_kind=failure.kind if failure else None,
-        error=_encodable(failure.reason) if failure else None,
+        error=encodable(failure.reason) if failure else None,
         audio_s=answer.audio_s,
         decode_s=answer.decode_s,
         compute_s=answer.compute_s,
@@ -95,8 +95,3 @@ def answer_of(decoded: Decoded, outcome: Hypothesis | Failure, compute_s: float,
 def audio_s_of(decoded: Decoded) -> float:
     """Seconds of audio; 0 where it did not decode."""
     return decoded.outcome.duration_s if isinstance(decoded.outcome, Waveform) else 0.0
-
-
-def _encodable(text: str) -> str:
-    """The text with lone surrogates, which no file can hold, replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")
