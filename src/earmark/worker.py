@@ -27,7 +27,7 @@ from earmark.store.parts import PartRow, installed_versions, part_name, write_pa
 _BATCHES_AHEAD = 2
 _DECODING_THREADS = 2
 _LENGTH_TOLERANCE_S = 1.0
-_VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow", "pocketsphinx")
+_VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow", "pocketsphinx", "torch", "transformers")
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def eval_command(
     Parameters
     ----------
     model
-        Its name: earmark ls models.
+        Its name (earmark ls models), or its place: ./FOLDER, hf:OWNER/NAME.
     data
         Manifest or its URL, folder of audio, or PREFIX:PATH: earmark ls sources.
     audio_root
