@@ -12,7 +12,7 @@ import pytest
 from earmark.engines import ENGINES
 from earmark.errors import MissingExtraError, UnknownNameError
 from earmark.recognizers import RECOGNIZERS, load_recognizer
-from earmark.registry import Registry
+from earmark.registry import Registry, missing_packages
 
 WriteModule = Callable[[str, str], None]
 
@@ -107,3 +107,16 @@ def test_a_recognizer_is_made_with_its_options():
     with pytest.raises(UnknownNameError, match="noisy") as unknown:
         load_recognizer("noisy", {"eror_rate": 0.5})
     assert unknown.value.near == ["error_rate"]
+
+
+def test_what_an_extra_lacks_is_told_without_importing_it(monkeypatch):
+    """From what is installed; an extra that is none says nothing."""
+    wanted = [
+        "numpy>=1",
+        'pytest>=8; extra == "big"',
+        "no-such-package[more]<2 ; extra == 'big'",
+        'x; extra == "other"',
+    ]
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: wanted)
+    assert missing_packages("big") == ["no-such-package"]
+    assert missing_packages("base") is None

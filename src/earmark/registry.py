@@ -6,6 +6,7 @@ package is missing; it does not know what the things are. Other packages add the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -21,6 +22,29 @@ class Entry:
     target: str
     summary: str
     extra: str | None = None
+
+
+def missing_packages(extra: str) -> list[str] | None:
+    """The packages of our ``extra`` that are not installed, by their names; None where there is no such extra.
+
+    Imports none of them.
+    """
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    marker = re.compile(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]")
+    try:
+        wanted = [
+            re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in requires("earmark") or () if marker.search(line)
+        ]
+    except PackageNotFoundError:
+        return None
+    missing = []
+    for package in wanted:
+        try:
+            version(package)
+        except PackageNotFoundError:
+            missing.append(package)
+    return missing if wanted else None
 
 
 class Registry:

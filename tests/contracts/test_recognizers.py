@@ -18,6 +18,8 @@ from earmark.recognizers import RECOGNIZERS, Recognizer, load_recognizer
 from earmark.recognizers.doubles import Echo
 from earmark.records import SAMPLE_RATE_HZ, Hypothesis, Waveform
 from earmark.spec import OptionValue, RecognizerSpec
+from tests.recognizers.tiny import KINDS, tiny_model, tiny_models  # noqa: F401  # a fixture
+from tests.recognizers.transcribing import transcribing
 
 DEMO = Path(str(files("earmark") / "demo"))
 NUM_CLIPS = 3
@@ -27,17 +29,20 @@ NUM_CLIPS = 3
 class Case:
     """A recognizer's name, options to run it with, a change that can change an answer, and the checks that it fails.
 
-    A check that is named here must fail: a double that is broken on purpose proves that the check can.
+    A check that is named here must fail: a double that is broken on purpose proves that the check can. ``tiny`` is the
+    kind of a small model that it is run with.
     """
 
     name: str
     options: dict[str, OptionValue] = field(default_factory=dict)
     change: dict[str, OptionValue] = field(default_factory=dict)
     breaks: frozenset[str] = frozenset()
+    tiny: str | None = None
 
     def make(self, **changes: OptionValue) -> Recognizer:
+        model = {"model": str(tiny_model(self.tiny))} if self.tiny else {}
         try:
-            return load_recognizer(self.name, {**self.options, **changes})
+            return load_recognizer(self.name, {**model, **self.options, **changes})
         except MissingExtraError as error:
             pytest.skip(str(error))
 
@@ -48,6 +53,7 @@ KNOWN = {
     "echo": Case("echo", {}, {"max_audio_s": 30.0}),
     "noisy": Case("noisy", {"error_rate": 0.5}, {"seed": 1}),
     "slow": Case("slow", {"seconds": 0.001}),
+    "openai": Case("openai", {"model": "tone"}, {"prompt": "digits"}),  # its url is that of the server below
     "failing": Case("failing", {}, {"ids": "a,b"}),
     "crashing": Case("crashing", {}, {"ids": "a,b"}),
     "hungry": Case("hungry", {"most_at_once": 100}, {"most_at_once": 3}),
@@ -55,11 +61,24 @@ KNOWN = {
     "leaky": Case("leaky", breaks=frozenset({"check_order", "check_batches", "check_memory"})),
     "fickle": Case("fickle", breaks=frozenset({"check_order", "check_batches", "check_memory", "check_repetition"})),
 }
+CHANGES = {"whisper": {"language": "es"}, "moonshine": {"beams": 2}, "canary": {"language": "es"}}
+KNOWN |= {
+    f"transformers {kind}": Case("transformers", {}, CHANGES.get(kind, {"attention": "eager"}), tiny=kind)
+    for kind in KINDS
+}
 # Whatever the registry lists is checked, also what nobody thought of here.
 CASES = KNOWN | {
     name: Case(name) for name in RECOGNIZERS.entries() if name not in {case.name for case in KNOWN.values()}
 }
 TRUSTED = {name: case for name, case in CASES.items() if "check_repetition" not in case.breaks}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def transcription_server():
+    """A server on loopback that answers by the sound itself."""
+    with transcribing() as server:
+        KNOWN["openai"].options["url"] = server.url
+        yield
 
 
 @pytest.fixture(scope="module")

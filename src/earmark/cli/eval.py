@@ -41,7 +41,7 @@ def eval_command(
     Parameters
     ----------
     model
-        Its name: earmark ls models.
+        Its name (earmark ls models), or its place: ./FOLDER, hf:OWNER/NAME.
     set_
         KEY=VALUE, a decoding option; may be repeated.
     batch_size

@@ -34,5 +34,14 @@ def ls_command(kind: _Kind = "all", /) -> int:
         if kind in (name, "all"):
             print(name)  # noqa: T201  # the result
             for entry in registry.entries().values():
-                print(f"  {entry.name:<17} {entry.summary}")  # noqa: T201  # the result
+                print(f"  {entry.name:<17} {entry.summary}{_needs(entry.extra)}")  # noqa: T201  # the result
     return 0
+
+
+def _needs(extra: str | None) -> str:
+    """What has to be installed for it, and whether it is; nothing for what the base install has."""
+    from earmark.registry import missing_packages
+
+    if extra is None or (missing := missing_packages(extra)) is None:
+        return ""
+    return f" (needs: pip install 'earmark[{extra}]')" if missing else f" (extra {extra}: installed)"

@@ -9,6 +9,7 @@ from typing import cast
 from earmark.errors import UnknownNameError, UsageError
 from earmark.fetching import FetchOptions
 from earmark.recognizers.base import Recognizer
+from earmark.recognizers.detection import check_prefix, is_place, prefix_of, recognizer_at
 from earmark.registry import Registry
 from earmark.spec import OptionValue
 
@@ -20,6 +21,15 @@ RECOGNIZERS.add(
     "earmark.recognizers.pocketsphinx:PocketSphinx",
     "CMU PocketSphinx, English model included, no download",
     extra="base",
+)
+RECOGNIZERS.add(
+    "transformers",
+    "earmark.recognizers.transformers:Transformers",
+    "Whisper, CTC, Parakeet, Canary, ...: a folder, hf:OWNER/NAME",
+    extra="transformers",
+)
+RECOGNIZERS.add(
+    "openai", "earmark.recognizers.openai_api:OpenAI", "any /v1/audio/transcriptions: --set model=NAME --set url=URL"
 )
 RECOGNIZERS.add("echo", "earmark.recognizers.doubles:Echo", "toy: says the texts that it is given")
 RECOGNIZERS.add("noisy", "earmark.recognizers.doubles:Noisy", "toy: says them with errors, always the same ones")
@@ -37,20 +47,51 @@ def load_recognizer(
 ) -> Recognizer:
     """The recognizer ``name``, not entered yet, with decoding options.
 
-    ``fetching`` says how its files come to this machine, where it has files that can be anywhere.
+    ``name`` is one that is registered, ``NAME:PLACE`` of such a one and its model, or the place of a model alone: a
+    folder, ``hf:OWNER/NAME[@REVISION]``, ``OWNER/NAME``. ``fetching`` says how its files come to this machine, where it
+    has files that can be anywhere.
 
     Raises UnknownNameError (with the near names) for a name or an option that does not exist, UsageError for a value of
-    another kind, MissingExtraError.
+    another kind and for a place without a model that can be read, MissingExtraError.
     """
+    name, options = _resolved(name, dict(options or {}))
     kind = RECOGNIZERS.load(name)
     known = dict(inspect.signature(kind).parameters)
     fetches = known.pop("fetching", None) is not None
-    for option, value in (options or {}).items():
+    for option, value in options.items():
         if option not in known:
             raise UnknownNameError(f"{name} option", option, known)
         _check(name, option, value, known[option].default)
+    _check_complete(name, options, known)
     given: dict[str, object] = {"fetching": fetching} if fetches and fetching is not None else {}
-    return cast("Recognizer", kind(**(options or {}), **given))
+    return cast("Recognizer", kind(**options, **given))
+
+
+def _resolved(name: str, options: dict[str, OptionValue]) -> tuple[str, dict[str, OptionValue]]:
+    """The registered name that ``name`` leads to, and the options with the model that it names."""
+    if name in RECOGNIZERS.entries():
+        return name, options
+    model: str | None = None
+    if prefixed := prefix_of(name):
+        check_prefix(prefixed[0], name)
+        kind, model = prefixed
+    elif is_place(name):
+        kind, model = recognizer_at(name)
+    else:
+        kind = name
+    if model is None:
+        return kind, options
+    if "model" in options:
+        raise UsageError(f"two models: {name} and --set model={options['model']}", hint="give one of them")
+    return kind, {**options, "model": model}
+
+
+def _check_complete(name: str, options: Mapping[str, OptionValue], known: Mapping[str, inspect.Parameter]) -> None:
+    """Raise UsageError where an option without a default is missing."""
+    for option, parameter in known.items():
+        if parameter.default is parameter.empty and option not in options and parameter.kind == parameter.KEYWORD_ONLY:
+            hint = f"{name}:PLACE" if option == "model" else f"--set {option}=..."
+            raise UsageError(f"{name} needs its {option}", hint=hint)
 
 
 def _check(name: str, option: str, value: OptionValue, default: object) -> None:

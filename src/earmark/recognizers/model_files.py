@@ -6,12 +6,14 @@ one that has no such path, because it is another machine, fetches the same again
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import fnmatch
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from earmark.errors import FetchError, FolderError
-from earmark.fetching import FetchedFolder, FetchOptions, Place, fetch, fetch_folder, resolve
+from earmark.errors import EarmarkError, FetchError, FolderError
+from earmark.fetching import Fetched, FetchedFolder, FetchOptions, Place, fetch, fetch_folder, list_files, resolve
+from earmark.fetching.values import digest_of
 from earmark.spec import ModelSource
 
 Digests = tuple[tuple[str, str], ...]
@@ -28,13 +30,23 @@ class _Part:
 class ModelFiles:
     """The files and folders that ``names`` say, by role; ``folders`` are the roles that want a folder.
 
+    ``patterns`` choose the files of a role's folder that count, by their path in it, as the shell does; no others are
+    fetched, or read.
     Nothing is fetched until it is asked for. What is asked for raises UsageError, FetchError, or FolderError for a
     local path that is not there, whose hint names the role.
     """
 
-    def __init__(self, names: Mapping[str, str], *, folders: Collection[str], fetching: FetchOptions) -> None:
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        *,
+        folders: Collection[str],
+        fetching: FetchOptions,
+        patterns: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self._names = dict(names)
         self._folders = frozenset(folders)
+        self._patterns = {role: tuple(some) for role, some in (patterns or {}).items()}
         self._fetching = fetching
         self._parts: dict[str, _Part] = {}
 
@@ -55,6 +67,16 @@ class ModelFiles:
         """What each part consists of."""
         return {role: self._part(role).digests for role in self._names}
 
+    def origin(self, role: str) -> list[str]:
+        """All files where the folder of ``role`` comes from, also those that do not count, where that can be told."""
+        part, place = self._part(role), resolve(self._names[role])
+        try:
+            if place.kind == "hub" and not place.file:
+                return [one.path for one in list_files(place.name, options=self._fetching).files]
+        except EarmarkError:
+            return [name for name, _ in part.digests]
+        return sorted(one.name for one in part.path.iterdir())
+
     def _part(self, role: str) -> _Part:
         known = self._parts.get(role)
         if known is None or not known.path.exists():
@@ -74,7 +96,8 @@ class ModelFiles:
             _check_exists(role, place)
             name = place.locator
         if role in self._folders:
-            return _of_folder(role, place, fetch_folder(name, options=self._fetching))
+            patterns = self._patterns.get(role, ())
+            return _of_folder(role, place, fetch_folder(name, patterns=patterns, options=self._fetching), patterns)
         sha256 = known.source.sha256 if known is not None else None
         file = fetch(name, sha256=sha256, options=self._fetching)
         source = ModelSource(role=role, name=place.name, kind=file.kind, revision=file.revision, sha256=file.sha256)
@@ -88,9 +111,18 @@ def _check_exists(role: str, place: Place) -> None:
         raise FolderError(place.name, error.strerror or str(error), hint=f"--set {role}=PATH") from error
 
 
-def _of_folder(role: str, place: Place, folder: FetchedFolder) -> _Part:
+def _of_folder(role: str, place: Place, folder: FetchedFolder, patterns: Sequence[str]) -> _Part:
+    if patterns and folder.known is None:  # a local folder is never filtered, and would be read to the last byte
+        folder = replace(folder, known=tuple(_counting(folder, patterns)))
     source = ModelSource(
         role=role, name=place.name, kind=folder.kind, revision=folder.revision, sha256=folder.content_hash
     )
     digests = tuple((file.path.relative_to(folder.path).as_posix(), file.sha256) for file in folder.files)
     return _Part(folder.path, source, digests)
+
+
+def _counting(folder: FetchedFolder, patterns: Sequence[str]) -> Iterator[Fetched]:
+    for path in sorted(folder.path.rglob("*")):
+        name = path.relative_to(folder.path).as_posix()
+        if path.is_file() and any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            yield Fetched(path, f"{folder.name.rstrip('/')}/{name}", folder.kind, None, *digest_of(path))

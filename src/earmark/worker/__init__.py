@@ -28,7 +28,7 @@ from earmark.worker.answers import Answer, Decoded, Failure, answer_of, audio_s_
 _BATCHES_AHEAD = 2
 _DECODING_THREADS = 2
 _LENGTH_TOLERANCE_S = 1.0
-_VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow", "pocketsphinx")
+_VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow", "pocketsphinx", "torch", "transformers")
 
 
 @dataclass

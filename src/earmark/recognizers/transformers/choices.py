@@ -1,0 +1,91 @@
+"""What a model makes of what was chosen, and whether it can: a language, a task, beams. Reads JSON only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from earmark.errors import UsageError
+from earmark.recognizers.transformers.checkpoint import Checkpoint, read_json
+from earmark.recognizers.transformers.family import FamilyKind
+from earmark.recognizers.transformers.settings import Settings
+
+_CODE = re.compile(r"<\|([a-z]{2,3})\|>")
+# What each kind of family can be told, beside dtype, attention and device.
+_TAKES: dict[FamilyKind, frozenset[str]] = {
+    "ctc": frozenset(),
+    "transducer": frozenset(),
+    "encoder-decoder": frozenset({"beams", "max_new_tokens"}),
+    "whisper": frozenset({"beams", "max_new_tokens", "language", "task", "prompt"}),
+    "request": frozenset({"beams", "max_new_tokens", "language", "prompt"}),
+}
+
+
+def resolved(checkpoint: Checkpoint, settings: Settings) -> Settings:
+    """The settings with what this model makes of the defaults.
+
+    A few classes have no fused attention, and are run without it unless another kind is asked for. A multilingual
+    Whisper is told to transcribe, as by its authors' own program: told nothing, it would choose between that and
+    translating. Raises UsageError for what the model cannot be told, and for a language that it does not know (with its
+    list).
+    """
+    _check(checkpoint, settings)
+    if settings.attention == "sdpa" and not checkpoint.family.has_fused_attention:
+        settings = replace(settings, attention="eager")
+    if settings.task is None and checkpoint.family.kind == "whisper" and checkpoint.generation.get("lang_to_id"):
+        settings = replace(settings, task="transcribe")
+    return settings
+
+
+def _check(checkpoint: Checkpoint, settings: Settings) -> None:
+    family = checkpoint.family
+    default = Settings()
+    for name in ("beams", "max_new_tokens", "language", "task", "prompt"):
+        if getattr(settings, name) != getattr(default, name) and name not in _TAKES[family.kind]:
+            raise UsageError(
+                f"{checkpoint.place} takes no {name}",
+                cause=f"{family.architecture} has none to choose",
+                hint=f"leave --set {name}= out",
+            )
+    if family.kind == "whisper":
+        _check_whisper(checkpoint, settings)
+    elif family.model_type == "canary" and settings.language is not None:
+        _check_language(checkpoint.place, settings.language, _codes_in_vocabulary(checkpoint))
+
+
+def _check_whisper(checkpoint: Checkpoint, settings: Settings) -> None:
+    """An English-only Whisper has no tokens for languages and tasks, and refuses both."""
+    if settings.language is None and settings.task is None:
+        return
+    languages = checkpoint.generation.get("lang_to_id")
+    if not isinstance(languages, dict) or not languages:
+        option = "language" if settings.language is not None else "task"
+        raise UsageError(
+            f"{checkpoint.place} takes no {option}",
+            cause="its generation_config.json lists no languages: it knows English only, or they were lost on a save",
+            hint=f"leave --set {option}= out, or copy generation_config.json of the model that it was made from",
+        )
+    if settings.language is not None:
+        _check_language(checkpoint.place, settings.language, _codes(languages))
+
+
+def _check_language(place: str, language: str, known: list[str]) -> None:
+    if language not in known:
+        raise UsageError(
+            f"{place} does not know the language {language!r}",
+            cause=f"it knows {', '.join(known) or 'none by name'}",
+            hint=f"--set language={known[0]}" if known else None,
+        )
+
+
+def _codes_in_vocabulary(checkpoint: Checkpoint) -> list[str]:
+    path = checkpoint.tokenizer / "tokenizer.json"
+    tokens = read_json(path).get("added_tokens") if path.is_file() else None
+    if not isinstance(tokens, list):
+        return []
+    return _codes(str(one.get("content", "")) for one in tokens if isinstance(one, dict))
+
+
+def _codes(tokens: Iterable[str]) -> list[str]:
+    return sorted({match[1] for token in tokens if (match := _CODE.fullmatch(str(token)))})

@@ -1,0 +1,138 @@
+"""A checkpoint into memory: device, precision, attention, and a look at every weight. No pickle, no network.
+
+Numbers must be the same each time, so TF32 and the search for the fastest algorithm are off in this process. A worker
+process computes with one thread on a processor, unless OMP_NUM_THREADS says otherwise: there is one worker a core, and
+threads that wait for each other cost many times what they gain.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from earmark.errors import RecognizerError
+from earmark.recognizers.transformers.checkpoint import Checkpoint
+from earmark.recognizers.transformers.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+_NO_CUDA_HINT = "--set device=cpu, or install a torch that is built for this machine's driver"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to be asked, with what goes before and after it. ``processor`` is there for ``request`` only."""
+
+    checkpoint: Checkpoint
+    settings: Settings
+    model: Any
+    extractor: Any
+    tokenizer: Any
+    processor: Any
+    device: torch.device
+    dtype: torch.dtype
+
+
+def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
+    """Load the checkpoint as the settings say.
+
+    Raises RecognizerError for a device that is not there, weights that are missing or no numbers, and whatever else
+    Transformers finds wrong.
+    """
+    import torch
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    device = device_of(settings.device)
+    if device.type == "cpu" and multiprocessing.parent_process() is not None and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+    dtype = getattr(torch, settings.dtype)
+    common = {"local_files_only": True, "trust_remote_code": checkpoint.runs_code}
+    try:
+        model, report = _class_of(checkpoint).from_pretrained(
+            checkpoint.folder,
+            dtype=dtype,
+            attn_implementation=settings.attention,
+            use_safetensors=True,
+            output_loading_info=True,
+            **common,
+        )
+        extractor = transformers.AutoFeatureExtractor.from_pretrained(checkpoint.folder, **common)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint.tokenizer, **common)
+        processor = _processor(checkpoint, tokenizer, common)
+    except (OSError, ValueError, ImportError, RuntimeError, TypeError, KeyError, AttributeError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise RecognizerError(f"Transformers cannot load {checkpoint.place}", cause=lines[0]) from error
+    _check_complete(checkpoint.place, report)
+    model = model.to(device).eval()
+    _check_numbers(checkpoint.place, model)
+    return Loaded(checkpoint, settings, model, extractor, tokenizer, processor, device, dtype)
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name. ``auto`` is a GPU where torch has one. Raises RecognizerError where it is not there."""
+    import torch
+
+    is_there = torch.cuda.is_available()
+    if name == "auto":
+        return torch.device("cuda" if is_there else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and not is_there:
+        raise RecognizerError(
+            f"there is no device {name!r} here", cause=f"torch {torch.__version__} sees no GPU", hint=_NO_CUDA_HINT
+        )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise RecognizerError(f"there is no device {name!r} here", cause=f"torch sees {torch.cuda.device_count()} GPUs")
+    return device
+
+
+def _class_of(checkpoint: Checkpoint) -> Any:  # noqa: ANN401  # one of Transformers' model classes
+    import transformers
+
+    if checkpoint.runs_code:
+        return (
+            transformers.AutoModelForCTC if checkpoint.family.kind == "ctc" else transformers.AutoModelForSpeechSeq2Seq
+        )
+    return getattr(transformers, checkpoint.family.architecture)
+
+
+def _processor(checkpoint: Checkpoint, tokenizer: Any, common: dict[str, Any]) -> Any:  # noqa: ANN401  # Transformers'
+    import transformers
+
+    if checkpoint.family.kind != "request":
+        return None
+    processor = transformers.AutoProcessor.from_pretrained(checkpoint.folder, **common)
+    if checkpoint.tokenizer != checkpoint.folder:
+        processor.tokenizer = tokenizer
+    return processor
+
+
+def _check_complete(place: str, report: dict[str, Any]) -> None:
+    """Transformers makes up the weights that it misses, and goes on."""
+    missing = sorted(report.get("missing_keys", ()))
+    mismatched = sorted(str(one[0]) for one in report.get("mismatched_keys", ()))
+    for what, names in (("are not in the checkpoint", missing), ("have another shape there", mismatched)):
+        if names:
+            raise RecognizerError(
+                f"{len(names)} weights of {place} {what}",
+                cause=f"the first is {names[0]}; it would be made up at random",
+            )
+
+
+def _check_numbers(place: str, model: Any) -> None:  # noqa: ANN401  # a torch module
+    import torch
+
+    for name, weight in model.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise RecognizerError(
+                f"the weights of {place} are no numbers",
+                cause=f"{name} holds NaN or infinity",
+                hint="fetch the model again, or --set dtype=float32 or bfloat16 where float16 is too small for it",
+            )
