@@ -14,9 +14,9 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from earmark.errors import RecognizerError
-from earmark.fetching.names import shown_url
 from earmark.recognizers.openai_api.exchange import Answer, one_line
 from earmark.recognizers.openai_api.faults import Fault, LimitFault, RefusalFault, TransientFault
+from earmark.redaction import without_secret
 
 _LEAST_SECRET = 16
 """A shorter key, as servers in the next room have, may be a word that somebody says."""
@@ -71,7 +71,7 @@ def redirect_of(answer: Answer, key: str | None) -> RefusalFault | None:
     if answer.status not in range(300, 400) or place is None:
         return None
     try:
-        place = shown_url(one_line(place, key))
+        place = without_secret(one_line(place, key))
     except ValueError:
         place = "what is no URL"
     return RefusalFault(f"the server redirects to {place}, where the key and the audio would go: not followed")
