@@ -33,7 +33,7 @@ def test_no_redirect_is_followed(server, monkeypatch, status):
             status, {}, Location=f"{other.url}/audio/transcriptions?token=secret"
         )
         reason = refused(server)
-        assert f"redirects to {other.url}/audio/transcriptions?token=..." in reason
+        assert f"redirects to {other.url}/audio/transcriptions?..." in reason
         assert len(server.calls) == 1
         server.models_trick = lambda handler: handler.answer(status, {}, Location=f"{other.url}/models")
         with pytest.raises(RecognizerError, match="cannot be used") as error:

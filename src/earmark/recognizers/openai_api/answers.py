@@ -13,10 +13,9 @@ from typing import Any
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from earmark.errors import RecognizerError
+from earmark.errors import RecognizerError, without_secret
 from earmark.recognizers.openai_api.exchange import Answer, one_line
 from earmark.recognizers.openai_api.faults import Fault, LimitFault, RefusalFault, TransientFault
-from earmark.redaction import without_secret
 
 _LEAST_SECRET = 16
 """A shorter key, as servers in the next room have, may be a word that somebody says."""
@@ -70,11 +69,8 @@ def redirect_of(answer: Answer, key: str | None) -> RefusalFault | None:
     place = answer.headers.get("location")
     if answer.status not in range(300, 400) or place is None:
         return None
-    try:
-        place = without_secret(one_line(place, key))
-    except ValueError:
-        place = "what is no URL"
-    return RefusalFault(f"the server redirects to {place}, where the key and the audio would go: not followed")
+    shown = without_secret(one_line(place, key))
+    return RefusalFault(f"the server redirects to {shown}, where the key and the audio would go: not followed")
 
 
 def _fault(answer: Answer, key: str | None) -> Fault | RecognizerError:
