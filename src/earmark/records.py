@@ -67,10 +67,35 @@ class Waveform:
 
 
 @dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """What a recognizer understood. An empty text is an answer (silence), not a failure."""
+class Word:
+    """A word as the recognizer spelled it, in seconds from the start of the waveform; ``confidence`` is in [0, 1]."""
 
     text: str
+    start_s: float
+    end_s: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One of the texts that a search kept, with the model's own score: higher is likelier, the scale is the model's."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What a recognizer understood. An empty text is an answer (silence), not a failure.
+
+    ``words`` is None where the model gives no times, and empty where it heard none. ``confidence`` is of the whole
+    text, in [0, 1]. ``alternatives`` are the n best, the text itself first, and empty where none were asked for.
+    """
+
+    text: str
+    words: tuple[Word, ...] | None = None
+    confidence: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
