@@ -45,6 +45,7 @@ $(VENV)/base.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
 
 $(VENV)/dev.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python scripts/fit_torchaudio.py  # its wheel is for CUDA; the torch of constraints.txt may not be
 	touch $@ $(VENV)/base.stamp
 
 # NIST's scorer, an oracle of the tests: installed where apt and root are there. Else the tests that need it are skipped.

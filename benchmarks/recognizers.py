@@ -1,9 +1,12 @@
-"""How fast a CTC model of Transformers is in planned batches, beside the library's pipeline and the leaderboard's way.
+"""How fast models of Transformers are in planned batches, beside the library's pipeline and the leaderboard's way.
 
-``python benchmarks/recognizers.py [--repeat N] [--batch-seconds S]``: utterances per CPU second of one thread, in one
-process, on the real utterances of ``open/`` with random weights in wav2vec2's layer-norm shape, smaller. Audio is
-decoded before. All arms get the same arrays; the texts are compared. Must be at least 1.5 x the pipeline at batch 16
-and the leaderboard's way, and never below the pipeline's best batch size.
+``python benchmarks/recognizers.py [--shape ctc|whisper] [--repeat N] [--take N] [--batch-seconds S]``: utterances per
+CPU second of one thread, in one process, on the real utterances of ``open/``, with random weights: wav2vec2's
+layer-norm shape, smaller, and Whisper tiny's, made to say as many tokens as English has. Audio is decoded before; from
+the arrays to the texts, features and all, everything counts. All arms get the same arrays; the texts are compared.
+
+CTC must be at least 1.5 x the pipeline at batch 16 and the leaderboard's way, and never below the pipeline's best batch
+size; Whisper at least 1.1 x the pipeline at 16 and the leaderboard's way, all with one beam.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import numpy as np
 import torch
 import transformers
 from _measure import machine, real_data
+from _shapes import make_ctc, make_whisper, talking
 
 from earmark.audio.decode import decode
 from earmark.planning.batching import cut, longest_first
@@ -30,41 +34,51 @@ from earmark.spec import BatchingSpec
 
 Samples = np.ndarray[Any, np.dtype[np.float32]]
 Texts = list[str]
-LETTERS = "abcdefghijklmnopqrstuvwxyz'"
-BATCH_SIZES = (1, 4, 8, 16, 32)
+BOARD_SIZE = 16
 
 
 def main() -> None:
     """Print one line an arm, and the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=["ctc", "whisper"], default="ctc")
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--batch-seconds", type=float, default=32.0)
+    parser.add_argument("--take", type=int, default=None)
+    parser.add_argument("--batch-seconds", type=float, default=None, help="instead of what earmark takes by itself")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 4, 8, 16, 32], help="of the pipeline")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    clips = read_clips() * arguments.repeat
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    rows = read_rows()
+    clips = read_clips(rows)[: arguments.take] * arguments.repeat
     print(f"{machine()}, torch {torch.__version__}, transformers {transformers.__version__}, one thread, CPU seconds")
-    print(f"{len(clips)} utterances, {sum(map(len, clips)) / SAMPLE_RATE_HZ:.0f} s of audio")
-    with tempfile.TemporaryDirectory() as folder:
-        make_model(Path(folder))
-        compare(Path(folder), clips, arguments.batch_seconds)
+    print(f"{len(clips)} utterances, {sum(map(len, clips)) / SAMPLE_RATE_HZ:.0f} s of audio, {arguments.shape}")
+    with tempfile.TemporaryDirectory() as folder, talking():
+        if arguments.shape == "ctc":
+            make_ctc(Path(folder))
+        else:
+            make_whisper(Path(folder), "tiny", [row["text"] for row in rows])
+        compare(arguments.shape, Path(folder), clips, arguments.batch_seconds, arguments.batch_sizes)
 
 
-def compare(folder: Path, clips: Sequence[Samples], batch_s: float) -> None:
+def compare(shape: str, folder: Path, clips: Sequence[Samples], batch_s: float | None, sizes: Sequence[int]) -> None:
     """All arms over the same clips."""
-    with Transformers(model=str(folder)) as recognizer:
-        planned = plan(clips, batch_s)
+    asked = {"language": "en", "task": "transcribe"} if shape == "whisper" else {}
+    with Transformers(model=str(folder), **asked) as recognizer:
+        planned = plan(clips, batch_s or recognizer.usual_batch_s)
         ours, texts = timed("earmark", lambda: earmark_way(recognizer, clips, planned), clips, planned)
     pipe = transformers.pipeline("automatic-speech-recognition", model=str(folder), device="cpu")
     pipelines = {}
-    for size in BATCH_SIZES:
-        way = partial(pipeline_way, pipe, clips, size)
-        rate, said = timed(f"pipeline, batch {size}", way, clips, fixed(clips, size))
-        pipelines[size] = rate
+    for size in sizes:
+        way = partial(pipeline_way, pipe, clips, size, asked)
+        pipelines[size], said = timed(f"pipeline, batch {size}", way, clips, fixed(clips, size))
         print(f"    texts as ours: {sum(a == b for a, b in zip(said, texts, strict=True))}")
-    board, said = timed("leaderboard's way, 16", lambda: leaderboard_way(folder, clips, 16), clips, fixed(clips, 16))
+    way = partial(leaderboard_way, shape, folder, clips, BOARD_SIZE, asked)
+    board, said = timed(f"leaderboard's way, {BOARD_SIZE}", way, clips, fixed(clips, BOARD_SIZE))
     print(f"    texts as ours: {sum(a == b for a, b in zip(said, texts, strict=True))}")
     best = max(pipelines, key=lambda size: pipelines[size])
-    print(f"against the pipeline at 16: {ours / pipelines[16]:.2f}")
+    if BOARD_SIZE in pipelines:
+        print(f"against the pipeline at {BOARD_SIZE}: {ours / pipelines[BOARD_SIZE]:.2f}")
     print(f"against the pipeline at its best, {best}: {ours / pipelines[best]:.2f}")
     print(f"against the leaderboard's way: {ours / board:.2f}")
 
@@ -92,24 +106,29 @@ def earmark_way(recognizer: Transformers, clips: Sequence[Samples], batches: Seq
     return texts
 
 
-def pipeline_way(pipe: Any, clips: Sequence[Samples], size: int) -> Texts:  # noqa: ANN401  # a pipeline
-    """In the order of the data; a generator, as its documentation advises."""
+def pipeline_way(pipe: Any, clips: Sequence[Samples], size: int, asked: dict[str, str]) -> Texts:  # noqa: ANN401
+    """In the order of the data; a generator, as its documentation advises. Greedy: told nothing it takes five beams."""
     inputs = ({"raw": clip, "sampling_rate": SAMPLE_RATE_HZ} for clip in clips)
-    return [one["text"].strip() for one in pipe(inputs, batch_size=size)]
+    told = {"generate_kwargs": {"num_beams": 1, **asked}} if asked else {}
+    return [one["text"].strip() for one in pipe(inputs, batch_size=size, **told)]
 
 
-def leaderboard_way(folder: Path, clips: Sequence[Samples], size: int) -> Texts:
-    """In the order of the data, fixed batches, the processor in the loop, as its script for CTC models does."""
+def leaderboard_way(shape: str, folder: Path, clips: Sequence[Samples], size: int, asked: dict[str, str]) -> Texts:
+    """In the order of the data, fixed batches, the processor in the loop, as its scripts for such models do."""
     processor = transformers.AutoProcessor.from_pretrained(folder)
-    model = transformers.AutoModelForCTC.from_pretrained(folder).eval()
+    kind = transformers.AutoModelForCTC if shape == "ctc" else transformers.AutoModelForSpeechSeq2Seq
+    model = kind.from_pretrained(folder).eval()
     texts: Texts = []
     for batch in fixed(clips, size):
-        inputs = processor(
-            [clips[number] for number in batch], sampling_rate=SAMPLE_RATE_HZ, padding=True, return_tensors="pt"
-        )
+        arrays = [clips[number] for number in batch]
         with torch.inference_mode():
-            ids = model(**inputs).logits.argmax(dim=-1)
-        texts += [text.strip() for text in processor.batch_decode(ids)]
+            if shape == "ctc":
+                inputs = processor(arrays, sampling_rate=SAMPLE_RATE_HZ, padding=True, return_tensors="pt")
+                said = processor.batch_decode(model(**inputs).logits.argmax(dim=-1))
+            else:
+                inputs = processor(arrays, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
+                said = processor.batch_decode(model.generate(**inputs, **asked, num_beams=1), skip_special_tokens=True)
+        texts += [text.strip() for text in said]
     return texts
 
 
@@ -129,39 +148,15 @@ def plan(clips: Sequence[Samples], batch_s: float) -> list[list[int]]:
     return list(batches.values())
 
 
-def read_clips() -> list[Samples]:
-    """The utterances of ``open/`` as recognizers get them."""
-    folder = real_data()
-    rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [decode(str(folder / row["audio"]), max_decoded_s=60.0) for row in rows]
+def read_rows() -> list[dict[str, Any]]:
+    """The manifest of ``open/``."""
+    return [json.loads(line) for line in (real_data() / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def make_model(folder: Path) -> None:
-    """A random CTC model in the shape of wav2vec2 with layer norm: seven convolutions, fewer channels and layers."""
-    torch.manual_seed(0)
-    vocabulary = {token: number for number, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", "|", *LETTERS])}
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    config = transformers.Wav2Vec2Config(
-        vocab_size=len(vocabulary),
-        pad_token_id=0,
-        hidden_size=256,
-        num_hidden_layers=6,
-        num_attention_heads=4,
-        intermediate_size=1_024,
-        conv_dim=(64,) * 7,
-        conv_bias=True,
-        feat_extract_norm="layer",
-        do_stable_layer_norm=True,
-        num_conv_pos_embeddings=32,
-    )
-    model = transformers.Wav2Vec2ForCTC(config)
-    torch.nn.init.normal_(model.lm_head.weight, std=1.0)
-    with torch.no_grad():
-        model.lm_head.bias[1:4] = -100.0  # the pipeline shows special tokens, and a trained model says none
-    model.save_pretrained(folder)
-    extractor = transformers.Wav2Vec2FeatureExtractor(return_attention_mask=True)
-    tokenizer = transformers.Wav2Vec2CTCTokenizer(str(folder / "vocab.json"))
-    transformers.Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(folder)
+def read_clips(rows: Sequence[dict[str, Any]]) -> list[Samples]:
+    """Its utterances as recognizers get them; none is longer than a window of 30 s."""
+    longest = 30 * SAMPLE_RATE_HZ
+    return [decode(str(real_data() / row["audio"]), max_decoded_s=60.0)[:longest] for row in rows]
 
 
 if __name__ == "__main__":

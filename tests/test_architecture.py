@@ -63,11 +63,16 @@ ALLOWED = {
 }
 
 FENCES = {
-    "torch": {"recognizers", "puzzles", "training", "engines.torchrun", "audio.vad"},
+    "torch": {"recognizers", "puzzles", "training", "engines.torchrun"},
     "transformers": {"recognizers", "training"},
-    "nemo": {"recognizers"},
+    "nemo": {"recognizers.nemo"},
+    "omegaconf": {"recognizers.nemo"},
+    "hydra": {"recognizers.nemo"},
     "speechbrain": {"recognizers", "training"},
-    "ctranslate2": {"recognizers"},
+    "ctranslate2": {"recognizers.faster_whisper"},
+    "faster_whisper": {"recognizers.faster_whisper"},
+    "onnxruntime": {"audio.vad"},
+    "silero_vad": set(),  # its model's file is read; importing the package would load torch
     "pocketsphinx": {"recognizers.pocketsphinx"},
     "ray": {"engines.ray", "training.ray"},
     "modal": {"engines.modal"},
@@ -82,7 +87,9 @@ FENCES = {
     "filelock": {"store.lock", "fetching.cache"},
     "urllib3": {"fetching.http", "fetching.connection", "recognizers.openai_api"},
     "huggingface_hub": {"fetching.hub"},
-    "yaml": {"sources.hub_readme"},
+    "yaml": {"sources.hub_readme", "recognizers.nemo"},
+    "ruamel": {"recognizers.speechbrain"},
+    "hyperpyyaml": set(),  # it runs what it reads
 }
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.errors import UsageError
-from earmark.spec import AudioSpec, BatchingSpec, DataSpec, ModelSource, RecognizerSpec, RunSpec
+from earmark.spec import AudioSpec, BatchingSpec, DataSpec, ModelSource, RecognizerSpec, RunSpec, SegmentationSpec
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 seconds = st.floats(0.1, 1e6)
@@ -31,6 +31,13 @@ specs = st.builds(
         BatchingSpec, max_batch_s=seconds, max_batch_size=st.none() | st.integers(1, 999), quadratic_per_s=seconds
     ),
     audio=st.builds(AudioSpec, max_decoded_s=seconds),
+    segmentation=st.builds(
+        SegmentationSpec,
+        name=st.sampled_from(["energy", "vad", "none"]),
+        version=words,
+        content_hash=words,
+        options=options,
+    ),
 )
 
 BASE = RunSpec(
@@ -117,6 +124,36 @@ def test_each_field_of_the_identity_changes_the_fingerprint_and_is_named(path, v
     assert other.fingerprint() != BASE.fingerprint()
     assert all(name.startswith(path) for name in BASE.differences(other))
     assert BASE.differences(other)
+
+
+LIMITED = with_field(BASE, "recognizer.max_audio_s", 30.0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SegmentationSpec(name="none"),
+        SegmentationSpec(name="vad"),
+        SegmentationSpec(version="2"),
+        SegmentationSpec(content_hash="c"),
+        SegmentationSpec(options={"margin_s": 1.0}),
+    ],
+)
+def test_what_cuts_long_audio_counts_where_something_can_be_cut(other):
+    """So not for a recognizer that takes any length."""
+    changed = with_field(LIMITED, "segmentation", other)
+    assert changed.fingerprint() != LIMITED.fingerprint()
+    assert all(name.startswith("segmentation.") for name in LIMITED.differences(changed))
+    assert with_field(BASE, "segmentation", other).fingerprint() == BASE.fingerprint()
+
+
+def test_runs_that_are_older_than_segmenters_keep_their_fingerprint():
+    """Cutting by energy is what they did: it is in no identity, and their JSON says nothing of it."""
+    assert not any(name.startswith("segmentation") for name in LIMITED.identity())
+    assert LIMITED.fingerprint() == "3751a97517570b9a39b2eaa646026ec2c029b6b6e142c6b8a996434ce121bc0f"
+    facts = json.loads(LIMITED.to_json())
+    del facts["segmentation"]
+    assert RunSpec.from_json(json.dumps(facts)) == LIMITED
 
 
 def test_where_the_data_were_read_from_changes_nothing():

@@ -18,8 +18,8 @@ import pytest
 from earmark.audio.decode import decode
 from earmark.errors import OutOfMemoryError, RecognizerError, StoreError, UnknownNameError
 from earmark.recognizers.doubles import Echo, Failing, Hungry
-from earmark.records import AudioRef, Batch, Hypothesis, Receipt, Segment, Shard, Waveform
-from earmark.spec import RunSpec
+from earmark.records import Alternative, AudioRef, Batch, Hypothesis, Receipt, Segment, Shard, Waveform, Word
+from earmark.spec import AudioSpec, RunSpec, SegmentationSpec
 from earmark.store.folder import LocalFolder, open_folder
 from earmark.store.parts import part_name, read_part, receipts
 from earmark.worker import Transcription
@@ -156,7 +156,7 @@ def test_whatever_a_decoder_raises_is_the_files_failure(tmp_path, audio, monkeyp
     def hostile(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("header\nof doom")
 
-    monkeypatch.setattr("earmark.worker.decode", hostile)
+    monkeypatch.setattr("earmark.worker.hearing.decode", hostile)
     _, [row] = transcribe(tmp_path, Echo(), shard(audio, [0]))
     assert (row["error_kind"], row["error"]) == ("unreadable", "ZeroDivisionError: header")
 
@@ -180,16 +180,45 @@ def test_a_piece_is_read_from_its_start_for_its_length(tmp_path, audio):
     assert [row["audio_s"] for row in rows] == pytest.approx([0.5, 0.7, 0.6, 0.4])
 
 
-def test_a_file_much_longer_than_the_recognizer_takes_is_refused(tmp_path, audio):
-    """The data claimed less, so it was not cut; a second more than the limit is let through."""
+class Declared(Echo):
+    """Takes 2 s, and breaks off where it is given more than rounding adds."""
+
+    def __init__(self) -> None:
+        super().__init__(max_audio_s=2.0)
+
+    def text(self, waveform: Waveform) -> str:
+        assert waveform.duration_s <= 2.1
+        return "heard"
+
+
+@pytest.mark.parametrize(
+    ("segmenter", "kind", "reason"),
+    [
+        ("energy", "longer_than_claimed", "3.1 s, the data claim 0.1 s"),
+        ("vad", "longer_than_claimed", "echo takes at most 2 s in one piece"),
+        ("none", "not_cut", "2 s is the longest that echo takes in one piece, and it is longer; --segmenter energy"),
+    ],
+)
+def test_a_recognizer_is_never_given_more_than_it_declares(tmp_path, audio, segmenter, kind, reason):
+    """What the data claimed to be shorter, and what was not to be cut, fails; nothing is cut off in silence."""
     write_wav(audio / "0.wav", 3.1)
-    write_wav(audio / "1.wav", 2.9)
-    recognizer = Echo(max_audio_s=2.0)
-    spec = toy_spec(recognizer=recognizer.spec)
-    _, rows = transcribe(tmp_path, recognizer, shard(audio, [0, 1]), spec=spec)
-    assert rows[0]["error_kind"] == "longer_than_claimed"
-    assert "3.1 s, the data claim 0.1 s" in rows[0]["error"]
-    assert rows[1]["error"] is None
+    write_wav(audio / "1.wav", 2.2)
+    write_wav(audio / "2.wav", 2.05)
+    recognizer = Declared()
+    spec = toy_spec(recognizer=recognizer.spec, segmentation=SegmentationSpec(name=segmenter))
+    _, rows = transcribe(tmp_path, recognizer, shard(audio, [0, 1, 2]), spec=spec)
+    assert [row["error_kind"] for row in rows] == [kind, kind, None]
+    assert reason in rows[0]["error"]
+    assert rows[2]["hypothesis"] == "heard"
+
+
+def test_what_is_too_long_for_anybody_is_not_called_uncut(tmp_path, audio):
+    """The cap on decoding is below what the recognizer takes."""
+    write_wav(audio / "0.wav", 3.1)
+    recognizer = Echo(max_audio_s=60.0)
+    limits = {"segmentation": SegmentationSpec(name="none"), "audio": AudioSpec(max_decoded_s=3.0)}
+    _, rows = transcribe(tmp_path, recognizer, shard(audio, [0]), spec=toy_spec(recognizer=recognizer.spec, **limits))
+    assert rows[0]["error_kind"] == "too_long"
 
 
 def out_of_memory(ids: list[str]) -> None:
@@ -286,7 +315,7 @@ def test_two_batches_are_decoded_while_one_is_transcribed_and_no_more(tmp_path, 
             begun_meanwhile.append(sorted(begun))
         return [Hypothesis("x")]
 
-    monkeypatch.setattr("earmark.worker.decode", noted)
+    monkeypatch.setattr("earmark.worker.hearing.decode", noted)
     transcribe(tmp_path, Scripted(patient), shard(audio, *([number] for number in range(6))))
     assert begun_meanwhile == [["0", "1", "2"]]
 
@@ -342,16 +371,57 @@ def test_an_answer_that_breaks_the_contract_is_a_failed_row(tmp_path, audio, ans
     assert all(row["error_kind"] == "recognizer" and row["error"] and row["hypothesis"] is None for row in rows)
 
 
+WRONG = {
+    "confidence is NaN": Hypothesis("a", confidence=float("nan")),
+    "confidence above 1": Hypothesis("a", confidence=1.5),
+    "confidence below 0": Hypothesis("a", confidence=-0.5),
+    "confidence is a text": Hypothesis("a", confidence="0.5"),
+    "confidence is true": Hypothesis("a", confidence=True),
+    "words are a list": Hypothesis("a", words=[Word("a", 0.0, 1.0)]),
+    "a word is a text": Hypothesis("a", words=("a",)),
+    "a word is two": Hypothesis("a b", words=(Word("a b", 0.0, 1.0),)),
+    "a word is empty": Hypothesis("", words=(Word("", 0.0, 1.0),)),
+    "a word is bytes": Hypothesis("a", words=(Word(b"a", 0.0, 1.0),)),
+    "a word starts at NaN": Hypothesis("a", words=(Word("a", float("nan"), 1.0),)),
+    "a word ends at infinity": Hypothesis("a", words=(Word("a", 0.0, float("inf")),)),
+    "a word starts before 0": Hypothesis("a", words=(Word("a", -0.1, 1.0),)),
+    "a word has no time": Hypothesis("a", words=(Word("a", None, None),)),
+    "a word ends before it starts": Hypothesis("a", words=(Word("a", 0.5, 0.4),)),
+    "words are not in order": Hypothesis("a b", words=(Word("a", 0.5, 0.6), Word("b", 0.4, 0.7))),
+    "a word is surer than sure": Hypothesis("a", words=(Word("a", 0.0, 1.0, 2.0),)),
+    "alternatives are a list": Hypothesis("a", alternatives=[Alternative("a", 0.0)]),
+    "an alternative is a text": Hypothesis("a", alternatives=("a",)),
+    "an alternative is nothing": Hypothesis("a", alternatives=(Alternative("a", 0.0), Alternative(None, 0.0))),
+    "a score is infinite": Hypothesis("a", alternatives=(Alternative("a", float("-inf")),)),
+    "the first is another text": Hypothesis("a", alternatives=(Alternative("b", 0.0), Alternative("a", -1.0))),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=list(WRONG))
+def test_numbers_that_are_none_never_reach_the_store(tmp_path, audio, wrong):
+    """The utterance fails by its own fault, and says why; the other one of its batch does not."""
+    right = Hypothesis("a b", (Word("a", 0.0, 0.1, 1), Word("b", 0.0, np.float32(0.5))), 0.0, (Alternative("a b", -1),))
+    answers = {"u0": right, "u1": wrong}
+    receipt, rows = transcribe(tmp_path, Scripted(lambda ids: [answers[one] for one in ids]), shard(audio, [0, 1]))
+    assert (receipt.num_failed, rows[0]["error"], rows[1]["hypothesis"]) == (1, None, None)
+    assert rows[0]["words"][1] == {"text": "b", "start_s": 0.0, "end_s": 0.5, "confidence": None}
+    assert rows[0]["alternatives"] == [{"text": "a b", "score": -1.0}]
+    assert rows[1]["error"].startswith("it gave a Hypothesis with") or "is not its text" in rows[1]["error"]
+    assert (rows[1]["words"], rows[1]["confidence"], rows[1]["alternatives"]) == (None, None, None)
+
+
 def test_a_text_that_no_file_can_hold_is_mended(tmp_path, audio):
     """Half a surrogate pair becomes a question mark, in a hypothesis and in a reason."""
 
     def broken(ids: list[str]) -> list[Hypothesis]:
         if ids == ["u1"]:
             raise ValueError("\udcff")
-        return [Hypothesis("a\ud800b \U0001f600") for _ in ids]
+        text = "a\ud800b \U0001f600"
+        return [Hypothesis(text, (Word("a\ud800b", 0, 1),), None, (Alternative(text, 0),)) for _ in ids]
 
     _, rows = transcribe(tmp_path, Scripted(broken), shard(audio, [0], [1]))
-    assert rows[0]["hypothesis"] == "a?b \U0001f600"
+    assert rows[0]["hypothesis"] == rows[0]["alternatives"][0]["text"] == "a?b \U0001f600"
+    assert rows[0]["words"][0]["text"] == "a?b"
     assert rows[1]["error"] == "ValueError: ?"
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from earmark.verbs.check import check
     from earmark.verbs.compare import compare
     from earmark.verbs.evaluate import evaluate
+    from earmark.verbs.export import export
     from earmark.verbs.merge import merge
     from earmark.verbs.prepare_data import PreparedData, prepare_common_voice
     from earmark.verbs.score import score
@@ -62,6 +63,7 @@ _HOMES = {
     "check": "earmark.verbs.check",
     "compare": "earmark.verbs.compare",
     "evaluate": "earmark.verbs.evaluate",
+    "export": "earmark.verbs.export",
     "load_recognizer": "earmark.recognizers",
     "merge": "earmark.verbs.merge",
     "open_source": "earmark.sources",
@@ -92,6 +94,7 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "check",
     "compare",
     "evaluate",
+    "export",
     "load_recognizer",
     "merge",
     "open_source",

@@ -68,7 +68,11 @@ class Waveform:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as the recognizer spelled it, in seconds from the start of the waveform; ``confidence`` is in [0, 1]."""
+    """A word as the recognizer spelled it, without white space; ``confidence`` is in [0, 1].
+
+    Times are in seconds from the start of the waveform, and end where it ends. Words stand in the order in which they
+    start.
+    """
 
     text: str
     start_s: float
@@ -84,17 +88,78 @@ class Alternative:
     score: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What calls to a server used, as far as it is known: of one utterance, or added up.
+
+    ``num_calls`` were answered. Some of the answers state seconds of audio (``stated_s`` in all) or tokens; of those
+    that state no seconds, ``unstated_s`` is the audio that was sent. A call that was repeated counts again.
+    """
+
+    num_calls: int = 0
+    num_calls_with_seconds: int = 0
+    num_calls_with_tokens: int = 0
+    stated_s: float = 0.0
+    unstated_s: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together."""
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What the user says that a server asks for, by the minute of audio or by the million tokens. It changes no answer.
+
+    ``currency`` is as the user spells it.
+    """
+
+    per_minute: float | None = None
+    per_million_input_tokens: float | None = None
+    per_million_output_tokens: float | None = None
+    currency: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """What a recognizer understood. An empty text is an answer (silence), not a failure.
 
-    ``words`` is None where the model gives no times, and empty where it heard none. ``confidence`` is of the whole
-    text, in [0, 1]. ``alternatives`` are the n best, the text itself first, and empty where none were asked for.
+    ``words`` is None where the model gives no times, and empty where it heard none; together they say the text.
+    ``confidence`` is of the whole text, in [0, 1]. ``alternatives`` are the n best, the text itself first, and empty
+    where none were asked for. ``usage`` is what a server says that it took, and no part of what was understood.
     """
 
     text: str
     words: tuple[Word, ...] | None = None
     confidence: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    usage: Usage | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredUtterance:
+    """What a run knows of one utterance, for other programs. ``status`` is scored, failed or skipped, with a reason.
+
+    The counts are of words, and None unless it was scored. Times of words are in seconds from its start. Where a long
+    one was transcribed in pieces, ``confidence`` is the mean over its words, and there are no alternatives.
+    """
+
+    id: str
+    status: str
+    reason: str | None = None
+    reference: str | None = None
+    hypothesis: str | None = None
+    reference_normalized: str | None = None
+    hypothesis_normalized: str | None = None
+    hits: int | None = None
+    substitutions: int | None = None
+    deletions: int | None = None
+    insertions: int | None = None
+    confidence: float | None = None
+    duration_s: float = 0.0
+    words: tuple[Word, ...] | None = None
     alternatives: tuple[Alternative, ...] = ()
 
 
@@ -157,7 +222,8 @@ class Receipt:
 
     Seconds are wall-clock. ``compute_s`` is spent inside the recognizer, with the device synchronised; ``wait_s`` is
     what the recognizer waited for audio; ``worker_s`` is the whole shard, decoding and waiting included. ``batches``
-    are the ones that are whole in the part; ``num_piece_rows`` counts the rows of others, which were cut.
+    are the ones that are whole in the part; ``num_piece_rows`` counts the rows of others, which were cut. ``usage`` is
+    that of all rows, None where no server was asked.
     """
 
     part: str
@@ -176,6 +242,7 @@ class Receipt:
     host: str
     attempt: str
     versions: Mapping[str, str]
+    usage: Usage | None = None
 
 
 StopCheck = Callable[[], bool]

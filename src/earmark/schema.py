@@ -40,8 +40,14 @@ SEGMENTS = pa.schema(
         pa.field("num_segments", pa.int32(), nullable=False),
         pa.field("start_s", pa.float64(), nullable=False),
         pa.field("duration_s", pa.float64(), nullable=False),
+        pa.field("utterance_s", pa.float64(), nullable=False),  # what decodes of the utterance; in no piece: left out
     ]
 )
+
+WORDS = pa.list_(
+    pa.struct([("text", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64()), ("confidence", pa.float64())])
+)
+ALTERNATIVES = pa.list_(pa.struct([("text", pa.string()), ("score", pa.float64())]))
 
 PARTS = pa.schema(
     [
@@ -60,6 +66,9 @@ PARTS = pa.schema(
         pa.field("rank", pa.int32(), nullable=False),
         pa.field("device", pa.string(), nullable=False),
         pa.field("level_dbfs", pa.float64()),  # of what decoded; null where the row failed, or nobody measured it
+        pa.field("words", WORDS),  # null where the recognizer gave no times; seconds from the segment's start
+        pa.field("confidence", pa.float64()),  # of the hypothesis, in [0, 1]
+        pa.field("alternatives", ALTERNATIVES),  # the n best, the hypothesis first; null where there are none
     ]
 )
 

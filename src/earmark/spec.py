@@ -23,6 +23,13 @@ BatchingKind = Literal["any", "masked", "equal_length", "single"]
 masked. ``equal_length``: only equal sample counts together. ``single``: one utterance at a time.
 """
 
+SegmenterName = Literal["energy", "vad", "none"]
+"""How audio that is longer than the recognizer takes is cut.
+
+``energy``: at its quietest places; all of it is transcribed. ``vad``: where a voice-activity detector hears no speech;
+long silences are left out. ``none``: not at all, so that it fails.
+"""
+
 OptionValue = str | int | float | bool | None
 
 DEFAULT_MAX_BATCH_S = 240.0
@@ -102,6 +109,16 @@ class AudioSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SegmentationSpec:
+    """What cuts long audio: the rule's version, a hash over the files of its model, and its parameters."""
+
+    name: SegmenterName = "energy"
+    version: str = "1"
+    content_hash: str = ""
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunSpec:
     """All that can change the answer of a run."""
 
@@ -109,6 +126,7 @@ class RunSpec:
     data: DataSpec
     batching: BatchingSpec = field(default_factory=BatchingSpec)
     audio: AudioSpec = field(default_factory=AudioSpec)
+    segmentation: SegmentationSpec = field(default_factory=SegmentationSpec)
     format_version: int = 1
 
     def identity(self) -> dict[str, Any]:
@@ -118,6 +136,8 @@ class RunSpec:
         fields["recognizer"].pop("sources")  # likewise; what they are is in the content hash
         if self.recognizer.batching in ("any", "single"):
             fields.pop("batching")
+        if self.segmentation == SegmentationSpec() or self.recognizer.max_audio_s is None:
+            fields.pop("segmentation")  # the default is older than the field; and what takes any length is never cut
         return _flat(fields)
 
     def fingerprint(self) -> str:
@@ -158,6 +178,7 @@ class RunSpec:
             data=DataSpec(**fields["data"]),
             batching=BatchingSpec(**fields["batching"]),
             audio=AudioSpec(**fields["audio"]),
+            segmentation=SegmentationSpec(**fields.get("segmentation", {})),
             format_version=fields["format_version"],
         )
 

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from earmark.audio import reader
 from earmark.audio.decode import decode
-from earmark.audio.segment import cut_points, hop_energies, quiet_cuts
+from earmark.audio.segment import Cutting, cut_points, hop_energies, quiet_cuts
 from earmark.errors import AudioError
 from tests.audio.tones import tone
 
@@ -50,7 +50,9 @@ def test_pieces_cover_the_file_and_cut_in_the_pauses(write, rate_hz):
     """Of tones with half a second of silence after every 3 s, each cut lies in a silence, and the pieces add up."""
     samples = np.concatenate([tone(3.0, rate_hz), np.zeros(rate_hz // 2, np.float32)] * 6)
     path = write("a.flac", samples, rate_hz)
-    pieces = cut_points(path, **WHOLE, max_piece_s=8.0)
+    found = cut_points(path, **WHOLE, max_piece_s=8.0)
+    pieces = found.pieces
+    assert found.length_s == pytest.approx(21.0)
     assert pieces[0][0] == 0.0
     assert all(duration_s <= 8.0 for _, duration_s in pieces)
     assert all(start_s % 3.5 + 1e-9 >= 3.0 for start_s, _ in pieces[1:])
@@ -67,7 +69,7 @@ def test_a_stretch_is_cut_within_itself(write):
     loud, gap = tone(10.0, 16_000), tone(10.0, 16_000)
     gap[5 * 16_000 : 5 * 16_000 + 8000] = 0
     path = write("a.wav", np.stack([loud, gap], axis=1))
-    (first, second) = cut_points(path, start_s=2.0, duration_s=6.0, channel=1, max_piece_s=4.0)
+    (first, second) = cut_points(path, start_s=2.0, duration_s=6.0, channel=1, max_piece_s=4.0).pieces
     assert first[0] == 2.0
     assert 5.0 <= second[0] <= 5.5
     assert second[0] + second[1] == 8.0
@@ -75,7 +77,7 @@ def test_a_stretch_is_cut_within_itself(write):
 
 def test_short_audio_is_one_piece(write):
     """What fits is not cut."""
-    assert cut_points(write("a.wav", tone(1.0, 16_000)), **WHOLE, max_piece_s=1.0) == [(0.0, 1.0)]
+    assert cut_points(write("a.wav", tone(1.0, 16_000)), **WHOLE, max_piece_s=1.0) == Cutting(((0.0, 1.0),), 1.0)
 
 
 def test_bad_audio_is_refused_while_cutting(write):
@@ -97,7 +99,7 @@ def test_a_long_file_is_streamed(tmp_path):
         for _ in range(120):
             file.write(minute)
     tracemalloc.start()
-    pieces = cut_points(str(path), **WHOLE, max_piece_s=30.0)
+    pieces = cut_points(str(path), **WHOLE, max_piece_s=30.0).pieces
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sum(duration_s for _, duration_s in pieces) == pytest.approx(7200.0)

@@ -16,13 +16,15 @@ from earmark.audio.decode import decode
 from earmark.errors import MissingExtraError
 from earmark.recognizers import RECOGNIZERS, Recognizer, load_recognizer
 from earmark.recognizers.doubles import Echo
-from earmark.records import SAMPLE_RATE_HZ, Hypothesis, Waveform
+from earmark.records import SAMPLE_RATE_HZ, Hypothesis, Waveform, Word
 from earmark.spec import OptionValue, RecognizerSpec
-from tests.recognizers.tiny import KINDS, tiny_model, tiny_models  # noqa: F401  # a fixture
+from earmark.worker.contract import broken_hypothesis
+from tests.recognizers.tiny import KINDS, SPEECHBRAIN_KINDS, tiny_model, tiny_models  # noqa: F401  # a fixture
 from tests.recognizers.transcribing import transcribing
 
 DEMO = Path(str(files("earmark") / "demo"))
 NUM_CLIPS = 3
+TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class Case:
 
 KNOWN = {
     "pocketsphinx": Case("pocketsphinx", {"fwdflat": False, "maxhmmpf": 1_000}, {"topn": 2}),
-    "pocketsphinx with a grammar": Case("pocketsphinx", {"grammar": str(DEMO / "commands.gram")}, {"bestpath": False}),
+    "pocketsphinx with a grammar": Case(
+        "pocketsphinx", {"grammar": str(DEMO / "commands.gram"), "nbest": 3}, {"nbest": 2}
+    ),
     "echo": Case("echo", {}, {"max_audio_s": 30.0}),
     "noisy": Case("noisy", {"error_rate": 0.5}, {"seed": 1}),
     "slow": Case("slow", {"seconds": 0.001}),
@@ -62,9 +66,32 @@ KNOWN = {
     "fickle": Case("fickle", breaks=frozenset({"check_order", "check_batches", "check_memory", "check_repetition"})),
 }
 CHANGES = {"whisper": {"language": "es"}, "moonshine": {"beams": 2}, "canary": {"language": "es"}}
+OPTIONS = {"parakeet ctc": {"words": True}, "parakeet tdt": {"words": True}}  # the text comes about as without
 KNOWN |= {
-    f"transformers {kind}": Case("transformers", {}, CHANGES.get(kind, {"attention": "eager"}), tiny=kind)
+    f"transformers {kind}": Case(
+        "transformers", OPTIONS.get(kind, {}), CHANGES.get(kind, {"attention": "eager"}), tiny=kind
+    )
     for kind in KINDS
+}
+KNOWN |= {
+    "transformers whisper with words": Case("transformers", {"words": True}, {"words": False}, tiny="whisper"),
+    "transformers moonshine with n best": Case(
+        "transformers", {"beams": 4, "nbest": 3}, {"nbest": 2}, tiny="moonshine"
+    ),
+}
+# Loading NeMo's models is slow, so one kind stands for all here; test_nemo.py has the batches of the others.
+KNOWN |= {
+    "nemo tdt": Case("nemo", {"words": True}, {"dtype": "bfloat16"}, tiny="nemo tdt"),
+}
+KNOWN |= {
+    kind: Case("speechbrain", {}, {"beams": 2} if kind == "speechbrain seq2seq" else {"dtype": "bfloat16"}, tiny=kind)
+    for kind in SPEECHBRAIN_KINDS
+}
+KNOWN |= {
+    "faster-whisper": Case("faster-whisper", {"words": True}, {"dtype": "int8"}, tiny="faster-whisper"),
+    "faster-whisper multilingual": Case(
+        "faster-whisper", {"beams": 3, "nbest": 2}, {"language": "es"}, tiny="faster-whisper multilingual"
+    ),
 }
 # Whatever the registry lists is checked, also what nobody thought of here.
 CASES = KNOWN | {
@@ -118,6 +145,27 @@ def meetable(recognizer: Recognizer, clips: Sequence[Waveform]) -> Sequence[Wave
     return [Waveform(clip.utterance_id, clip.samples[:shortest]) for clip in clips]
 
 
+def is_alike(found: Sequence[Hypothesis], expected: Sequence[Hypothesis]) -> bool:
+    """The same texts to the letter, and words, confidences and scores but for what sums in another order differ by."""
+    return len(found) == len(expected) and all(
+        (one.text, spelled(one)) == (other.text, spelled(other))
+        and numbers(one) == pytest.approx(numbers(other), abs=TOLERANCE)
+        for one, other in zip(found, expected, strict=True)
+    )
+
+
+def spelled(hypothesis: Hypothesis) -> tuple[list[str] | None, list[str]]:
+    words = None if hypothesis.words is None else [word.text for word in hypothesis.words]
+    return words, [one.text for one in hypothesis.alternatives]
+
+
+def numbers(hypothesis: Hypothesis) -> list[float]:
+    """Every number of it, in an order of its own; -1 where there is none."""
+    words = [number for word in hypothesis.words or () for number in (word.start_s, word.end_s, word.confidence)]
+    scores = [one.score for one in hypothesis.alternatives]
+    return [-1.0 if number is None else number for number in (hypothesis.confidence, *words, *scores)]
+
+
 # Each check asks an entered recognizer; a broken one must fail it, which is shown below.
 
 
@@ -125,7 +173,7 @@ def check_order(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
     """One text a waveform, each at its waveform's place."""
     alone = {clip.utterance_id: recognizer.transcribe([clip]) for clip in clips}
     for order in (clips, clips[::-1]):
-        assert recognizer.transcribe(order) == [alone[clip.utterance_id][0] for clip in order]
+        assert is_alike(recognizer.transcribe(order), [alone[clip.utterance_id][0] for clip in order])
 
 
 def check_repetition(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
@@ -140,11 +188,12 @@ def check_repetition(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
 def check_batches(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
     """``transcribe([a, b]) == transcribe([a]) + transcribe([b])``, and nothing for nothing.
 
-    To the letter: no recognizer declares a tolerance.
+    Texts to the letter: no recognizer declares a tolerance.
     """
     first, second, third = clips[:3]
-    assert recognizer.transcribe([first, second]) == recognizer.transcribe([first]) + recognizer.transcribe([second])
-    assert recognizer.transcribe([third, third]) == recognizer.transcribe([third]) * 2
+    alone = recognizer.transcribe([first]) + recognizer.transcribe([second])
+    assert is_alike(recognizer.transcribe([first, second]), alone)
+    assert is_alike(recognizer.transcribe([third, third]), recognizer.transcribe([third]) * 2)
     assert recognizer.transcribe([]) == []
 
 
@@ -172,12 +221,24 @@ def check_care(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
     assert all(np.array_equal(clip.samples, copy) for clip, copy in zip(clips, copies, strict=True))
 
 
+def check_words(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
+    """Numbers are numbers, words are in order, inside the waveform, and say the text, which is the best of the n."""
+    for clip, found in zip(clips, recognizer.transcribe(clips), strict=True):
+        assert broken_hypothesis(found) is None
+        if found.words is not None:
+            assert "".join(word.text for word in found.words) == "".join(found.text.split())
+            assert all(word.end_s <= clip.duration_s for word in found.words)
+        texts = [one.text for one in found.alternatives]
+        assert len(texts) == len(set(texts))
+
+
 CHECKS: list[Callable[[Recognizer, Sequence[Waveform]], None]] = [
     check_order,
     check_batches,
     check_memory,
     check_repetition,
     check_care,
+    check_words,
 ]
 
 
@@ -189,7 +250,7 @@ def test_every_recognizer_that_exists_is_checked_here():
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_recognizer_keeps_the_contract(entered, clips, check):
-    """Order, batches, memory, repetition and care, each a function above; a broken double fails just what it should."""
+    """Each is a function above; a broken double fails just what it should."""
     recognizer, breaks = entered
     clips = meetable(recognizer, clips)
     if check.__name__ in breaks:
@@ -217,7 +278,8 @@ def test_strange_audio_has_an_answer(entered, waveform):
     """Silence, the very short, the very quiet and the very loud: a text, perhaps an empty one."""
     recognizer, _ = entered
     [found] = recognizer.transcribe([waveform])
-    assert isinstance(found.text, str)
+    assert broken_hypothesis(found) is None
+    assert all(word.end_s <= waveform.duration_s for word in found.words or ())
 
 
 def test_it_travels_before_it_is_entered(case, clips):
@@ -282,9 +344,35 @@ class Greedy(Echo):
         return super().text(waveform)
 
 
+class Drawling(Echo):
+    """Times its words without looking at how long the audio is."""
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        texts = [self.text(waveform) for waveform in batch]
+        return [Hypothesis(text, tuple(Word(word, 0.0, 99.0) for word in text.split())) for text in texts]
+
+
+class Mumbling(Echo):
+    """Times half of its words."""
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        texts = [self.text(waveform) for waveform in batch]
+        return [Hypothesis(text, tuple(Word(word, 0.0, 0.1) for word in text.split()[::2])) for text in texts]
+
+
+class Drifting(Echo):
+    """Is surer in company."""
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        return [Hypothesis(self.text(waveform), confidence=1 - 0.5 / len(batch)) for waveform in batch]
+
+
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
+        (Drawling, check_words),
+        (Mumbling, check_words),
+        (Drifting, check_batches),
         (Shuffling, check_order),
         (Greedy, check_care),
     ],

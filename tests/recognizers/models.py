@@ -7,7 +7,7 @@ others are random: they prove interfaces and invariance, never accuracy.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -43,6 +43,8 @@ from transformers import (
     Wav2Vec2FeatureExtractor,
     Wav2Vec2ForCTC,
     Wav2Vec2Processor,
+    WavLMConfig,
+    WavLMForCTC,
     WhisperConfig,
     WhisperFeatureExtractor,
     WhisperForConditionalGeneration,
@@ -147,7 +149,7 @@ def _wav2vec2(norm: str, model_class: Any, config_class: Any) -> Callable[[Path]
         )
         model = model_class(config)
         _spread(model.lm_head)
-        _save(model, Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer), folder)
+        save(model, Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer), folder)
 
     return made
 
@@ -159,7 +161,7 @@ def _parakeet_ctc(folder: Path) -> None:
     model = ParakeetForCTC(config)
     extractor = ParakeetFeatureExtractor(feature_size=80)
     _train_ctc(model, extractor, [tokenizer(clip.text).input_ids for clip in demo_clips()])
-    _save(model, ParakeetProcessor(extractor, tokenizer, decoder_type="ctc"), folder)
+    save(model, ParakeetProcessor(extractor, tokenizer, decoder_type="ctc"), folder)
 
 
 def _word_pieces(special: Sequence[str]) -> ParakeetTokenizer:
@@ -246,7 +248,7 @@ def _transducer(kind: str) -> Callable[[Path], None]:
             suppress_tokens=list(range(len(tokenizer), len(tokenizer) + 5)) if kind == "tdt" else None,
         )
         processor = ParakeetProcessor(ParakeetFeatureExtractor(feature_size=80), tokenizer, decoder_type=kind)
-        _save(model, processor, folder)
+        save(model, processor, folder)
 
     return made
 
@@ -298,8 +300,9 @@ def _whisper(folder: Path) -> None:
         prev_sot_token_id=token("<|startofprev|>"),
         max_length=64,
         return_timestamps=False,
+        alignment_heads=[[0, 0], [0, 1]],
     )
-    _save(model, WhisperProcessor(extractor, tokenizer), folder)
+    save(model, WhisperProcessor(extractor, tokenizer), folder)
 
 
 def _whisper_tokenizer() -> WhisperTokenizer:
@@ -347,7 +350,7 @@ def _train_whisper(model: Any, extractor: Any, tokenizer: Any) -> None:
 
 
 def _moonshine(folder: Path) -> None:
-    tokenizer = _plain_tokenizer(["<unk>", "<s>", "</s>", "<pad>"])
+    tokenizer = plain_tokenizer(["<unk>", "<s>", "</s>", "<pad>"])
     config = MoonshineConfig(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -367,17 +370,18 @@ def _moonshine(folder: Path) -> None:
         bos_token_id=1, eos_token_id=2, pad_token_id=3, decoder_start_token_id=1, max_length=12
     )
     extractor = Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
-    _save(model, Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer), folder)
+    save(model, Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer), folder)
 
 
-def _plain_tokenizer(special: Sequence[str]) -> PreTrainedTokenizerFast:
+def plain_tokenizer(special: Sequence[str], more: Mapping[str, str] | None = None) -> PreTrainedTokenizerFast:
+    """A token a word of the clips, after the special ones; ``more`` names special ones that a processor looks for."""
     words = sorted({word for clip in demo_clips() for word in clip.text.split()})
     trained = Tokenizer(
         WordLevel({token: number for number, token in enumerate([*special, *words])}, unk_token=UNKNOWN)
     )
     trained.pre_tokenizer = pre_tokenizers.Whitespace()
     named = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=trained, **named)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=trained, **named, extra_special_tokens=dict(more or {}))
     tokenizer.add_special_tokens({"extra_special_tokens": [one for one in special if one.startswith("<|")]})
     return tokenizer
 
@@ -391,7 +395,7 @@ CANARY_TEMPLATE = (
 
 def _canary(folder: Path) -> None:
     special = ["<unk>", "<s>", "</s>", "<pad>", "<|startofcontext|>", "<|en|>", "<|es|>"]
-    tokenizer = _plain_tokenizer(special)
+    tokenizer = plain_tokenizer(special)
     decoder = {
         "vocab_size": len(tokenizer),
         "hidden_size": 64,
@@ -423,10 +427,10 @@ def _canary(folder: Path) -> None:
         pad_token_id=3, bos_token_id=1, eos_token_id=2, decoder_start_token_id=4, max_length=12
     )
     processor = CanaryProcessor(ParakeetFeatureExtractor(feature_size=80), tokenizer, chat_template=CANARY_TEMPLATE)
-    _save(model, processor, folder)
+    save(model, processor, folder)
 
 
-def _save(model: Any, processor: Any, folder: Path) -> None:
+def save(model: Any, processor: Any, folder: Path) -> None:
     model.eval()
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
@@ -436,6 +440,7 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "wav2vec2 group": _wav2vec2("group", Wav2Vec2ForCTC, Wav2Vec2Config),
     "wav2vec2 layer": _wav2vec2("layer", Wav2Vec2ForCTC, Wav2Vec2Config),
     "hubert layer": _wav2vec2("layer", HubertForCTC, HubertConfig),
+    "wavlm layer": _wav2vec2("layer", WavLMForCTC, WavLMConfig),
     "parakeet ctc": _parakeet_ctc,
     "parakeet tdt": _transducer("tdt"),
     "parakeet rnnt": _transducer("rnnt"),

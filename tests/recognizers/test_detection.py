@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from earmark.errors import UnknownNameError, UsageError
-from earmark.recognizers import load_recognizer
-from earmark.recognizers.detection import prefix_of, recognizer_at
+from earmark.fetching import FetchOptions
+from earmark.recognizers import RECOGNIZERS, load_recognizer
+from earmark.recognizers.detection import KINDS, prefix_of, recognizer_at, whisper_at
+from tests.fetching.servers import Repository, Server, hub
+from tests.fetching.test_objects import bucket, endpoint  # noqa: F401  # fixtures
 
 MODEL = json.dumps({"model_type": "whisper"})
 
@@ -29,13 +34,104 @@ def test_a_folder_of_transformers_is_found(folder, name):
     assert recognizer_at(name) == ("transformers", str(folder))
 
 
+COMMIT = "a" * 40
+WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A hub with repositories of the given files, all of one byte; gives what to ask with, and the requests."""
+
+    @contextlib.contextmanager
+    def served(**repositories: list[str]) -> Iterator[tuple[FetchOptions, Server]]:
+        held = {
+            f"models/o/{name}": Repository({COMMIT: dict.fromkeys(files, b"x")}, {"main": COMMIT})
+            for name, files in repositories.items()
+        }
+        with hub(held) as server:
+            monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
+            monkeypatch.setenv("HF_ENDPOINT", server.url)
+            yield FetchOptions(cache=tmp_path / "cache", allow_private=True), server
+
+    return served
+
+
 @pytest.mark.parametrize(
-    ("name", "place"),
-    [("hf:owner/name", "hf:owner/name"), ("owner/name", "hf:owner/name"), ("s3://bucket/model", "s3://bucket/model")],
+    ("files", "kind"),
+    [
+        (["config.json", WEIGHTS], "transformers"),
+        (["config.json", "pytorch_model.bin"], "transformers"),
+        (["m.nemo", "README.md"], "nemo"),
+        (["m.nemo", "config.json"], "nemo"),
+        (["m.nemo", "config.json", WEIGHTS], "transformers"),
+        (["hyperparams.yaml", "config.json", "asr.ckpt"], "speechbrain"),
+        (["config.json", "model.bin", "vocabulary.json"], "faster-whisper"),
+    ],
 )
-def test_what_is_elsewhere_is_said_outright(folder, name, place):
-    """A bare ``a/b`` that is not here is the hub's."""
-    assert recognizer_at(name) == ("transformers", place)
+def test_a_repository_is_told_by_its_list(folder, elsewhere, files, kind):
+    """Where there are several, Transformers with safetensors comes first; no file is fetched to find out."""
+    with elsewhere(one=[*files, "deep/other.nemo"]) as (options, server):
+        assert recognizer_at("o/one", options) == (kind, "hf:o/one")
+        assert recognizer_at("hf:o/one@main", options) == (kind, "hf:o/one@main")
+        assert not [one for one in server.requests if "/resolve/" in one.path]
+
+
+def test_a_folder_of_a_repository_is_told_by_its_own_files(folder, elsewhere):
+    """And an archive in one by its name alone."""
+    with elsewhere(many=["config.json", WEIGHTS, "old/m.nemo"]) as (options, server):
+        assert recognizer_at("hf:o/many/old", options) == ("nemo", "hf:o/many/old")
+        num_asked = len(server.requests)
+        assert recognizer_at("hf:o/many/old/m.nemo", options) == ("nemo", "hf:o/many/old/m.nemo")
+        assert len(server.requests) == num_asked
+
+
+def test_a_repository_of_no_model_and_of_two_other_kinds_is_refused(folder, elsewhere):
+    """With what was looked for; and with what to type for each."""
+    with elsewhere(none=["README.md"], two=["m.nemo", "model.bin"]) as (options, _):
+        with pytest.raises(UsageError, match="o/none holds no model"):
+            recognizer_at("o/none", options)
+        with pytest.raises(UsageError, match="2 kinds") as refused:
+            recognizer_at("o/two", options)
+    assert refused.value.hint == "say which: nemo:o/two or faster-whisper:o/two"
+
+
+def test_offline_what_is_not_known_is_taken_for_transformers(folder, tmp_path, elsewhere):
+    """Its files may be kept; and a list that was asked for before is still known."""
+    offline = FetchOptions(cache=tmp_path / "cache", offline=True)
+    assert recognizer_at("o/one", offline) == ("transformers", "hf:o/one")
+    assert recognizer_at("s3://bucket/model", offline) == ("transformers", "s3://bucket/model")
+    with elsewhere(one=["m.nemo"]) as (options, _):
+        recognizer_at("o/one", options)
+    assert recognizer_at("o/one", offline) == ("nemo", "hf:o/one")
+
+
+@pytest.mark.parametrize("name", ["s3://bucket/a/m.nemo", "https://example.org/m.nemo?download=1"])
+def test_an_archive_elsewhere_is_told_by_its_name(folder, name):
+    """Nobody is asked."""
+    assert recognizer_at(name) == ("nemo", name)
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        (["config.json", WEIGHTS], "transformers"),
+        (["m.nemo", "notes/config.json"], "nemo"),
+        (["hyperparams.yaml", "config.json"], "speechbrain"),
+    ],
+)
+def test_a_folder_of_a_store_is_told_by_its_list(folder, bucket, keys, found):  # noqa: F811  # the fixture
+    """As one here is."""
+    for key in keys:
+        bucket.put_object(Key=f"models/one/{key}", Body=b"x")
+    assert recognizer_at("s3://data/models/one") == (found, "s3://data/models/one")
+
+
+def test_two_kinds_in_a_folder_of_a_store_are_refused(folder, bucket):  # noqa: F811  # the fixture
+    """It is somebody's own, and not published for many."""
+    for key in ("config.json", WEIGHTS, "m.nemo"):
+        bucket.put_object(Key=f"models/{key}", Body=b"x")
+    with pytest.raises(UsageError, match="2 kinds"):
+        recognizer_at("s3://data/models")
 
 
 def test_a_bare_name_that_could_be_two_things_is_refused(folder):
@@ -46,22 +142,19 @@ def test_a_bare_name_that_could_be_two_things_is_refused(folder):
 
 
 @pytest.mark.parametrize(
-    ("file", "kind"), [("model.nemo", "NeMo"), ("hyperparams.yaml", "SpeechBrain"), ("model.bin", "CTranslate2")]
+    ("file", "kind"), [("model.nemo", "nemo"), ("hyperparams.yaml", "speechbrain"), ("model.bin", "faster-whisper")]
 )
-def test_kinds_without_a_recognizer_are_named(folder, file, kind):
-    """As what they are, in a folder; CTranslate2's comes with a config.json that is none of Transformers'."""
+def test_each_kind_leads_to_its_recognizer(folder, file, kind):
+    """With a config.json that is none of Transformers', as CTranslate2 and SpeechBrain have one."""
     (folder / file).write_bytes(b"x")
-    if kind == "CTranslate2":
-        (folder / "config.json").write_text("{}")
-    with pytest.raises(UsageError, match=f"a model for {kind}, which is not supported yet"):
-        recognizer_at("./own")
+    (folder / "config.json").write_text("{}")
+    assert recognizer_at("./own") == (kind, str(folder))
 
 
-def test_an_archive_of_nemo_is_named_too(folder):
-    """It is one file."""
+def test_an_archive_of_nemo_is_one_file(folder):
+    """By its name."""
     (folder / "model.nemo").write_bytes(b"x")
-    with pytest.raises(UsageError, match="NeMo"):
-        recognizer_at("./own/model.nemo")
+    assert recognizer_at("./own/model.nemo") == ("nemo", str(folder / "model.nemo"))
 
 
 def test_two_kinds_in_one_folder_are_refused(folder):
@@ -70,7 +163,7 @@ def test_two_kinds_in_one_folder_are_refused(folder):
     (folder / "model.nemo").write_bytes(b"x")
     with pytest.raises(UsageError, match="2 kinds of models") as refused:
         recognizer_at("./own")
-    assert refused.value.hint == "transformers:./own is the one"
+    assert refused.value.hint == "say which: transformers:./own or nemo:./own"
 
 
 def test_a_folder_without_a_model_says_what_was_looked_for(folder):
@@ -103,11 +196,24 @@ def test_a_registered_name_comes_before_a_place(folder):
     assert load_recognizer("echo").spec.name == "echo"
 
 
-@pytest.mark.parametrize("prefix", ["nemo", "speechbrain", "faster-whisper"])
-def test_a_prefix_of_a_kind_without_a_recognizer_is_named(folder, prefix):
-    """Whatever lies there."""
-    with pytest.raises(UsageError, match="not supported yet"):
-        load_recognizer(f"{prefix}:./own")
+@pytest.mark.parametrize(("file", "kind"), [("config.json", "transformers"), ("model.bin", "faster-whisper")])
+def test_whisper_is_whichever_the_place_holds(folder, file, kind):
+    """Transformers' or CTranslate2's."""
+    (folder / file).write_text(MODEL)
+    assert whisper_at("./own") == (kind, str(folder))
+
+
+def test_whisper_is_nothing_else(folder):
+    """What is there is said."""
+    (folder / "model.nemo").write_bytes(b"x")
+    with pytest.raises(UsageError, match="not for whisper:") as refused:
+        load_recognizer("whisper:./own")
+    assert refused.value.hint == "nemo:./own"
+
+
+def test_each_kind_has_a_recognizer():
+    """Of that name, which so is its prefix, too."""
+    assert set(KINDS.values()) <= RECOGNIZERS.entries().keys()
 
 
 def test_names_that_are_neither_stay_unknown(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -55,6 +56,34 @@ def test_it_hears_commands_with_a_grammar(rows, clips):
         found = [one.text for one in recognizer.transcribe(clips)]
     assert [text == row["text"] for text, row in zip(found, rows, strict=True)].count(True) >= 2
     assert all(text.startswith("turn o") for text in found)
+
+
+def test_words_lie_where_they_were_said(clips):
+    """One after the other, inside the clip, surer with a grammar than chance; no confidence without the lattice."""
+    with PocketSphinx(grammar=GRAMMAR) as recognizer:
+        [found] = recognizer.transcribe(clips[:1])
+    assert found.words is not None
+    assert [word.text for word in found.words] == found.text.split()
+    assert all(before.end_s == after.start_s for before, after in itertools.pairwise(found.words))
+    assert 0 < found.words[0].start_s < found.words[-1].end_s < clips[0].duration_s
+    assert found.confidence == pytest.approx(sum(word.confidence or 0 for word in found.words) / len(found.words))
+    assert found.confidence > 0.5
+    with PocketSphinx(grammar=GRAMMAR, bestpath=False) as recognizer:
+        [unsure] = recognizer.transcribe(clips[:1])
+    assert unsure.confidence is None
+    assert all(word.confidence is None for word in unsure.words or ())
+
+
+def test_n_best_change_no_text_and_are_another_run(clips):
+    """They are of the identity only where they are asked for, so older runs stay what they were."""
+    with PocketSphinx(grammar=GRAMMAR, nbest=3) as recognizer, PocketSphinx(grammar=GRAMMAR) as plain:
+        found = recognizer.transcribe(clips)
+        assert [one.text for one in found] == [one.text for one in plain.transcribe(clips)]
+        assert recognizer.spec.options == {**plain.spec.options, "nbest": 3}
+    assert max(len(one.alternatives) for one in found) > 1
+    assert all(len(one.alternatives) <= 3 for one in found)
+    with pytest.raises(UsageError, match="exclude each other"):
+        PocketSphinx(nbest=2, bestpath=False)
 
 
 def test_without_its_reset_the_contract_would_catch_it(clips):

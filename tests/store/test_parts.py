@@ -13,13 +13,13 @@ import pytest
 from earmark import schema
 from earmark.errors import DamagedPartError, StoreError
 from earmark.recognizers.doubles import Echo
-from earmark.records import AudioRef, Batch, Segment, Shard
+from earmark.records import Alternative, AudioRef, Batch, Segment, Shard, Word
 from earmark.store import layout
 from earmark.store.folder import LocalFolder
-from earmark.store.parts import DamagedPart, part_name, read_part, receipts
+from earmark.store.parts import DamagedPart, part_name, read_part, receipts, write_part, write_part_table
 from earmark.store.reader import progress
 from earmark.verbs.evaluate import evaluate
-from tests.store.parts import OURS, ToyRow, put_part
+from tests.store.parts import OURS, ToyRow, put_part, toy_receipt
 from tests.toys import toy_source
 
 ROWS = [ToyRow(0, 0, 0, "one"), ToyRow(1, 0, 0, None), ToyRow(2, 1, 1, "")]
@@ -51,10 +51,42 @@ def test_rows_and_receipt_come_back_as_they_were(folder):
     """Every column, and every fact."""
     rows = read_part(folder, PART)
     assert rows.schema.equals(schema.PARTS)
-    assert rows.to_pylist() == [dataclasses.asdict(row.full()) for row in ROWS]
+    assert rows.to_pylist() == [dataclasses.asdict(row.full()) | {"alternatives": None} for row in ROWS]
     again = put_part(folder, "b", ROWS, [0])
     assert list(receipts(folder, OURS))[1] == again
     assert (again.num_piece_rows, again.num_failed) == (1, 1)
+
+
+def test_words_confidences_and_alternatives_come_back(tmp_path):
+    """Null where there is none; a word without a confidence keeps its times, and no word is an answer."""
+    words = (Word("a", 0.0, 0.25, 0.5), Word("b", 0.25, 0.5))
+    said = [
+        dataclasses.replace(ROWS[0].full(), words=words, confidence=0.5, alternatives=(Alternative("a b", -1.5),)),
+        dataclasses.replace(ROWS[0].full(), segment=1, words=()),
+        dataclasses.replace(ROWS[0].full(), segment=2),
+    ]
+    write_part(LocalFolder(tmp_path), said, toy_receipt(PART, ROWS[:3]))
+    rows = read_part(LocalFolder(tmp_path), PART, ["words", "confidence", "alternatives"]).to_pylist()
+    assert rows == [
+        {
+            "words": [dataclasses.asdict(word) for word in words],
+            "confidence": 0.5,
+            "alternatives": [{"text": "a b", "score": -1.5}],
+        },
+        {"words": [], "confidence": None, "alternatives": None},
+        {"words": None, "confidence": None, "alternatives": None},
+    ]
+
+
+def test_a_part_from_before_there_were_words_has_none(folder):
+    """Its file has no such columns; it is read as one whose recognizer gave none."""
+    new = ("words", "confidence", "alternatives")
+    [receipt] = receipts(folder, OURS)
+    write_part_table(folder, read_part(folder, PART).drop_columns(list(new)), receipt)
+    assert list(receipts(folder, OURS)) == [receipt]
+    rows = read_part(folder, PART)
+    assert rows.schema.equals(schema.PARTS)
+    assert all(rows[name].null_count == len(ROWS) for name in new)
 
 
 def test_a_part_is_what_its_file_is_called(folder, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from earmark.recognizers.doubles import Failing
-from earmark.store.reader import windows, winning_rows
+from earmark.store.reader import READ_COLUMNS, windows, winning_rows
 from earmark.store.run import RunStore
 from earmark.verbs.evaluate import evaluate
 from tests.toys import toy_source
@@ -33,6 +33,16 @@ def test_windows_are_the_slices_of_the_whole(store, size):
     assert len(found) == -(-20 // size)
     for number, rows in enumerate(found):
         assert rows.equals(winning_rows(store.folder, parts, number * size, (number + 1) * size))
+
+
+@pytest.mark.parametrize("size", [7, 100])
+def test_more_columns_come_along(store, size):
+    """Behind those that everybody reads."""
+    more = ("words", "confidence", "decode_s")
+    parts = store.progress(store.spec()).part_names
+    for number, rows in enumerate(windows(store.folder, parts, 20, size, more)):
+        assert rows.column_names == [*READ_COLUMNS, *more]
+        assert rows.equals(winning_rows(store.folder, parts, number * size, (number + 1) * size, more))
 
 
 def test_a_window_without_rows_is_empty(store):

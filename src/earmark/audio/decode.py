@@ -51,7 +51,7 @@ def decode_with_info(
         start, stop = audio.frame_range(start_s, duration_s)
         rate = audio.sample_rate_hz
         blocks = mono_blocks(audio, start, stop, channel=channel, max_frames=max_decoded_s * rate)
-        pieces = list(blocks if rate == SAMPLE_RATE_HZ else _resampled(blocks, rate))
+        pieces = list(blocks if rate == SAMPLE_RATE_HZ else resampled(blocks, rate))
         samples: NDArray[np.float32] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if len(samples) == 0:
             raise AudioError("empty", f"{audio.name} holds less than one sample at {SAMPLE_RATE_HZ:,} Hz")
@@ -62,8 +62,8 @@ def decode_with_info(
     return samples, info
 
 
-def _resampled(blocks: Iterable[NDArray[np.float32]], rate_hz: int) -> Iterator[NDArray[np.float32]]:
-    """Bring the blocks to 16 kHz; sample for sample what soxr gives for all of them at once."""
+def resampled(blocks: Iterable[NDArray[np.float32]], rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    """Bring mono blocks of ``rate_hz`` to 16 kHz; sample for sample what soxr gives for all of them at once."""
     stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality=RESAMPLER)
     for block in blocks:
         yield stream.resample_chunk(np.ascontiguousarray(block))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from earmark.cli.data_flags import MODEL, NO_DATA_FLAGS, OUTPUT, SAMPLE, SCORING, DataFlag, DataFlags
-from earmark.cli.flags import options_from
+from earmark.cli.model_flags import NO_MODEL_FLAGS, ModelFlags
 from earmark.cli.progress import observer_for
 from earmark.cli.screen import json_for_screen, number_of, say, tell
 from earmark.cli.tables import new_table, print_table
@@ -38,9 +38,7 @@ def audit_command(
     *,
     data: DataFlag,
     flags: DataFlags = NO_DATA_FLAGS,
-    set_: Annotated[list[str] | None, Parameter(name="--set", group=MODEL, negative="")] = None,
-    batch_size: Annotated[int | None, Parameter(group=MODEL)] = None,
-    max_batch_seconds: Annotated[float, Parameter(group=MODEL)] = 240.0,
+    model_flags: ModelFlags = NO_MODEL_FLAGS,
     sample: Annotated[int, Parameter(group=SAMPLE)] = 50,
     normalizer: Annotated[str, Parameter(group=SCORING)] = "basic",
     format: Annotated[Literal["table", "json"], Parameter(group=OUTPUT)] = "table",  # noqa: A002  # the flag's name
@@ -52,12 +50,6 @@ def audit_command(
     ----------
     model
         Its name (earmark ls models), or its place: ./FOLDER, hf:OWNER/NAME.
-    set_
-        KEY=VALUE, a decoding option; may be repeated.
-    batch_size
-        Utterances in a batch, at most.
-    max_batch_seconds
-        Padded audio in a batch, at most.
     sample
         Utterances to transcribe alone and in company.
     normalizer
@@ -74,12 +66,10 @@ def audit_command(
             model,
             data,
             **flags.arguments(),
+            **model_flags.arguments(),
             sample=sample,
             normalizer=normalizer,
-            options=options_from(set_ or []),
             engine="processes",
-            max_batch_s=max_batch_seconds,
-            batch_size=batch_size,
             observer=observer,
         )
     _print(found, format)

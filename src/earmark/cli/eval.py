@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from earmark import _STARTED
 from earmark.cli.data_flags import ERRORS, MODEL, NO_DATA_FLAGS, OUTPUT, SCORING, WORKERS, DataFlag, DataFlags
-from earmark.cli.flags import at_most, check_allowance, number_of_workers, options_from
+from earmark.cli.flags import at_most, check_allowance, number_of_workers
+from earmark.cli.model_flags import NO_MODEL_FLAGS, ModelFlags
 from earmark.cli.progress import observer_for
 from earmark.cli.results import print_summary
 
@@ -19,9 +20,7 @@ def eval_command(
     *,
     data: DataFlag,
     flags: DataFlags = NO_DATA_FLAGS,
-    set_: Annotated[list[str] | None, Parameter(name="--set", group=MODEL, negative="")] = None,
-    batch_size: Annotated[int | None, Parameter(group=MODEL)] = None,
-    max_batch_seconds: Annotated[float, Parameter(group=MODEL)] = 240.0,
+    model_flags: ModelFlags = NO_MODEL_FLAGS,
     audit: Annotated[int | None, Parameter(group=MODEL)] = None,
     workers: Annotated[str, Parameter(group=WORKERS)] = "auto",
     engine: Annotated[Literal["auto", "inline", "processes"], Parameter(group=WORKERS)] = "auto",
@@ -42,12 +41,6 @@ def eval_command(
     ----------
     model
         Its name (earmark ls models), or its place: ./FOLDER, hf:OWNER/NAME.
-    set_
-        KEY=VALUE, a decoding option; may be repeated.
-    batch_size
-        Utterances in a batch, at most.
-    max_batch_seconds
-        Padded audio in a batch, at most.
     audit
         First see on N utterances whether batches change texts.
     workers
@@ -84,14 +77,12 @@ def eval_command(
             model,
             data,
             **flags.arguments(),
+            **model_flags.arguments(),
             out=out,
             normalizer=normalizer,
             scorer=scorer,
-            options=options_from(set_ or []),
             engine="processes" if engine == "auto" else engine,
             workers=number_of_workers(workers, engine),
-            max_batch_s=max_batch_seconds,
-            batch_size=batch_size,
             audit=audit,
             retry_failed=retry_failed,
             fresh=fresh,

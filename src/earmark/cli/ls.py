@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-_Kind = Literal["models", "normalizers", "scorers", "formats", "engines", "sources", "all"]
+_Kind = Literal["models", "normalizers", "scorers", "formats", "exports", "engines", "sources", "all"]
 
 
 def ls_command(kind: _Kind = "all", /) -> int:
-    """List the models, normalizers, scorers, formats, engines and sources by name.
+    """List the models, normalizers, scorers, formats, exports, engines and sources by name.
 
     Parameters
     ----------
@@ -17,6 +17,7 @@ def ls_command(kind: _Kind = "all", /) -> int:
     """
     from earmark.engines import ENGINES
     from earmark.formats import FORMATS
+    from earmark.formats.exports import EXPORTS
     from earmark.recognizers import RECOGNIZERS
     from earmark.scoring import SCORERS
     from earmark.sources import SOURCES
@@ -27,6 +28,7 @@ def ls_command(kind: _Kind = "all", /) -> int:
         "normalizers": NORMALIZERS,
         "scorers": SCORERS,
         "formats": FORMATS,
+        "exports": EXPORTS,
         "engines": ENGINES,
         "sources": SOURCES,
     }

@@ -75,6 +75,16 @@ Exits with 2 where an evaluation would not begin, with 3 where it would begin an
 utterances fail. The page is printed all the same.
 """
 
+_EXPORT = """Write what a run heard in a format of other programs.
+
+earmark export runs/NAME --to jsonl -o scores.jsonl
+earmark export runs/NAME --to ctm -o words.ctm
+earmark export runs/NAME --to csv
+
+Texts, counts and confidences of every utterance; words with times, and the n
+best, where the model gave them. Without -o it goes to stdout.
+"""
+
 _CACHE = """What was fetched and is kept on this machine.
 
 earmark cache
@@ -111,6 +121,7 @@ app.command("earmark.cli.check:check_command", name="check", help=_CHECK)
 app.command("earmark.cli.prepare:prepare_command", name="prepare", help=_PREPARE)
 app.command("earmark.cli.stage:stage_command", name="stage", help=_STAGE)
 app.command("earmark.cli.merge:merge_command", name="merge", help="Merge the mistakes files of a run into one.")
+app.command("earmark.cli.export:export_command", name="export", help=_EXPORT)
 app.command("earmark.cli.cache:cache_command", name="cache", help=_CACHE)
 app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips, offline, in half a minute.")
 app.command("earmark.cli.ls:ls_command", name="ls", help="List models, normalizers, scorers, formats and more.")

@@ -17,11 +17,14 @@ from earmark.verbs.events import (
     DataIncomplete,
     Event,
     FileProgressed,
+    MeasuringBegan,
     Observer,
     RunBegan,
     RunProgressed,
+    SegmentingProgressed,
     StageBegan,
     StopAsked,
+    Warned,
 )
 
 _LINE_EVERY_S = 30.0
@@ -91,17 +94,25 @@ def length(audio_s: float) -> str:
 
 def _lines_of(event: Event) -> list[str]:
     """What to print of anything but progress."""
-    if isinstance(event, DataIncomplete):
-        return [f"warning: {event.loss}".replace("\n", "\n         ")]
+    if isinstance(event, DataIncomplete | Warned):
+        said = event.loss if isinstance(event, DataIncomplete) else event.sentence
+        return [f"warning: {said}".replace("\n", "\n         ")]
     if isinstance(event, RunBegan):
         return _head(event)
     if isinstance(event, StageBegan):
         return _staging_head(event)
-    if isinstance(event, AuditBegan):
-        return [f"audit  sample of {event.num_utterances:,}, batches drawn: {event.num_batches:,}"]
+    if isinstance(event, AuditBegan | MeasuringBegan):
+        return [_sample_line(event)]
     if isinstance(event, AuditEnded):
         return audit_lines(event.sentence, event.advice, is_invariant=event.is_invariant)
     return _stop_lines() if isinstance(event, StopAsked) else []
+
+
+def _sample_line(event: AuditBegan | MeasuringBegan) -> str:
+    """What is transcribed before the run itself."""
+    if isinstance(event, AuditBegan):
+        return f"audit  sample of {event.num_utterances:,}, batches drawn: {event.num_batches:,}"
+    return f"batch  measuring which batches are fastest, once for this model: {length(event.audio_s)} of audio"
 
 
 def audit_lines(sentence: str, advice: str | None, *, is_invariant: bool) -> list[str]:
@@ -152,6 +163,9 @@ class _Lines:
             self._fetch(event)
         for line in _lines_of(event):
             say(line)
+        if isinstance(event, SegmentingProgressed) and time.monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = time.monotonic()
+            say(f"cut    {event.num_done:,} of {number_of(event.num_utterances, 'long utterance')}")
         if isinstance(event, RunProgressed) and time.monotonic() - self._last >= _LINE_EVERY_S:
             self._last = time.monotonic()
             share = event.num_segments_done / max(1, event.num_segments)
@@ -177,7 +191,11 @@ class _Bar:
         for line in _lines_of(event):
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         if isinstance(event, RunBegan | StageBegan):
-            self._progress.update(self._task, total=event.num_segments, completed=event.num_segments_done)
+            self._progress.update(self._task, total=event.num_segments, completed=event.num_segments_done, facts="")
+            self._progress.start()
+        elif isinstance(event, SegmentingProgressed):
+            facts = "long audio is cut into pieces"
+            self._progress.update(self._task, total=event.num_utterances, completed=event.num_done, facts=facts)
             self._progress.start()
         elif isinstance(event, RunProgressed):
             self._progress.update(self._task, completed=event.num_segments_done, facts=_facts(event))

@@ -14,6 +14,7 @@ from earmark.scoring.lines import per_cent, ser_line, wer_line
 
 if TYPE_CHECKING:
     from earmark.reports.audit_verdict import AuditVerdict
+    from earmark.reports.coverage import Coverage
     from earmark.reports.speed import Speed
     from earmark.reports.summary import RunSummary
 
@@ -112,6 +113,7 @@ def notes_of(summary: RunSummary) -> list[str]:
         f"note: {number_of(number, 'utterance', 'are')} left out of the score: {rule}"
         for rule, number in summary.skipped.items()
     ]
+    notes += coverage_notes(summary.coverage)
     if summary.num_empty_references:
         notes.append(
             f"note: {number_of(summary.num_empty_references, 'reference', 'are')} empty after "
@@ -135,6 +137,27 @@ def notes_of(summary: RunSummary) -> list[str]:
         notes.append("note: there is no reference word, so there is no word error rate")
     if summary.run:
         notes.append(f"results {summary.run}")
+    return notes
+
+
+def coverage_notes(coverage: Coverage) -> list[str]:
+    """What was cut, and what of the audio was not transcribed, where anything was."""
+    notes = []
+    if coverage.num_cut:
+        failed = f"; {coverage.num_failed_pieces:,} of them failed" if coverage.num_failed_pieces else ""
+        notes.append(
+            f"note: {number_of(coverage.num_cut, 'long utterance', 'were')} cut into {coverage.num_pieces:,} pieces "
+            f"(--segmenter {coverage.segmenter}){failed}"
+        )
+    sums = {
+        "failed": coverage.failed_s,
+        "are silence that was left out": coverage.silence_s,
+        "are not transcribed yet": coverage.not_done_s,
+    }
+    missing = [f"{seconds:,.1f} s {what}" for what, seconds in sums.items() if seconds > 0]
+    if missing and coverage.ratio is not None:
+        share = f"{100 * coverage.ratio:.1f} % of {coverage.audio_s:,.1f} s"
+        notes.append(f"note: coverage of the audio {share}: {', '.join(missing)}")
     return notes
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "fetch",
     "fetch_folder",
     "list_files",
+    "list_names",
     "resolve",
 ]
 
@@ -81,3 +82,15 @@ def list_files(name: str, *, options: FetchOptions = FetchOptions()) -> Listing:
     from earmark.fetching.listing import list_repository
 
     return list_repository(resolve(name), options)
+
+
+def list_names(name: str, *, options: FetchOptions = FetchOptions()) -> tuple[str, ...]:  # noqa: B008  # frozen
+    """The paths of what is in a folder, relative to it: of a local one only its own entries, of others all below.
+
+    ``hf:owner/name[@revision][/folder]`` is asked as ``list_files`` does, ``s3:`` and ``gs:`` each time.
+
+    Raises UsageError for a URL, FetchError, and OSError for a local folder that cannot be read.
+    """
+    from earmark.fetching.listing import list_place
+
+    return list_place(resolve(name), options)

@@ -1,4 +1,4 @@
-"""Archives unpacked: tar (plain, gzip, bzip2, xz) and zip, from strangers.
+"""Archives unpacked and looked into: tar (plain, gzip, bzip2, xz) and zip, from strangers.
 
 Knows what an archive can do to whoever unpacks it, and does none of it: a path that leads out, a link, a device, one
 name twice (also where only the file system takes two for one), or more bytes than are wanted, counted as they come and
@@ -17,7 +17,7 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Self
@@ -48,10 +48,19 @@ _REGULAR = (0, 0o100000)
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A file of an archive (``content`` to be read once, in order), or a folder."""
+    """A file of an archive (``content`` to be read once, in order), or a folder. ``size_bytes`` is what it claims."""
 
     name: str
     content: IO[bytes] | None
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The paths of all files in an archive, in its order, and the bytes of those that were asked for."""
+
+    names: tuple[str, ...]
+    read: Mapping[str, bytes]
 
 
 def extract(
@@ -74,12 +83,38 @@ def extract(
     temporary = to.parent / f"{prefix}{secrets.token_hex(6)}"
     temporary.mkdir()
     try:
-        _Unpacking(archive, temporary, max_bytes, max_ratio).run()
+        unpack(archive, temporary, max_bytes=max_bytes, max_ratio=max_ratio)
         os.sync()  # once for all files, and before the name that says that they are whole
         temporary.rename(to)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     sync_folder(to.parent)
+
+
+def unpack(
+    archive: Path, folder: Path, *, max_bytes: int = DEFAULT_MAX_BYTES, max_ratio: float = DEFAULT_MAX_RATIO
+) -> None:
+    """``extract`` into an empty folder of the caller's, who removes it: whatever fails leaves what came before."""
+    _Unpacking(archive, folder, max_bytes, max_ratio).run()
+
+
+def look_into(
+    archive: Path,
+    wanted: Collection[str],
+    *,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    max_ratio: float = DEFAULT_MAX_RATIO,
+) -> Contents:
+    """What is in ``archive``, with the bytes of the small files ``wanted``, by their paths in it. Writes nothing.
+
+    The archive must keep all rules of ``extract``; a plain one is not read beyond its headers.
+
+    Raises ArchiveError, also for a wanted file of more than 16 MiB. OSError of the disk passes through.
+    """
+    looking = _Looking(archive, Path(), max_bytes, max_ratio)
+    looking.wanted = frozenset(wanted)
+    looking.run()
+    return Contents(tuple(looking.names), looking.read)
 
 
 def _escaped(text: str) -> str:
@@ -159,7 +194,7 @@ class _Unpacking:
                 if one.isdir():
                     yield _Member(one.name, None)
                 elif one.isreg() and not one.issparse():
-                    yield _Member(one.name, tar.extractfile(one))
+                    yield _Member(one.name, tar.extractfile(one), one.size)
                 else:
                     raise self._refused(f"{one.name!r} in it is {_kind(one)}, and only files and folders are unpacked")
             while rest := plain.read(_BLOCK_BYTES):  # to the end, where a checksum of the whole may be
@@ -177,7 +212,7 @@ class _Unpacking:
                     raise self._refused("it wants a password")
                 else:
                     with bundle.open(one) as content:
-                        yield _Member(one.filename, content)
+                        yield _Member(one.filename, content, one.file_size)
 
     def _place(self, member: _Member) -> None:
         parts = self._checked(member.name)
@@ -192,6 +227,9 @@ class _Unpacking:
             self._files.add(path)
         if any(_folded(one) in self._files for one in folders):
             raise self._refused(f"{member.name!r} is below what is a file in it")
+        self._keep(member, parts)
+
+    def _keep(self, member: _Member, parts: list[str]) -> None:
         target = self._folder.joinpath(*parts)
         (target if member.content is None else target.parent).mkdir(parents=True, exist_ok=True)
         if member.content is not None:
@@ -224,6 +262,28 @@ class _Unpacking:
 
     def _refused(self, problem: str) -> ArchiveError:
         return ArchiveError(str(self._archive), problem)
+
+
+class _Looking(_Unpacking):
+    """One archive on its way to nowhere."""
+
+    wanted: frozenset[str] = frozenset()
+
+    def __init__(self, archive: Path, folder: Path, max_bytes: int, max_ratio: float) -> None:
+        super().__init__(archive, folder, max_bytes, max_ratio)
+        self.names: list[str] = []
+        self.read: dict[str, bytes] = {}
+
+    def _keep(self, member: _Member, parts: list[str]) -> None:
+        if member.content is None:
+            return
+        path = "/".join(parts)
+        self.names.append(path)
+        self._count(member.size_bytes)  # before the rest is passed over, which unpacks it, too
+        if path in self.wanted:
+            if member.size_bytes > _SMALL_BYTES:
+                raise self._refused(f"{member.name!r} in it is too large for what it is")
+            self.read[path] = member.content.read(_SMALL_BYTES)
 
 
 def _folded(path: str) -> str:

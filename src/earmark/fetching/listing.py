@@ -1,6 +1,6 @@
-"""The files of a repository of the hub, by their paths, without fetching any of them.
+"""The files of a place, by their paths, without fetching any of them.
 
-What a commit holds never changes, so it is asked for once and kept in the cache. Paths come from strangers.
+What a commit of the hub holds never changes, so it is asked for once and kept in the cache. Paths come from strangers.
 """
 
 from __future__ import annotations
@@ -37,6 +37,23 @@ def list_repository(place: Place, options: FetchOptions) -> Listing:
                 problem = f"what it holds is not in {cache.folder}, and --offline forbids to ask"
                 raise FetchError("offline", place.name, problem, hint="the same command once with a network keeps it")
         return _asked(cache, place)
+
+
+def list_place(place: Place, options: FetchOptions) -> tuple[str, ...]:
+    """See ``earmark.fetching.list_names``."""
+    if place.kind == "hub":
+        below = f"{place.file}/" if place.file else ""
+        files = list_repository(dataclasses.replace(place, file=""), options).files
+        return tuple(file.path.removeprefix(below) for file in files if file.path.startswith(below))
+    if place.kind == "store":
+        if options.is_offline:
+            raise FetchError("offline", place.name, "--offline forbids to ask what is below it")
+        from earmark.fetching.objects import listing as below_prefix
+
+        return tuple(one.path for one in below_prefix(place))
+    if place.kind == "local":
+        return tuple(sorted(one.name for one in Path(place.locator).iterdir()))
+    raise UsageError(f"{place.name} is no folder", hint="hf:OWNER/NAME[@REVISION], s3://BUCKET/PREFIX")
 
 
 def _asked(cache: Cache, place: Place) -> Listing:

@@ -5,15 +5,19 @@ Source: the manual pages of the SCTK, https://github.com/usnistgov/SCTK. Alterna
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 
 from earmark.errors import ManifestError, UsageError
 from earmark.formats.lines import text_lines
 from earmark.formats.stm import seconds, track
 from earmark.formats.transcript import Row, Transcript, Wanted, gather
 from earmark.formats.trn import COMMENT
+from earmark.records import ScoredUtterance, Word
 
 _NUM_NEEDED = 5
+_CHANNEL = "1"
+_ALTERNATIVE = "<ALT"
 
 
 def read_ctm(path: str, wanted: Wanted, system: str) -> Transcript:
@@ -34,7 +38,7 @@ def _rows(path: str) -> Iterator[Row]:
         if len(cells) < _NUM_NEEDED:
             raise ManifestError(path, "fewer than file, channel, start, duration and word", line=number)
         file, channel, start, duration, word = cells[:_NUM_NEEDED]
-        if word.upper().startswith("<ALT"):
+        if word.upper().startswith(_ALTERNATIVE):
             raise ManifestError(path, "alternatives (<ALT>) are not scored here", line=number)
         yield Row(
             number,
@@ -45,3 +49,45 @@ def _rows(path: str) -> Iterator[Row]:
             track=track(file, channel),
             hypotheses=(word,),
         )
+
+
+def write_ctm(utterances: Iterable[ScoredUtterance]) -> Iterator[bytes]:
+    """Yield the words, a line each: id, channel 1, start, duration, word, and its confidence where there is one.
+
+    Times are in seconds from the utterance's start, in milliseconds. The lines of an utterance stand together, and the
+    utterances in the order of their ids' bytes, as the SCTK wants them; what has no words has no lines. Raises
+    UsageError for an utterance with a text and no words, and for an id or a word that the format cannot hold.
+    """
+    with tempfile.TemporaryFile() as kept:  # the words of a large run do not fit into memory; its ids do
+        places: list[tuple[bytes, int, int]] = []
+        for one in utterances:
+            lines = "".join(_lines(one)).encode()
+            places.append((one.id.encode(), kept.tell(), len(lines)))
+            kept.write(lines)
+        for _, place, size in sorted(places):
+            kept.seek(place)
+            yield kept.read(size)
+
+
+def _lines(utterance: ScoredUtterance) -> Iterator[str]:
+    if utterance.words is None and utterance.hypothesis:
+        raise UsageError(
+            "no CTM without times, and the model gave none",
+            cause=f"{utterance.id} has a text and no words",
+            hint="--to jsonl, or earmark eval with --set words=true for a model that knows them",
+        )
+    for word in utterance.words or ():
+        yield _line(utterance.id, word)
+
+
+def _line(name: str, word: Word) -> str:
+    for what, cell in (("id", name), ("word", word.text)):
+        if cell.split() != [cell] or cell.startswith(COMMENT) or cell.upper().startswith(_ALTERNATIVE):
+            raise UsageError(
+                f"a CTM cannot hold the {what} {cell!r}",
+                cause=f"white space divides its cells, {COMMENT} begins a comment, {_ALTERNATIVE} an alternative",
+                hint="--to jsonl holds any",
+            )
+    start_ms, end_ms = round(1_000 * word.start_s), round(1_000 * word.end_s)
+    confidence = "" if word.confidence is None else f" {word.confidence:.6f}"
+    return f"{name} {_CHANNEL} {start_ms / 1_000:.3f} {(end_ms - start_ms) / 1_000:.3f} {word.text}{confidence}\n"

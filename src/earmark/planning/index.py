@@ -170,9 +170,7 @@ def _header_duration_s(path: str) -> float:
 def _counted_duration_s(path: str) -> float:
     """What decodes, where the header does not say; a piece to the end needs it. 0 where nothing does."""
     try:
-        return sum(
-            length_s for _, length_s in cut_points(path, start_s=0.0, duration_s=None, channel=None, max_piece_s=1e9)
-        )
+        return cut_points(path, start_s=0.0, duration_s=None, channel=None, max_piece_s=1e9).length_s
     except AudioError:
         return 0.0
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +15,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from earmark import schema
-from earmark.audio.segment import cut_points
-from earmark.errors import AudioError
 from earmark.planning.batching import cut, longest_first, padded_cost_s
 from earmark.records import AudioRef, Batch, Segment, Shard
 from earmark.spec import RunSpec
@@ -28,36 +25,6 @@ _SHARDS_AT_LEAST = 1000
 _SHARDS_PER_WORKER = 4
 _NOMINAL_S = 10.0  # what an utterance of unknown length counts for
 _LEAST_SHARDS_PER_WORKER = 32
-
-
-def segment_long(utterances: pa.Table, root: str, max_audio_s: float, max_decoded_s: float) -> pa.Table:
-    """The pieces (schema.SEGMENTS) of the utterances longer than ``max_audio_s``; a table without rows if none is.
-
-    Those of unknown length are looked at as well.
-
-    Decodes those utterances once, block by block. One that cannot be decoded stays whole: its worker will say why.
-    """
-    is_long = pc.or_(pc.greater(utterances["duration_s"], max_audio_s), pc.equal(utterances["duration_s"], 0.0))
-    rows = utterances.filter(is_long)
-    pieces: dict[str, list[Any]] = {name: [] for name in schema.SEGMENTS.names}
-    for row in rows.to_pylist():
-        try:
-            cuts = cut_points(
-                os.path.join(root, row["audio"]),  # noqa: PTH118  # an absolute uri stays as it is
-                start_s=row["start_s"] or 0.0,
-                duration_s=row["duration_s"] if row["start_s"] is not None else None,
-                channel=row["channel"],
-                max_piece_s=max_audio_s,
-                max_decoded_s=max_decoded_s,
-            )
-        except AudioError:
-            continue
-        if len(cuts) == 1:
-            continue
-        for number, (start_s, duration_s) in enumerate(cuts):
-            for name, value in zip(pieces, (row["index"], number, len(cuts), start_s, duration_s), strict=True):
-                pieces[name].append(value)
-    return pa.table(pieces, schema=schema.SEGMENTS)
 
 
 def make_plan(utterances: pa.Table, segments: pa.Table, spec: RunSpec) -> pa.Table:

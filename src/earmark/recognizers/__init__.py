@@ -9,7 +9,7 @@ from typing import cast
 from earmark.errors import UnknownNameError, UsageError
 from earmark.fetching import FetchOptions
 from earmark.recognizers.base import Recognizer
-from earmark.recognizers.detection import check_prefix, is_place, prefix_of, recognizer_at
+from earmark.recognizers.detection import WHISPER, is_place, prefix_of, recognizer_at, whisper_at
 from earmark.registry import Registry
 from earmark.spec import OptionValue
 
@@ -29,6 +29,24 @@ RECOGNIZERS.add(
     extra="transformers",
 )
 RECOGNIZERS.add(
+    "nemo",
+    "earmark.recognizers.nemo:Nemo",
+    "NeMo's archives: CTC, RNNT, TDT, hybrids, Canary: MODEL.nemo, hf:OWNER/NAME",
+    extra="nemo",
+)
+RECOGNIZERS.add(
+    "speechbrain",
+    "earmark.recognizers.speechbrain:SpeechBrain",
+    "SpeechBrain's pretrained folders, with an LM or of several places: a folder, hf:OWNER/NAME",
+    extra="speechbrain",
+)
+RECOGNIZERS.add(
+    "faster-whisper",
+    "earmark.recognizers.faster_whisper:FasterWhisper",
+    "Whisper converted for CTranslate2: a folder, hf:OWNER/NAME",
+    extra="faster-whisper",
+)
+RECOGNIZERS.add(
     "openai", "earmark.recognizers.openai_api:OpenAI", "any /v1/audio/transcriptions: --set model=NAME --set url=URL"
 )
 RECOGNIZERS.add("echo", "earmark.recognizers.doubles:Echo", "toy: says the texts that it is given")
@@ -43,20 +61,28 @@ RECOGNIZERS.add("fickle", "earmark.recognizers.doubles:Fickle", "toy, broken: ne
 
 
 def load_recognizer(
-    name: str, options: Mapping[str, OptionValue] | None = None, *, fetching: FetchOptions | None = None
+    name: str,
+    options: Mapping[str, OptionValue] | None = None,
+    *,
+    fetching: FetchOptions | None = None,
+    trust: bool = False,
+    gpu_memory_limit: float | None = None,
 ) -> Recognizer:
     """The recognizer ``name``, not entered yet, with decoding options.
 
     ``name`` is one that is registered, ``NAME:PLACE`` of such a one and its model, or the place of a model alone: a
     folder, ``hf:OWNER/NAME[@REVISION]``, ``OWNER/NAME``. ``fetching`` says how its files come to this machine, where it
-    has files that can be anywhere.
+    has files that can be anywhere. ``trust`` lets code run that a model brings, ``gpu_memory_limit`` is the share of a
+    GPU's memory that a worker may take: each counts for the recognizers that have such an option, and only for them.
 
     Raises UnknownNameError (with the near names) for a name or an option that does not exist, UsageError for a value of
     another kind and for a place without a model that can be read, MissingExtraError.
     """
-    name, options = _resolved(name, dict(options or {}))
+    name, options = _resolved(name, dict(options or {}), fetching or FetchOptions())
     kind = RECOGNIZERS.load(name)
     known = dict(inspect.signature(kind).parameters)
+    said = {"trust": trust or None, "gpu_memory_limit": gpu_memory_limit}
+    options |= {option: value for option, value in said.items() if value is not None and option in known}
     fetches = known.pop("fetching", None) is not None
     for option, value in options.items():
         if option not in known:
@@ -67,16 +93,15 @@ def load_recognizer(
     return cast("Recognizer", kind(**options, **given))
 
 
-def _resolved(name: str, options: dict[str, OptionValue]) -> tuple[str, dict[str, OptionValue]]:
+def _resolved(name: str, options: dict[str, OptionValue], fetching: FetchOptions) -> tuple[str, dict[str, OptionValue]]:
     """The registered name that ``name`` leads to, and the options with the model that it names."""
     if name in RECOGNIZERS.entries():
         return name, options
     model: str | None = None
     if prefixed := prefix_of(name):
-        check_prefix(prefixed[0], name)
-        kind, model = prefixed
+        kind, model = whisper_at(prefixed[1], fetching) if prefixed[0] == WHISPER else prefixed
     elif is_place(name):
-        kind, model = recognizer_at(name)
+        kind, model = recognizer_at(name, fetching)
     else:
         kind = name
     if model is None:

@@ -1,4 +1,4 @@
-"""Which recognizer a model is for, told by what lies in its folder. Reads names and one JSON file; loads nothing."""
+"""Which recognizer a model is for, told by what lies at its place. Reads names and one JSON file; loads nothing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,27 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from earmark.errors import FolderError, UsageError
-from earmark.fetching import Place, resolve
+from earmark.errors import FetchError, FolderError, UsageError
+from earmark.fetching import FetchOptions, Place, list_names, resolve
 
 TRANSFORMERS = "transformers"
+KINDS = {
+    "Transformers": TRANSFORMERS,
+    "NeMo": "nemo",
+    "SpeechBrain": "speechbrain",
+    "CTranslate2": "faster-whisper",
+}
+"""The kinds of models that are known by their files, and the name of the recognizer for each."""
+WHISPER = "whisper"
+"""A prefix for either of two: whichever the place holds."""
+ARCHIVE = ".nemo"
+_WHISPERS = (TRANSFORMERS, "faster-whisper")
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(?!//)(.+)", re.DOTALL)
 _SCHEMES = ("hf", "http", "https", "s3", "gs")
-# Kinds of models that are known by their files, and that no recognizer here reads: what people call them by prefix.
-_NOT_YET = {"nemo": "NeMo", "speechbrain": "SpeechBrain", "faster-whisper": "CTranslate2", "whisper": "CTranslate2"}
+_LOOKED_FOR = (
+    "config.json with a model_type (Transformers), *.nemo (NeMo), hyperparams.yaml (SpeechBrain) and model.bin "
+    "(CTranslate2)"
+)
 
 
 def prefix_of(name: str) -> tuple[str, str] | None:
@@ -31,59 +44,80 @@ def is_place(name: str) -> bool:
     return ":" in name or "/" in name or name.startswith((".", "~")) or os.path.lexists(name)
 
 
-def recognizer_at(name: str) -> tuple[str, str]:
+def recognizer_at(name: str, fetching: FetchOptions = FetchOptions()) -> tuple[str, str]:  # noqa: B008  # frozen
     """The name of the recognizer for the model at the place ``name``, and the place, said outright.
 
-    A folder is told by its files. What is elsewhere is taken for a model of Transformers, and looked at when its files
-    are here. Raises UsageError for no model, for two kinds in one folder, and for a kind that is not supported yet.
+    A folder is told by its files, wherever it is; of one that is elsewhere only the list of its files is asked for. Two
+    kinds in one folder are refused. A repository of the hub is often published for several libraries, so there
+    Transformers is taken where it has safetensors, which run no code as they are read.
+
+    Raises UsageError for no model and for two kinds, and FetchError.
     """
     place = resolve(name, bare="hub")
+    said = f"hf:{name}" if place.kind == "hub" and not name.startswith("hf:") else name
+    if place.kind == "local":
+        return KINDS[_only(name, _kinds_here(Path(place.locator), place))], place.locator
+    if place.file_name.endswith(ARCHIVE):
+        return KINDS["NeMo"], said
     if place.kind == "url":
         raise UsageError(
-            f"{place.name} is no model", cause="a URL names one file, and a model is a folder", hint="hf:OWNER/NAME"
+            f"{place.name} is no model",
+            cause="a URL names one file; only an archive of NeMo, *.nemo, is a model in one file",
+            hint="hf:OWNER/NAME",
         )
-    if place.kind != "local":
-        return TRANSFORMERS, name if place.kind == "store" or name.startswith("hf:") else f"hf:{name}"
-    kinds = _kinds_at(Path(place.locator), place)
-    if len(kinds) > 1:
+    return KINDS[_only(name, _kinds_elsewhere(said, place, fetching))], said
+
+
+def whisper_at(name: str, fetching: FetchOptions = FetchOptions()) -> tuple[str, str]:  # noqa: B008  # frozen
+    """``recognizer_at`` for a Whisper, of Transformers or CTranslate2. Raises UsageError for any other kind."""
+    kind, place = recognizer_at(name, fetching)
+    if kind not in _WHISPERS:
         raise UsageError(
-            f"{name} holds {len(kinds)} kinds of models",
-            cause="; ".join(f"{kind}: {sign}" for kind, sign in kinds.items()),
-            hint=f"{TRANSFORMERS}:{name} is the one" if "Transformers" in kinds else "keep each in a folder of its own",
+            f"{name} is not for {WHISPER}:",
+            cause=f"what lies there is for {kind}; {WHISPER}: is for {' and '.join(_WHISPERS)}",
+            hint=f"{kind}:{name}",
         )
-    if "Transformers" not in kinds:
-        kind, sign = next(iter(kinds.items()))
-        raise not_yet(name, kind, sign)
-    return TRANSFORMERS, place.locator
-
-
-def check_prefix(prefix: str, name: str) -> None:
-    """Raise UsageError where the prefix is that of a kind which is known, and not supported yet."""
-    if kind := _NOT_YET.get(prefix):
-        raise not_yet(name, kind, f"prefix {prefix}:")
-
-
-def not_yet(name: str, kind: str, sign: str) -> UsageError:
-    """What to say of a model of a known kind without a recognizer."""
-    return UsageError(
-        f"{name} is a model for {kind}, which is not supported yet",
-        cause=f"told by {sign}",
-        hint="its version in the format of Transformers, where there is one, is: hf:OWNER/NAME",
-    )
+    return kind, place
 
 
 def kinds_of(names: Collection[str], *, has_model_type: bool) -> dict[str, str]:
     """The kinds of models that files of these names are, each with the file that says so."""
     signs = {
         "Transformers": ["config.json"] if "config.json" in names and has_model_type else [],
-        "NeMo": [name for name in names if name.endswith(".nemo")],
+        "NeMo": [name for name in names if name.endswith(ARCHIVE)],
         "SpeechBrain": [name for name in names if name == "hyperparams.yaml"],
         "CTranslate2": [name for name in names if name == "model.bin"],
     }
     return {kind: found[0] for kind, found in signs.items() if found}
 
 
-def _kinds_at(path: Path, place: Place) -> dict[str, str]:
+def _only(name: str, kinds: dict[str, str]) -> str:
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    raise UsageError(
+        f"{name} holds {len(kinds)} kinds of models",
+        cause="; ".join(f"{kind}: {sign}" for kind, sign in kinds.items()),
+        hint=f"say which: {' or '.join(f'{KINDS[kind]}:{name}' for kind in kinds)}",
+    )
+
+
+def _kinds_elsewhere(said: str, place: Place, fetching: FetchOptions) -> dict[str, str]:
+    """By the list of files alone, so that nothing heavy is fetched to find out what it is."""
+    try:
+        names = [name for name in list_names(said, options=fetching) if "/" not in name]
+    except FetchError as error:
+        if error.kind != "offline":
+            raise
+        return {"Transformers": "config.json"}  # the list is not kept; its files may be, and their reader says what is
+    has_weights = any(name.endswith(".safetensors") for name in names)
+    kinds = kinds_of(names, has_model_type=has_weights) or kinds_of(names, has_model_type=True)
+    if not kinds:
+        raise _no_model(place.name, names)
+    is_published = place.kind == "hub" and "Transformers" in kinds
+    return {"Transformers": kinds["Transformers"]} if is_published else kinds
+
+
+def _kinds_here(path: Path, place: Place) -> dict[str, str]:
     if path.is_file():
         kinds = kinds_of([path.name], has_model_type=False)
         if not kinds:
@@ -97,19 +131,21 @@ def _kinds_at(path: Path, place: Place) -> dict[str, str]:
         ) from error
     kinds = kinds_of(names, has_model_type=_has_model_type(path / "config.json"))
     if not kinds:
-        raise UsageError(
-            f"{place.name} holds no model",
-            cause=(
-                "looked for config.json with a model_type (Transformers), *.nemo (NeMo), hyperparams.yaml "
-                f"(SpeechBrain) and model.bin (CTranslate2); found {', '.join(names[:8]) or 'nothing'}"
-            ),
-            hint="name the folder that save_pretrained wrote, or hf:OWNER/NAME",
-        )
+        raise _no_model(place.name, names)
     return kinds
+
+
+def _no_model(name: str, names: Collection[str]) -> UsageError:
+    return UsageError(
+        f"{name} holds no model",
+        cause=f"looked for {_LOOKED_FOR}; found {', '.join(sorted(names)[:8]) or 'nothing'}",
+        hint="name the folder that save_pretrained wrote, a .nemo file, or hf:OWNER/NAME",
+    )
 
 
 def _has_model_type(path: Path) -> bool:
     try:
         return "model_type" in json.loads(path.read_bytes())
     except (OSError, ValueError, TypeError, RecursionError):
-        return path.is_file() and not path.with_name("model.bin").is_file()  # broken: its reader says how
+        others = ("model.bin", "hyperparams.yaml")  # without them it is broken, and its reader says how
+        return path.is_file() and not any(path.with_name(one).is_file() for one in others)

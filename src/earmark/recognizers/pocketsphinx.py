@@ -20,7 +20,9 @@ import numpy as np
 from earmark.errors import RecognizerError, UsageError
 from earmark.fetching import FetchOptions
 from earmark.fetching.values import digest_of
+from earmark.recognizers.lattice import n_best, words_of
 from earmark.recognizers.model_files import Digests, ModelFiles
+from earmark.recognizers.word_times import mean_confidence
 from earmark.records import Hypothesis, Waveform
 from earmark.spec import OptionValue, RecognizerSpec
 
@@ -34,7 +36,10 @@ class PocketSphinx:
     ``hmm`` (a folder), ``lm`` and ``dictionary`` are another model's parts; by default the wheel's US English. Each is
     whatever ``earmark.fetching`` can fetch, as ``fetching`` says: a path, ``hf:owner/name``, a URL. The other options
     are the decoder's own: ``fwdflat`` and ``bestpath`` turn its second and third pass off, ``maxhmmpf`` and ``topn``
-    and ``ds`` trade accuracy for speed.
+    and ``ds`` trade accuracy for speed. With ``nbest`` above 1 the likeliest texts of the word lattice are kept too.
+
+    Words and their times cost nothing, so they are always given; their posterior probabilities come from the third
+    pass, and are left out without it.
     """
 
     def __init__(
@@ -49,13 +54,16 @@ class PocketSphinx:
         maxhmmpf: int = 30_000,
         topn: int = 4,
         ds: int = 1,
+        nbest: int = 1,
         fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
     ) -> None:
         if grammar and lm:
             raise UsageError("grammar and lm are two ways to say what can be heard", hint="give one of them")
-        for option, value in (("maxhmmpf", maxhmmpf), ("topn", topn), ("ds", ds)):
+        for option, value in (("maxhmmpf", maxhmmpf), ("topn", topn), ("ds", ds), ("nbest", nbest)):
             if value < 1:
                 raise UsageError(f"pocketsphinx option {option} is at least 1, not {value}")
+        if nbest > 1 and not bestpath:
+            raise UsageError("nbest and bestpath=false exclude each other", cause="both are about the word lattice")
         named = {"grammar": grammar, "hmm": hmm, "lm": lm, "dictionary": dictionary}
         self._has_grammar = bool(grammar)
         self._files = ModelFiles(
@@ -68,6 +76,8 @@ class PocketSphinx:
             "topn": topn,
             "ds": ds,
         }
+        self._nbest = nbest
+        self._has_posteriors = bestpath
         self._decoder: Any = None
 
     @cached_property
@@ -77,11 +87,16 @@ class PocketSphinx:
             name="pocketsphinx",
             version=version("pocketsphinx"),
             content_hash=_content_hash({**_digests_of(self._wheel_paths()), **self._files.digests()}),
-            options={**self._options, "search": "grammar" if self._has_grammar else "n-gram"},
+            options=self._identity(),
             batching="single",
             max_audio_s=_MAX_AUDIO_S,
             sources=self._files.sources(),
         )
+
+    def _identity(self) -> dict[str, OptionValue]:
+        """What can change an answer. The n best change no text, so a run without them stays what it was."""
+        asked: dict[str, OptionValue] = {"nbest": self._nbest} if self._nbest > 1 else {}
+        return {**self._options, **asked, "search": "grammar" if self._has_grammar else "n-gram"}
 
     def __enter__(self) -> Self:
         """Load the model, about half a second."""
@@ -121,7 +136,15 @@ class PocketSphinx:
         finally:
             self._decoder.end_utt()
         found = self._decoder.hyp()
-        return Hypothesis(found.hypstr if found is not None else "")
+        if found is None:
+            return Hypothesis("", words=())
+        words = words_of(found.hypstr, self._decoder.seg() or (), waveform.duration_s, is_sure=self._has_posteriors)
+        return Hypothesis(
+            found.hypstr,
+            words=words,
+            confidence=mean_confidence(words),
+            alternatives=n_best(found.hypstr, self._decoder.nbest() or (), self._nbest) if self._nbest > 1 else (),
+        )
 
     def _wheel_paths(self) -> dict[str, Path]:
         from pocketsphinx import get_model_path

@@ -22,6 +22,7 @@ from earmark import schema
 from earmark.reports.audit import kept_verdict
 from earmark.reports.breakdown import errors_by_slice
 from earmark.reports.confusions import ConfusionTally
+from earmark.reports.coverage import CoverageTally
 from earmark.reports.guards import GUARDS, FlagTally, with_flags
 from earmark.reports.remarks import Remarks
 from earmark.reports.scores import outcomes, score_utterances
@@ -52,6 +53,7 @@ _HASHED = ("id", "status", "hypothesis", "hits", "substitutions", "deletions", "
 class _Totals:
     labels: SliceLabels
     confusions: ConfusionTally | None
+    coverage: CoverageTally
     counts: CorpusCounts = field(default_factory=CorpusCounts.zero)
     status: dict[str, int] = field(default_factory=lambda: {SCORED: 0, FAILED: 0, SKIPPED: 0})
     skipped: dict[str, int] = field(default_factory=dict)
@@ -84,13 +86,15 @@ def summarize(
     """
     into = into or store
     done = store.progress(spec)
-    totals = _Totals(SliceLabels(slices), ConfusionTally() if num_confusions else None)
+    coverage = CoverageTally(store.table(layout.SEGMENTS), spec.segmentation.name)
+    totals = _Totals(SliceLabels(slices), ConfusionTally() if num_confusions else None, coverage)
     listing = bytearray()
     with into.table_writer(layout.SCORES, schema.SCORES) as writer:
-        for counted, rows in _windows(store, done, spec.data.num_utterances, normalizer, scorer):
+        for utterances, counted, rows in _windows(store, done, spec.data.num_utterances, normalizer, scorer):
             scores = with_flags(counted, rows)
             writer.write_table(scores)
             totals.audio_s += pc.sum(rows["audio_s"]).as_py() or 0.0
+            totals.coverage.add(utterances, rows)
             totals.num_splits += pc.sum(rows["is_split"]).as_py() or 0
             _add(totals, scores, scorer)
             listing += _error_lines(scores)
@@ -108,18 +112,18 @@ def scored_windows(
 
     Raises StoreError.
     """
-    return (scores for scores, _ in _windows(store, done, num_utterances, normalizer, scorer))
+    return (scores for _, scores, _ in _windows(store, done, num_utterances, normalizer, scorer))
 
 
 def _windows(
     store: RunStore, done: Progress, num_utterances: int, normalizer: Normalizer, scorer: Scorer
-) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Each window's scores, and the rows of parts that they come from."""
+) -> Iterator[tuple[pa.Table, pa.Table, pa.Table]]:
+    """Some utterances, their scores, and the rows of parts that these come from."""
     utterances = store.batches(layout.UTTERANCES, WINDOW)
     rows = windows(store.folder, done.part_names, num_utterances, WINDOW)
     for window, found in zip(utterances, rows, strict=True):
         for some, theirs in _pieces(window, found):
-            yield score_utterances(some, outcomes(theirs), normalizer, scorer), theirs
+            yield some, score_utterances(some, outcomes(theirs), normalizer, scorer), theirs
 
 
 def _pieces(window: pa.Table, rows: pa.Table) -> Iterator[tuple[pa.Table, pa.Table]]:
@@ -219,6 +223,7 @@ def _summary(
         wer_interval=_interval(columns, speakers),
         wer_failed_as_deletions=(words.errors + totals.failed_words) / all_words if all_words else None,
         audio_s=totals.audio_s,
+        coverage=totals.coverage.found(),
         speed=speed(done.receipts, attempts(store)),
         flags=totals.flags.found(),
         guards=GUARDS,

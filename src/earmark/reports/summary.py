@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from earmark.reports.audit_verdict import AuditVerdict
 from earmark.reports.breakdown import SliceErrors
 from earmark.reports.confusions import Confusions
+from earmark.reports.coverage import Coverage
 from earmark.reports.guards import Flagged, GuardsIdentity
 from earmark.reports.remarks import ForgivenMerge
 from earmark.reports.speed import Speed
@@ -48,6 +49,7 @@ class RunSummary:
     wer_interval: Interval | None
     wer_failed_as_deletions: float | None
     audio_s: float
+    coverage: Coverage
     speed: Speed
     flags: dict[str, Flagged]
     guards: GuardsIdentity
@@ -107,6 +109,7 @@ class RunSummary:
             "wer_interval": interval,
             "wer_failed_as_deletions": self.wer_failed_as_deletions,
             "audio_s": self.audio_s,
+            "coverage": self.coverage.facts(),
             "rtfx": {"compute": self.speed.compute, "worker": self.speed.worker, "wall": self.speed.wall},
             "wall_s": self.speed.wall_s,
             "wall_audio_s": self.speed.wall_audio_s,

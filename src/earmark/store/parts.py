@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from earmark import schema
 from earmark.errors import DamagedPartError, StoreError
-from earmark.records import Receipt, Shard
+from earmark.records import Alternative, Receipt, Shard, Word
 from earmark.store.folder import Folder
 from earmark.store.layout import PARTS
 
@@ -33,7 +33,8 @@ class PartRow:
     """One row of a part, in the order of the schema. ``hypothesis`` is None exactly where ``error`` is not.
 
     ``level_dbfs`` is the root mean square of the samples that the recognizer was given, in dB to full scale; None where
-    the row failed or nobody measured it.
+    the row failed or nobody measured it. ``words`` is None where there are no times; the times of the others are
+    counted from the segment's start.
     """
 
     index: int
@@ -51,6 +52,9 @@ class PartRow:
     rank: int
     device: str
     level_dbfs: float | None = None
+    words: tuple[Word, ...] | None = None
+    confidence: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ def part_name(spec_fingerprint: str, shard: Shard, *, retry: str = "", is_given_
 def write_part(folder: Folder, rows: Sequence[PartRow], receipt: Receipt) -> None:
     """Commit a part under ``receipt.part``: rows and receipt in one file, so that neither exists without the other."""
     columns = {field.name: [getattr(row, field.name) for row in rows] for field in schema.PARTS}
+    columns["words"] = [None if row.words is None else [*map(dataclasses.asdict, row.words)] for row in rows]
+    columns["alternatives"] = [[*map(dataclasses.asdict, row.alternatives)] or None for row in rows]
     write_part_table(folder, pa.table(columns, schema=schema.PARTS), receipt)
 
 

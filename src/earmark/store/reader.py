@@ -39,10 +39,6 @@ READ_COLUMNS = (
 WINDOW = 65_536
 """Utterances that are looked at together: there is a temporary file for each window, so not too few."""
 
-_NO_ROWS = pa.schema(
-    [*(schema.PARTS.field(name) for name in READ_COLUMNS), pa.field("failed", pa.bool_()), pa.field("part", pa.int32())]
-).empty_table()
-
 
 @dataclass(frozen=True)
 class Progress:
@@ -97,29 +93,32 @@ def done_batches(folder: Folder, plan: pa.Table, done: Progress, *, retry_failed
     return answer
 
 
-def winning_rows(folder: Folder, parts: Sequence[str], start: int, stop: int) -> pa.Table:
+def winning_rows(folder: Folder, parts: Sequence[str], start: int, stop: int, more: Sequence[str] = ()) -> pa.Table:
     """One row a segment for the utterances ``start <= index < stop``, ordered by index and segment.
 
-    Columns: READ_COLUMNS. Raises StoreError on a part whose rows cannot be read.
+    Columns: READ_COLUMNS, and ``more``. Raises StoreError on a part whose rows cannot be read.
     """
     inside = (pc.field("index") >= start) & (pc.field("index") < stop)
-    return _winners(pa.concat_tables([_NO_ROWS, *(rows.filter(inside) for rows in _numbered(folder, parts))]))
+    found = (rows.filter(inside) for rows in _numbered(folder, parts, more))
+    return _winners(pa.concat_tables([_no_rows(more), *found]))
 
 
-def windows(folder: Folder, parts: Sequence[str], num_utterances: int, size: int) -> Iterator[pa.Table]:
+def windows(
+    folder: Folder, parts: Sequence[str], num_utterances: int, size: int, more: Sequence[str] = ()
+) -> Iterator[pa.Table]:
     """``winning_rows`` for the utterances 0 to ``size``, ``size`` to twice that, and so on, reading each part once.
 
     Memory grows with ``size``, not with the run: the rows are sorted into a temporary file for each window.
     """
     if num_utterances <= size:
-        yield winning_rows(folder, parts, 0, num_utterances)
+        yield winning_rows(folder, parts, 0, num_utterances, more)
         return
     num_windows = -(-num_utterances // size)
     with tempfile.TemporaryDirectory(prefix="earmark-") as spill:
         paths = [Path(spill, str(window)) for window in range(num_windows)]
         with ExitStack() as stack:
-            writers = [stack.enter_context(pa.ipc.new_file(str(path), _NO_ROWS.schema)) for path in paths]
-            for rows in _numbered(folder, parts):
+            writers = [stack.enter_context(pa.ipc.new_file(str(path), _no_rows(more).schema)) for path in paths]
+            for rows in _numbered(folder, parts, more):
                 window_of = rows["index"].to_numpy() // size
                 for window in np.unique(window_of):
                     writers[window].write_table(rows.filter(pa.array(window_of == window)))
@@ -127,21 +126,26 @@ def windows(folder: Folder, parts: Sequence[str], num_utterances: int, size: int
             yield _winners(pa.ipc.open_file(str(path)).read_all())
 
 
-def _numbered(folder: Folder, parts: Iterable[str]) -> Iterator[pa.Table]:
+def _numbered(folder: Folder, parts: Iterable[str], more: Sequence[str]) -> Iterator[pa.Table]:
     """The rows of each part in the order of names, with whether they failed and the part's place in that order."""
     for number, name in enumerate(sorted(parts)):
-        yield _with_place(read_part(folder, name, READ_COLUMNS), number)
+        yield _with_place(read_part(folder, name, (*READ_COLUMNS, *more)), number)
 
 
 def _winners(rows: pa.Table) -> pa.Table:
     order = [("index", "ascending"), ("segment", "ascending"), ("failed", "ascending"), ("part", "ascending")]
     rows = rows.take(pc.sort_indices(rows, sort_keys=order))
-    return rows.filter(pa.array(_is_first(rows))).select(list(READ_COLUMNS))
+    return rows.filter(pa.array(_is_first(rows))).drop_columns(["failed", "part"])
 
 
 def winners_in_order(tables: Sequence[pa.Table]) -> pa.Table:
     """The winning row of each segment of tables of READ_COLUMNS, an earlier table counting as a lesser part name."""
     return _winners(pa.concat_tables([_with_place(rows, number) for number, rows in enumerate(tables)]))
+
+
+def _no_rows(more: Sequence[str]) -> pa.Table:
+    fields = [schema.PARTS.field(name) for name in (*READ_COLUMNS, *more)]
+    return pa.schema([*fields, pa.field("failed", pa.bool_()), pa.field("part", pa.int32())]).empty_table()
 
 
 def _with_place(rows: pa.Table, number: int) -> pa.Table:

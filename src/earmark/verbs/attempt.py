@@ -71,7 +71,8 @@ class RunAttempt:
         run = self._run
         self._live.catch_up(self._before.receipts, run.plan)
         self._tell_began()
-        work = Transcription(recognizer, run.spec, run.store.folder, run.attempt, retry=self._retry)
+        device = getattr(recognizer, "device_kind", "cpu")
+        work = Transcription(recognizer, run.spec, run.store.folder, run.attempt, retry=self._retry, device=device)
         queue = shards(run.utterances, run.plan, run.audio_root, self._done, num_workers=self._workforce.num_workers)
         outcome = "failed"
         try:

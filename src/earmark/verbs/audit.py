@@ -16,19 +16,21 @@ from pathlib import Path
 from earmark.errors import InterruptedRunError, UsageError
 from earmark.planning.audit import COMPANION, AuditPlan, Company, padded_to_double, plan_audit
 from earmark.planning.index import MissingAudio
+from earmark.planning.segmenting import segmentation_of
 from earmark.recognizers import Recognizer
 from earmark.records import Batch, Shard
 from earmark.reports.audit import Audit, AuditedSegment, AuditFacts, Key, audit_report, kept_answer
 from earmark.reports.audit_verdict import AGAIN, ALONE, BATCHES, PADDED, SHUFFLED
 from earmark.reports.scores import Outcome
 from earmark.sources.base import Source
-from earmark.spec import DEFAULT_MAX_BATCH_S, BatchingSpec, OptionValue
+from earmark.spec import OptionValue, SegmenterName
 from earmark.store import layout
 from earmark.store.folder import LocalFolder
 from earmark.store.parts import read_part
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.text.base import Normalizer
+from earmark.verbs.budget import declared_batching, settled_batching
 from earmark.verbs.events import AuditBegan, AuditEnded, Observer, StopAsked, nobody
 from earmark.verbs.inputs import fetch_options, recognizer_of, source_of, tell_loss
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
@@ -48,6 +50,8 @@ def audit(
     seed: int | None = None,
     normalizer: str = "basic",
     options: Mapping[str, OptionValue] | None = None,
+    trust: bool = False,
+    gpu_memory_limit: float | None = None,
     engine: EngineName = "auto",
     audio_root: str | None = None,
     text_column: str | None = None,
@@ -55,8 +59,9 @@ def audit(
     language: str | None = None,
     limit: str | int | None = None,
     missing_audio: MissingAudio = "error",
-    max_batch_s: float = DEFAULT_MAX_BATCH_S,
+    max_batch_s: float | None = None,
     batch_size: int | None = None,
+    segmenter: SegmenterName = "energy",
     offline: bool = False,
     observer: Observer = nobody,
 ) -> Audit:
@@ -75,7 +80,9 @@ def audit(
     """
     check_sample(sample)
     fetching = fetch_options(observer, offline=offline)
-    recognizer = recognizer_of(model, options, fetching=fetching)
+    recognizer = recognizer_of(
+        model, options, fetching=fetching, trust=trust, gpu_memory_limit=gpu_memory_limit, observer=observer
+    )
     source = source_of(
         data,
         audio_root=audio_root,
@@ -88,11 +95,15 @@ def audit(
     )
     tell_loss(source, observer)
     rules = load_normalizer(normalizer)
-    batching = BatchingSpec(max_batch_s=max_batch_s, max_batch_size=batch_size)
     stop = StopRequest(lambda: observer(StopAsked()))
     utterances = indexed(None, source, missing_audio=missing_audio)
     with tempfile.TemporaryDirectory(prefix="earmark-audit-") as folder, stop_on_signals(stop):
-        run = prepare(RunStore.at(folder), recognizer, source, utterances, batching)
+        segmentation = segmentation_of(segmenter, recognizer.spec)
+        store = RunStore.at(folder)
+        batching = declared_batching(recognizer, max_batch_s, batch_size)
+        if max_batch_s is None:
+            batching = settled_batching(batching, recognizer, None, fetching.folder) or batching
+        run = prepare(store, recognizer, source, utterances, batching, segmentation, stop=stop, observer=observer)
         return _audit(run, recognizer, engine, rules, sample=sample, seed=seed or 0, stop=stop, observer=observer)
 
 

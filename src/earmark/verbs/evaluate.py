@@ -9,20 +9,23 @@ from contextlib import contextmanager
 
 from earmark.errors import UsageError
 from earmark.planning.index import MissingAudio
+from earmark.planning.segmenting import segmentation_of
 from earmark.recognizers import Recognizer
 from earmark.reports.summarize import summarize
 from earmark.reports.summary import RunSummary
 from earmark.scoring import DEFAULT_SCORER, load_scorer
 from earmark.sources.base import Source
-from earmark.spec import DEFAULT_MAX_BATCH_S, BatchingSpec, OptionValue
+from earmark.spec import OptionValue, SegmenterName
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.verbs.attempt import RunAttempt
 from earmark.verbs.audit import audit_once, check_sample
+from earmark.verbs.budget import declared_batching, settled_batching
 from earmark.verbs.events import Observer, StopAsked, nobody
 from earmark.verbs.inputs import check_seed, fetch_options, recognizer_of, source_of, tell_loss
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
+from earmark.verbs.learning import learned_batching
 from earmark.verbs.merge import merge_run
 from earmark.verbs.prepare import default_out, indexed, prepare
 from earmark.verbs.run_log import logged
@@ -37,6 +40,8 @@ def evaluate(
     normalizer: str = "basic",
     scorer: str = DEFAULT_SCORER,
     options: Mapping[str, OptionValue] | None = None,
+    trust: bool = False,
+    gpu_memory_limit: float | None = None,
     engine: EngineName = "auto",
     workers: int = 1,
     audio_root: str | None = None,
@@ -46,8 +51,9 @@ def evaluate(
     limit: str | int | None = None,
     seed: int | None = None,
     missing_audio: MissingAudio = "error",
-    max_batch_s: float = DEFAULT_MAX_BATCH_S,
+    max_batch_s: float | None = None,
     batch_size: int | None = None,
+    segmenter: SegmenterName = "energy",
     audit: int | None = None,
     offline: bool = False,
     retry_failed: bool = False,
@@ -63,10 +69,13 @@ def evaluate(
     recognizer's name or an object with earmark's Recognizer contract; ``data`` is what ``earmark.open_source`` takes,
     or a Source. ``workers`` is the number of processes (with more than one, call this under
     ``if __name__ == "__main__":``, since they are spawned). ``out`` defaults to a folder under ``runs/`` that is named
-    after the model, the data and what can change the answer. ``audit`` is the size of a sample that is audited before
-    the run, as ``earmark.audit`` does; an answer that is kept stands for the same draw. ``offline`` fetches
-    nothing: of what is not on this machine, what is kept of it is used. ``began`` is the
-    ``time.monotonic()`` that the wall time counts from (now).
+    after the model, the data and what can change the answer. ``trust`` lets code run that the model brings, and
+    ``gpu_memory_limit`` is the share of a GPU's memory for each worker. ``max_batch_s`` of padded audio meet in a
+    batch (None: what the run began with, else what is fastest as far as this machine knows). ``segmenter`` cuts audio
+    that is longer than the model takes: ``energy``, ``vad`` (long silences are left out) or ``none`` (it fails).
+    ``audit`` is the size of a sample that is audited before the run, as ``earmark.audit`` does; an answer that is
+    kept stands for the same draw. ``offline`` fetches nothing: of what is not on this machine, what is kept of it is
+    used. ``began`` is the ``time.monotonic()`` that the wall time counts from (now).
 
     Returns the summary, which is also in ``out``. Failed utterances do not raise: see ``RunSummary.num_failed``.
 
@@ -76,7 +85,9 @@ def evaluate(
     began = time.monotonic() if began is None else began
     _check_together(auto_merge=auto_merge, cleanup=cleanup, limit=limit, seed=seed, audit=audit)
     fetching = fetch_options(observer, offline=offline)
-    recognizer = recognizer_of(model, options, fetching=fetching)
+    recognizer = recognizer_of(
+        model, options, fetching=fetching, trust=trust, gpu_memory_limit=gpu_memory_limit, observer=observer
+    )
     data = source_of(
         data,
         audio_root=audio_root,
@@ -90,7 +101,6 @@ def evaluate(
     tell_loss(data, observer)
     rules = load_normalizer(normalizer)
     counting = load_scorer(scorer)
-    batching = BatchingSpec(max_batch_s=max_batch_s, max_batch_size=batch_size)
     workforce = Workforce.of(engine, workers)
     stop = StopRequest(lambda: observer(StopAsked()))
     # Before the lock, so that data which cannot be used leave no folder behind.
@@ -98,9 +108,19 @@ def evaluate(
     kept = RunStore.at(out) if out and not fresh else None
     utterances = indexed(kept, data, missing_audio=missing_audio)
     _ = recognizer.spec  # where its files are elsewhere, they are fetched now: before the lock, too
-    store = RunStore.at(out or default_out(recognizer, data, utterances, batching))
+    batching = declared_batching(recognizer, max_batch_s, batch_size)
+    segmentation = segmentation_of(segmenter, recognizer.spec)
+    store = RunStore.at(out or default_out(recognizer, data, utterances, batching, segmentation))
     with _held(store, stop, fresh=fresh):
-        run = prepare(store, recognizer, data, utterances, batching)
+        if max_batch_s is None:
+            settled = settled_batching(batching, recognizer, store.spec(), fetching.folder)
+            measuring_began = time.monotonic()
+            batching = settled or learned_batching(
+                batching, recognizer, utterances, data.root,
+                engine=engine, cache=fetching.folder, stop=stop, observer=observer,
+            )  # fmt: skip
+            began += time.monotonic() - measuring_began  # the attempt's wall time is of the run alone
+        run = prepare(store, recognizer, data, utterances, batching, segmentation, stop=stop, observer=observer)
         if audit is not None:
             audit_began = time.monotonic()
             audit_once(run, recognizer, engine, rules, sample=audit, seed=seed, stop=stop, observer=observer)

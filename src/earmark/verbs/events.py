@@ -33,6 +33,21 @@ class DataIncomplete:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something that was asked for is not as its words say, and the work goes on."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentingProgressed:
+    """Before a run is planned: so many of the utterances that may be too long for the recognizer were looked at."""
+
+    num_utterances: int
+    num_done: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgressed:
     """Another part is committed and scored. ``wer`` is over this attempt's utterances so far."""
 
@@ -78,6 +93,13 @@ class StopAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuringBegan:
+    """It is about to be measured which batches are fastest, by transcribing so much audio, once for a model."""
+
+    audio_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditBegan:
     """A sample is about to be transcribed in several ways."""
 
@@ -104,11 +126,14 @@ class DataLooked:
 
 Event = (
     DataIncomplete
+    | Warned
     | RunBegan
     | StageBegan
+    | SegmentingProgressed
     | RunProgressed
     | FileProgressed
     | StopAsked
+    | MeasuringBegan
     | AuditBegan
     | AuditEnded
     | DataLooked

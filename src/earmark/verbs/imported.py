@@ -192,7 +192,8 @@ def _rows(utterances: pa.Table, texts: pa.Array, batch: int) -> pa.Table:
     has_text = pc.is_valid(texts)
     none = pa.scalar(None, pa.string())
     zeros = np.zeros(num_rows)
-    columns = {
+    unknown = {field.name: pa.nulls(num_rows, field.type) for field in schema.PARTS if field.nullable}
+    columns = unknown | {
         "index": utterances["index"],
         "segment": np.zeros(num_rows, np.int32),
         "num_segments": np.ones(num_rows, np.int32),
@@ -207,6 +208,5 @@ def _rows(utterances: pa.Table, texts: pa.Array, batch: int) -> pa.Table:
         "is_split": np.zeros(num_rows, np.bool_),
         "rank": np.zeros(num_rows, np.int32),
         "device": pa.array([_DEVICE] * num_rows, pa.string()),
-        "level_dbfs": pa.nulls(num_rows, pa.float64()),
     }
     return pa.table([columns[name] for name in schema.PARTS.names], schema=schema.PARTS)

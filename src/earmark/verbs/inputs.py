@@ -12,7 +12,7 @@ from earmark.sources import open_source
 from earmark.sources.base import DerivedSource, Source
 from earmark.sources.tolerant import Broken, Tolerant
 from earmark.spec import OptionValue
-from earmark.verbs.events import DataIncomplete, FileProgressed, Observer
+from earmark.verbs.events import DataIncomplete, FileProgressed, Observer, Warned, nobody
 
 
 def fetch_options(observer: Observer, *, offline: bool) -> FetchOptions:
@@ -32,19 +32,36 @@ def fetch_options(observer: Observer, *, offline: bool) -> FetchOptions:
 
 
 def recognizer_of(
-    model: str | Recognizer, options: Mapping[str, OptionValue] | None, *, fetching: FetchOptions | None = None
+    model: str | Recognizer,
+    options: Mapping[str, OptionValue] | None,
+    *,
+    fetching: FetchOptions | None = None,
+    trust: bool = False,
+    gpu_memory_limit: float | None = None,
+    observer: Observer = nobody,
 ) -> Recognizer:
     """The recognizer called ``model``, made with ``options``; or ``model`` itself.
+
+    ``observer`` is told where a limit of a GPU's memory limits nothing: the same command is to run on any machine.
 
     Raises UnknownNameError, MissingExtraError and UsageError.
     """
     if not isinstance(model, str) and (isinstance(model, type) or not hasattr(model, "spec")):
         raise UsageError(f"model is a recognizer's name or a recognizer, not {model!r}", hint="earmark ls models")
     if isinstance(model, str):
-        return load_recognizer(model, options, fetching=fetching)
-    if options:
+        _check_share(gpu_memory_limit)
+        made = load_recognizer(model, options, fetching=fetching, trust=trust, gpu_memory_limit=gpu_memory_limit)
+        if gpu_memory_limit is not None and getattr(made, "device_kind", "cpu") == "cpu":
+            observer(Warned(sentence="--gpu-memory-limit has no effect: this model does not run on a GPU here"))
+        return made
+    if options or trust or gpu_memory_limit is not None:
         raise UsageError("options are for a recognizer's name; this one is made already", hint="give it its options")
     return model
+
+
+def _check_share(gpu_memory_limit: float | None) -> None:
+    if gpu_memory_limit is not None and not 0 < gpu_memory_limit <= 1:
+        raise UsageError(f"--gpu-memory-limit {gpu_memory_limit:g} is no share of 1", hint="--gpu-memory-limit 0.9")
 
 
 def check_seed(seed: int | None, limit: str | int | None) -> None:

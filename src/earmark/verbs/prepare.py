@@ -14,14 +14,16 @@ import pyarrow as pa
 from earmark.errors import RunMismatchError
 from earmark.planning.identity import audio_sample, data_fingerprint, is_same_audio, num_changed
 from earmark.planning.index import MissingAudio, index_source
-from earmark.planning.plan import make_plan, segment_long
+from earmark.planning.plan import make_plan
 from earmark.recognizers import Recognizer
+from earmark.records import StopCheck
 from earmark.reports.audit import kept_verdict
-from earmark.schema import SEGMENTS
 from earmark.sources.base import RestoringSource, Source
-from earmark.spec import BatchingSpec, DataSpec, RunSpec
+from earmark.spec import BatchingSpec, DataSpec, RunSpec, SegmentationSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
+from earmark.verbs.events import Observer, nobody
+from earmark.verbs.segments import cut_long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +42,17 @@ class PreparedRun:
     attempt: str
 
 
-def default_out(recognizer: Recognizer, source: Source, utterances: pa.Table, batching: BatchingSpec) -> str:
+def default_out(
+    recognizer: Recognizer,
+    source: Source,
+    utterances: pa.Table,
+    batching: BatchingSpec,
+    segmentation: SegmentationSpec,
+) -> str:
     """A folder that the same command finds again: named after the model, the data and what can change the answer."""
     data = DataSpec(name="", fingerprint=data_fingerprint(utterances), audio_sample="", num_utterances=len(utterances))
-    identity = RunSpec(recognizer=recognizer.spec, data=data, batching=batching).fingerprint()
+    spec = RunSpec(recognizer=recognizer.spec, data=data, batching=batching, segmentation=segmentation)
+    identity = spec.fingerprint()
     words = (recognizer.spec.name, Path(source.name).stem or "data")
     return str(Path("runs", "_".join([*(re.sub(r"[^\w.-]+", "-", word).strip("-.") for word in words), identity[:6]])))
 
@@ -67,12 +76,21 @@ def indexed(store: RunStore | None, source: Source, *, missing_audio: MissingAud
 
 
 def prepare(
-    store: RunStore, recognizer: Recognizer, source: Source, utterances: pa.Table, batching: BatchingSpec
+    store: RunStore,
+    recognizer: Recognizer,
+    source: Source,
+    utterances: pa.Table,
+    batching: BatchingSpec,
+    segmentation: SegmentationSpec,
+    *,
+    stop: StopCheck,
+    observer: Observer = nobody,
 ) -> PreparedRun:
     """Bring the folder of ``store`` to the point where only transcribing is left.
 
     The utterances are written before the spec, and the plan after it, so a kill at any moment leaves a folder that is
-    prepared anew or gone on with. Raises RunMismatchError for another run's folder, and StoreError.
+    prepared anew or gone on with. Raises RunMismatchError for another run's folder, InterruptedRunError for a stop
+    while long audio is cut, and StoreError.
     """
     stored = store.spec()
     sample = audio_sample(utterances, source.root)
@@ -83,7 +101,7 @@ def prepare(
         audio_sample=stored.data.audio_sample if stored is not None and is_same else sample,
         num_utterances=len(utterances),
     )
-    spec = RunSpec(recognizer=recognizer.spec, data=data, batching=batching)
+    spec = RunSpec(recognizer=recognizer.spec, data=data, batching=batching, segmentation=segmentation)
     if stored is not None and (differences := stored.differences(spec) or _other_batches(store, stored, spec)):
         if store.folder.names(layout.PARTS):
             raise RunMismatchError(store.url, differences)
@@ -94,7 +112,7 @@ def prepare(
         store=store,
         spec=spec,
         utterances=utterances,
-        plan=_plan(store, utterances, source.root, spec),
+        plan=_plan(store, utterances, source.root, spec, observer, stop),
         audio_root=source.root,
         num_changed_audio=num_changed(spec.data.audio_sample, sample),
         attempt=secrets.token_hex(4),
@@ -135,15 +153,18 @@ def _facts(source: Source, missing_audio: MissingAudio, *, num_missing: int) -> 
     return {name.encode(): value.encode() for name, value in facts.items()}
 
 
-def _plan(store: RunStore, utterances: pa.Table, root: str, spec: RunSpec) -> pa.Table:
+def _plan(
+    store: RunStore, utterances: pa.Table, root: str, spec: RunSpec, observer: Observer, stop: StopCheck
+) -> pa.Table:
+    """The plan that is there, or one of the pieces that are there: long audio is cut once, whatever happens after."""
     plan = store.table(layout.PLAN)
     if plan is not None:
         return plan
-    segments = SEGMENTS.empty_table()
-    if spec.recognizer.max_audio_s is not None:
-        segments = segment_long(utterances, root, spec.recognizer.max_audio_s, spec.audio.max_decoded_s)
-    if len(segments):
-        store.write_table(layout.SEGMENTS, segments)
+    segments = store.table(layout.SEGMENTS)
+    if segments is None:
+        segments = cut_long(utterances, root, spec, observer, stop)
+        if len(segments):
+            store.write_table(layout.SEGMENTS, segments)
     plan = make_plan(utterances, segments, spec)
     store.write_table(layout.PLAN, plan)
     return plan

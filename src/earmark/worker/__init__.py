@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from earmark.audio.decode import decode
 from earmark.audio.level import rms_dbfs
 from earmark.errors import AudioError, EarmarkError, OutOfMemoryError, RecognizerError, sentence_of
 from earmark.recognizers.base import Recognizer
@@ -24,10 +23,10 @@ from earmark.spec import RunSpec
 from earmark.store.folder import Folder
 from earmark.store.parts import installed_versions, part_name, write_part
 from earmark.worker.answers import Answer, Decoded, Failure, answer_of, audio_s_of, broken_contract, row_of
+from earmark.worker.hearing import waveform_of
 
 _BATCHES_AHEAD = 2
 _DECODING_THREADS = 2
-_LENGTH_TOLERANCE_S = 1.0
 _VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow", "pocketsphinx", "torch", "transformers")
 
 
@@ -107,33 +106,13 @@ class Transcription:
         started = time.perf_counter()
         outcome: Waveform | Failure
         try:
-            outcome = self._waveform(segment)
+            outcome = waveform_of(segment, self.spec)
         except AudioError as error:
             outcome = Failure(error.kind, error.what)
         except Exception as error:  # noqa: BLE001  # whatever a hostile file does to a decoder is that file's failure
             outcome = Failure("unreadable", sentence_of(error))
         level_dbfs = rms_dbfs(outcome.samples) if isinstance(outcome, Waveform) else None
         return Decoded(segment, outcome, level_dbfs, time.perf_counter() - started)
-
-    def _waveform(self, segment: Segment) -> Waveform:
-        audio = segment.audio
-        is_piece = audio.start_s is not None
-        samples = decode(
-            audio.uri,
-            start_s=audio.start_s or 0.0,
-            duration_s=audio.duration_s if is_piece else None,
-            channel=audio.channel,
-            max_decoded_s=self.spec.audio.max_decoded_s,
-        )
-        waveform = Waveform(segment.id, samples)
-        longest_s = self.spec.recognizer.max_audio_s
-        if longest_s is not None and waveform.duration_s > longest_s + _LENGTH_TOLERANCE_S:
-            raise AudioError(
-                "longer_than_claimed",
-                f"it decodes to {waveform.duration_s:.1f} s, the data claim {audio.duration_s or 0.0:.1f} s, "
-                f"and {self.spec.recognizer.name} takes at most {longest_s:g} s in one piece",
-            )
-        return waveform
 
     def _batch(self, decoded: Sequence[Decoded], *, is_split: bool) -> list[Answer]:
         """Answers in the order of ``decoded``; what did not decode is answered without troubling the recognizer."""

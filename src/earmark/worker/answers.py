@@ -6,10 +6,14 @@ Values only, and what is asked of them; the order of the work is in ``worker``. 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from earmark.records import Hypothesis, Segment, Waveform
+from earmark.records import Alternative, Hypothesis, Segment, Waveform, Word
 from earmark.store.parts import PartRow, encodable
+from earmark.worker.contract import broken_hypothesis
+
+_Said = TypeVar("_Said", Word, Alternative)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,13 @@ def row_of(answer: Answer, batch: int, rank: int, device: str) -> PartRow:
     """The row of one answer in a part; ``rank`` and ``device`` are those that worked on ``batch``."""
     segment, outcome = answer.segment, answer.outcome
     failure = outcome if isinstance(outcome, Failure) else None
+    heard = outcome if isinstance(outcome, Hypothesis) else Hypothesis("")
     return PartRow(
         index=segment.index,
         segment=segment.segment,
         num_segments=segment.num_segments,
         id=segment.id,
-        hypothesis=encodable(outcome.text) if isinstance(outcome, Hypothesis) else None,
+        hypothesis=None if failure else encodable(heard.text),
         error_kind=failure.kind if failure else None,
         error=encodable(failure.reason) if failure else None,
         audio_s=answer.audio_s,
@@ -63,7 +68,14 @@ def row_of(answer: Answer, batch: int, rank: int, device: str) -> PartRow:
         rank=rank,
         device=device,
         level_dbfs=None if failure else answer.level_dbfs,
+        words=None if heard.words is None else tuple(map(_encodable, heard.words)),
+        confidence=heard.confidence,
+        alternatives=tuple(map(_encodable, heard.alternatives)),
     )
+
+
+def _encodable(one: _Said) -> _Said:
+    return replace(one, text=encodable(one.text))
 
 
 def broken_contract(outcome: Sequence[object], num_waveforms: int) -> str | None:
@@ -73,9 +85,8 @@ def broken_contract(outcome: Sequence[object], num_waveforms: int) -> str | None
     for one in outcome:
         if not isinstance(one, Hypothesis):
             return f"it gave {type(one).__name__} where a Hypothesis belongs"
-        text: object = one.text
-        if not isinstance(text, str):
-            return f"it gave a Hypothesis of {type(text).__name__}, not of text"
+        if problem := broken_hypothesis(one):
+            return f"it gave a Hypothesis {problem}"
     return None
 
 

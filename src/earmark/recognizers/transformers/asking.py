@@ -1,4 +1,4 @@
-"""How a loaded model of each family is asked: a batch of waveforms in, texts out. The only place that runs a model.
+"""How a loaded model of each family is asked: waveforms in, hypotheses out. The only place that runs a model.
 
 A family's answer for one waveform must not depend on the padding that its neighbours bring. Where Transformers leaves
 that to the caller, it is done here, and said where.
@@ -6,22 +6,24 @@ that to the caller, it is done here, and said where.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from earmark.errors import RecognizerError
+from earmark.recognizers.transformers.compiling import filled_up
 from earmark.recognizers.transformers.family import FamilyKind
-from earmark.recognizers.transformers.features import Samples, on_device, padded_inputs
+from earmark.recognizers.transformers.features import Samples, padded_inputs, window_inputs
 from earmark.recognizers.transformers.frames import num_output_frames
+from earmark.recognizers.transformers.generation import best_of, decoded, generation_options
+from earmark.recognizers.transformers.instructed import conversation, request
 from earmark.recognizers.transformers.loading import Loaded
-from earmark.records import SAMPLE_RATE_HZ
+from earmark.recognizers.transformers.timing import attended_tokens, ctc_runs, ctc_tokens, timed, transducer_tokens
+from earmark.records import SAMPLE_RATE_HZ, Hypothesis
 
-Ask = Callable[[Sequence[Samples]], list[str]]
-"""Texts of waveforms, in order."""
+Ask = Callable[[Sequence[Samples]], list[Hypothesis]]
+"""What was heard in waveforms, in order. Words are timed from the start, and may reach beyond the end."""
 
 _ROUNDING_SAMPLES = 160  # what cutting and resampling may add to a piece: one frame of features
-_UNBOUNDED_TOKENS = 448  # where a checkpoint says nothing, the library would stop after 20 tokens
 
 
 def asking(loaded: Loaded) -> Ask:
@@ -32,6 +34,7 @@ def asking(loaded: Loaded) -> Ask:
         "whisper": whisper,
         "encoder-decoder": encoder_decoder,
         "request": request,
+        "conversation": conversation,
     }
     return makers[loaded.checkpoint.family.kind](loaded)
 
@@ -40,15 +43,27 @@ def ctc(loaded: Loaded) -> Ask:
     """Connectionist temporal classification: the likeliest token of each frame, repetitions joined, blanks left out.
 
     Each row is cut at its own number of frames before it is decoded. What a model says about padding is no speech, and
-    without the cut it becomes letters at the end of every utterance but the longest.
+    without the cut it becomes letters at the end of every utterance but the longest. Repetitions are joined here, since
+    the tokenizers of wav2vec2 and its kin leave special tokens out first, the blank among them, and "ll" becomes "l".
     """
+    blank = loaded.model.config.pad_token_id
 
-    def ask(batch: Sequence[Samples]) -> list[str]:
+    def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
         inputs = padded_inputs(loaded, batch)
-        rows = loaded.model(**inputs).logits.argmax(dim=-1).tolist()
+        logits = loaded.model(**inputs).logits
+        rows = logits.argmax(dim=-1).tolist()
         if (lengths := num_output_frames(loaded.model, inputs)) is not None:
             rows = [row[:length] for row, length in zip(rows, lengths, strict=True)]
-        return [loaded.tokenizer.decode(row, skip_special_tokens=True) for row in rows]
+        runs = [ctc_runs(row, blank) for row in rows]
+        said = [[token for token, _, _ in one] for one in runs]
+        texts = [loaded.tokenizer.decode(ids, skip_special_tokens=True, group_tokens=False).strip() for ids in said]
+        if not loaded.settings.words:
+            return [Hypothesis(text) for text in texts]
+        posteriors = logits.float().softmax(dim=-1).amax(dim=-1).tolist()
+        return [
+            timed(loaded, text, ctc_tokens(one, sure, loaded), group_tokens=False)
+            for text, one, sure in zip(texts, runs, posteriors, strict=True)
+        ]
 
     return ask
 
@@ -66,39 +81,61 @@ def transducer(loaded: Loaded) -> Ask:
     if durations := getattr(config, "durations", None):
         generation.suppress_tokens = list(range(config.vocab_size, config.vocab_size + len(durations)))
 
-    def ask(batch: Sequence[Samples]) -> list[str]:
+    def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
         inputs = padded_inputs(loaded, batch)
         most = [config.max_symbols_per_step * frames for frames in num_output_frames(loaded.model, inputs) or ()]
-        rows = loaded.model.generate(**inputs, max_new_tokens=max(most)).sequences.tolist()
-        cut = [row[:length] for row, length in zip(rows, most, strict=True)]
-        return [loaded.tokenizer.decode(row, skip_special_tokens=True, group_tokens=False) for row in cut]
+        found = loaded.model.generate(**inputs, max_new_tokens=max(most))
+        cut = [row[:length] for row, length in zip(found.sequences.tolist(), most, strict=True)]
+        texts = [loaded.tokenizer.decode(row, skip_special_tokens=True, group_tokens=False).strip() for row in cut]
+        if not loaded.settings.words:
+            return [Hypothesis(text) for text in texts]
+        return [
+            timed(loaded, text, transducer_tokens(row, steps[: len(row)], loaded), group_tokens=False)
+            for text, row, steps in zip(texts, cut, found.durations.tolist(), strict=True)
+        ]
 
     return ask
 
 
 def whisper(loaded: Loaded) -> Ask:
-    """Whisper, one window of 30 s each: greedy unless beams are asked for, one temperature, no timestamps."""
+    """Whisper, one window of 30 s each: greedy unless beams are asked for, one temperature, no timestamp tokens.
+
+    Times of words come from its cross-attention, and are asked for one utterance at a time: in a batch, Transformers
+    (5.23) aligns the padding behind a text too, so that times depend on the longest. Its generation searches anew for
+    each of the n best, and finds the same one each time, so there are none.
+    """
     settings = loaded.settings
     options = {
         **generation_options(loaded),
         "return_timestamps": False,
+        **({"return_token_timestamps": True} if settings.words else {}),
         **{name: value for name in ("language", "task") if (value := getattr(settings, name)) is not None},
     }
     if settings.prompt is not None:
         options["prompt_ids"] = loaded.tokenizer.get_prompt_ids(settings.prompt, return_tensors="pt").to(loaded.device)
     window = loaded.extractor.n_samples
+    special = frozenset(loaded.tokenizer.all_special_ids)
 
-    def ask(batch: Sequence[Samples]) -> list[str]:
+    def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
         longest = max(map(len, batch))
         if longest > window + _ROUNDING_SAMPLES:  # the extractor would cut it, and say nothing
             raise RecognizerError(
                 f"{longest / SAMPLE_RATE_HZ:.2f} s do not fit into a window of {window / SAMPLE_RATE_HZ:g} s"
             )
-        found = loaded.extractor(
-            list(batch), sampling_rate=SAMPLE_RATE_HZ, return_attention_mask=True, return_tensors="pt"
-        )
-        ids = loaded.model.generate(**on_device(loaded, found), **options)
-        return decoded(loaded, ids)
+        if settings.words:
+            return [timed_one(samples) for samples in batch]
+        return [Hypothesis(text) for text in decoded(loaded, said_of(batch))]
+
+    def said_of(batch: Sequence[Samples]) -> Any:  # noqa: ANN401  # ids, or with words a mapping of ids and times
+        inputs = window_inputs(loaded, batch)
+        if not settings.compile:
+            return loaded.model.generate(**inputs, **options)
+        return loaded.model.generate(**filled_up(inputs), **options)[: len(batch)]
+
+    def timed_one(samples: Samples) -> Hypothesis:
+        said = said_of([samples])
+        [text], [ids], [starts_s] = decoded(loaded, said["sequences"]), said["sequences"], said["token_timestamps"]
+        return timed(loaded, text, attended_tokens(ids.tolist(), starts_s.tolist(), special))
 
     return ask
 
@@ -107,59 +144,8 @@ def encoder_decoder(loaded: Loaded) -> Ask:
     """An encoder and a decoder that need to be told nothing."""
     options = generation_options(loaded)
 
-    def ask(batch: Sequence[Samples]) -> list[str]:
-        return decoded(loaded, loaded.model.generate(**padded_inputs(loaded, batch), **options))
+    def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
+        said = loaded.model.generate(**padded_inputs(loaded, batch), **options)
+        return best_of(loaded, said, decoded(loaded, getattr(said, "sequences", said)))
 
     return ask
-
-
-def request(loaded: Loaded) -> Ask:
-    """Through the processor's transcription request, whose arguments differ from model to model."""
-    told = _request_arguments(loaded)
-    options = generation_options(loaded)
-    # Qwen3-ASR says the language before the text, and knows how to leave it out.
-    returns = {"return_format": "transcription_only"} if hasattr(loaded.processor, "extract_transcription") else {}
-
-    def ask(batch: Sequence[Samples]) -> list[str]:
-        arguments = {**told, "format": ["WAV"] * len(batch)} if "format" in told else told
-        inputs = on_device(loaded, loaded.processor.apply_transcription_request(list(batch), **arguments))
-        prefix = inputs.get("input_ids", inputs.get("decoder_input_ids"))
-        ids = loaded.model.generate(**inputs, **options)
-        said = ids[:, prefix.shape[1] :] if prefix is not None else ids
-        return [str(text) for text in loaded.processor.decode(said, **{"skip_special_tokens": True, **returns})]
-
-    return ask
-
-
-def _request_arguments(loaded: Loaded) -> dict[str, Any]:
-    """What of the settings, and of what the library wants to know, this model's request takes."""
-    taken = inspect.signature(loaded.processor.apply_transcription_request).parameters
-    settings = loaded.settings
-    language = "source_language" if "source_language" in taken else "language"
-    for option, name, value in (("language", language, settings.language), ("prompt", "prompt", settings.prompt)):
-        if value is not None and name not in taken:
-            raise RecognizerError(f"{loaded.checkpoint.place} takes no {option}", hint=f"leave --set {option}= out")
-    known = {
-        language: settings.language,
-        "prompt": settings.prompt,
-        "sampling_rate": SAMPLE_RATE_HZ if "sampling_rate" in taken else None,
-        "model_id": str(loaded.checkpoint.folder) if "model_id" in taken else None,
-        "format": "WAV" if "format" in taken else None,
-    }
-    return {name: value for name, value in known.items() if value is not None}
-
-
-def generation_options(loaded: Loaded) -> dict[str, Any]:
-    """What every call of ``generate`` is told: beams, never sampling, and where to stop."""
-    settings, stated = loaded.settings, loaded.checkpoint.generation
-    options: dict[str, Any] = {"num_beams": settings.beams, "do_sample": False}
-    if settings.max_new_tokens is not None:
-        options["max_new_tokens"] = settings.max_new_tokens
-    elif stated.get("max_length") is None and stated.get("max_new_tokens") is None:
-        options["max_new_tokens"] = _UNBOUNDED_TOKENS
-    return options
-
-
-def decoded(loaded: Loaded, ids: Any) -> list[str]:  # noqa: ANN401  # a tensor of token ids, (num_waveforms, num_tokens)
-    """The texts of token ids, special ones left out."""
-    return [str(text) for text in loaded.tokenizer.batch_decode(ids, skip_special_tokens=True)]

@@ -14,12 +14,30 @@ from earmark.recognizers.transformers.settings import Settings
 _CODE = re.compile(r"<\|([a-z]{2,3})\|>")
 # What each kind of family can be told, beside dtype, attention and device.
 _TAKES: dict[FamilyKind, frozenset[str]] = {
-    "ctc": frozenset(),
-    "transducer": frozenset(),
-    "encoder-decoder": frozenset({"beams", "max_new_tokens"}),
-    "whisper": frozenset({"beams", "max_new_tokens", "language", "task", "prompt"}),
-    "request": frozenset({"beams", "max_new_tokens", "language", "prompt"}),
+    "ctc": frozenset({"words"}),
+    "transducer": frozenset({"words"}),
+    "encoder-decoder": frozenset({"beams", "nbest", "max_new_tokens"}),
+    "whisper": frozenset({"beams", "max_new_tokens", "language", "task", "prompt", "words"}),
+    "request": frozenset({"beams", "nbest", "max_new_tokens", "language", "prompt"}),
+    "conversation": frozenset({"beams", "nbest", "max_new_tokens", "prompt"}),
 }
+
+
+# What the processors of these take; their files do not say.
+_STATED_LANGUAGES = {
+    "cohere_asr": ("ar", "de", "el", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "vi", "zh"),
+    "qwen3_asr": (
+        "ar", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fil", "fr", "hi", "hu", "id", "it", "ja", "ko", "mk",
+        "ms", "nl", "pl", "pt", "ro", "ru", "sv", "th", "tr", "vi", "yue", "zh",
+    ),
+}  # fmt: skip
+
+
+# One forward pass fills a processor with one utterance, and what fits into its caches is faster. What says a token at a
+# time reads all its weights for each, so that company is worth more than padding. A GPU wants to be filled.
+_CTC_ON_A_PROCESSOR_S = 16.0
+_ON_A_PROCESSOR_S = 64.0
+_ON_A_GPU_S = 480.0
 
 
 def resolved(checkpoint: Checkpoint, settings: Settings) -> Settings:
@@ -31,17 +49,25 @@ def resolved(checkpoint: Checkpoint, settings: Settings) -> Settings:
     list).
     """
     _check(checkpoint, settings)
-    if settings.attention == "sdpa" and not checkpoint.family.has_fused_attention:
+    has_weights = settings.words and checkpoint.family.kind == "whisper"  # fused attention keeps none to time words by
+    if settings.attention == "sdpa" and (has_weights or not checkpoint.family.has_fused_attention):
         settings = replace(settings, attention="eager")
     if settings.task is None and checkpoint.family.kind == "whisper" and checkpoint.generation.get("lang_to_id"):
         settings = replace(settings, task="transcribe")
     return settings
 
 
+def usual_batch_s(kind: FamilyKind, device: str) -> float:
+    """Padded seconds of audio in a batch that suit a model of this kind: docs/design/performance.md says why."""
+    if device == "cuda":
+        return _ON_A_GPU_S
+    return _CTC_ON_A_PROCESSOR_S if kind == "ctc" else _ON_A_PROCESSOR_S
+
+
 def _check(checkpoint: Checkpoint, settings: Settings) -> None:
     family = checkpoint.family
     default = Settings()
-    for name in ("beams", "max_new_tokens", "language", "task", "prompt"):
+    for name in ("beams", "nbest", "max_new_tokens", "language", "task", "prompt", "words"):
         if getattr(settings, name) != getattr(default, name) and name not in _TAKES[family.kind]:
             raise UsageError(
                 f"{checkpoint.place} takes no {name}",
@@ -50,12 +76,26 @@ def _check(checkpoint: Checkpoint, settings: Settings) -> None:
             )
     if family.kind == "whisper":
         _check_whisper(checkpoint, settings)
-    elif family.model_type == "canary" and settings.language is not None:
+    elif family.model_type == "cohere_asr" and settings.language is None:
+        raise UsageError(
+            f"{checkpoint.place} must be told the language",
+            cause=f"it does not tell it by itself; it knows {', '.join(_STATED_LANGUAGES['cohere_asr'])}",
+            hint="--set language=en",
+        )
+    elif settings.language is not None and family.model_type in _STATED_LANGUAGES:
+        _check_language(checkpoint.place, settings.language, list(_STATED_LANGUAGES[family.model_type]))
+    elif settings.language is not None and family.model_type == "canary":
         _check_language(checkpoint.place, settings.language, _codes_in_vocabulary(checkpoint))
 
 
 def _check_whisper(checkpoint: Checkpoint, settings: Settings) -> None:
     """An English-only Whisper has no tokens for languages and tasks, and refuses both."""
+    if settings.words and not checkpoint.generation.get("alignment_heads"):
+        raise UsageError(
+            f"{checkpoint.place} cannot time its words",
+            cause="its generation_config.json lists no alignment_heads: the attention that follows the audio",
+            hint="leave --set words=true out, or copy that list from the model that it was made from",
+        )
     if settings.language is None and settings.task is None:
         return
     languages = checkpoint.generation.get("lang_to_id")

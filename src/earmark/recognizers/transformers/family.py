@@ -14,12 +14,12 @@ from earmark.errors import UsageError
 from earmark.records import SAMPLE_RATE_HZ
 from earmark.spec import BatchingKind
 
-FamilyKind = Literal["ctc", "whisper", "request", "encoder-decoder", "transducer"]
+FamilyKind = Literal["ctc", "whisper", "request", "conversation", "encoder-decoder", "transducer"]
 """How a model is asked.
 
 ``ctc``: one forward pass. ``whisper``: generation from 30 s windows, with language, task and prompt. ``request``:
-through its processor's transcription request (Canary, audio LLMs). ``encoder-decoder``: plain generation.
-``transducer``: RNN-T and TDT.
+through its processor's transcription request (Canary, Cohere, audio LLMs). ``conversation``: with an instruction, as
+its chat template puts it (audio LLMs). ``encoder-decoder``: plain generation. ``transducer``: RNN-T and TDT.
 """
 
 _FRAME_S = 0.01  # every feature extractor of these models makes one frame of features for each 10 ms
@@ -63,10 +63,15 @@ _CTC = {
 _REQUEST = {
     "audioflamingo3": "AudioFlamingo3ForConditionalGeneration",
     "canary": "CanaryForConditionalGeneration",
+    "cohere_asr": "CohereAsrForConditionalGeneration",
     "fun_asr_nano": "FunAsrNanoForConditionalGeneration",
     "glmasr": "GlmAsrForConditionalGeneration",
     "qwen3_asr": "Qwen3ASRForConditionalGeneration",
     "voxtral": "VoxtralForConditionalGeneration",
+}
+_CONVERSATION = {
+    "granite_speech": "GraniteSpeechForConditionalGeneration",
+    "qwen2_audio": "Qwen2AudioForConditionalGeneration",
 }
 _ENCODER_DECODER = {
     "moonshine": "MoonshineForConditionalGeneration",
@@ -78,21 +83,24 @@ _KINDS: dict[str, tuple[FamilyKind, str]] = {
     "whisper": ("whisper", "WhisperForConditionalGeneration"),
     **{model_type: ("ctc", architecture) for model_type, architecture in _CTC.items()},
     **{model_type: ("request", architecture) for model_type, architecture in _REQUEST.items()},
+    **{model_type: ("conversation", architecture) for model_type, architecture in _CONVERSATION.items()},
     **{model_type: ("encoder-decoder", architecture) for model_type, architecture in _ENCODER_DECODER.items()},
     **{model_type: ("transducer", architecture) for model_type, architecture in _TRANSDUCER.items()},
 }
 # Speech recognition that Transformers has, and that wants a way of asking of its own.
 _NOT_YET = {
-    "cohere_asr", "dia", "granite_speech", "granite_speech_plus", "kyutai_speech_to_text", "moonshine_streaming",
-    "nemotron3_5_asr", "nemotron_asr_streaming", "pop2piano", "qwen2_audio", "seamless_m4t", "seamless_m4t_v2",
-    "speecht5", "vibevoice_asr", "voxtral_realtime",
+    "dia", "granite_speech_plus", "kyutai_speech_to_text", "moonshine_streaming", "nemotron3_5_asr",
+    "nemotron_asr_streaming", "pop2piano", "seamless_m4t", "seamless_m4t_v2", "speecht5", "vibevoice_asr",
+    "voxtral_realtime",
 }  # fmt: skip
 _LAYER_NORM_IS_EXACT = {"hubert", "wav2vec2", "wavlm"}
 _GROUP_NORM = {"moonshine"}  # in its first layers, over time
-_EXACT_WITH_MASK = {"canary", "parakeet_ctc", "parakeet_rnnt", "parakeet_tdt", "whisper"}
+_EXACT_WITH_MASK = {"canary", "cohere_asr", "parakeet_ctc", "parakeet_rnnt", "parakeet_tdt", "whisper"}
 _WITHOUT_FUSED_ATTENTION = {"sew-d", "speech_to_text", "wavlm"}
 # What the authors of the model say of its input.
-_STATED_MAX_AUDIO_S = {"canary": 40.0, "moonshine": 30.0, "qwen3_asr": 1_200.0, "voxtral": 1_800.0}
+_STATED_MAX_AUDIO_S = {
+    "canary": 40.0, "cohere_asr": 35.0, "moonshine": 30.0, "qwen3_asr": 1_200.0, "voxtral": 1_800.0,
+}  # fmt: skip
 _REMOTE_KINDS: dict[str, FamilyKind] = {"AutoModelForCTC": "ctc", "AutoModelForSpeechSeq2Seq": "encoder-decoder"}
 _MOONSHINE_CONVOLUTIONS = ((127, 64), (7, 3), (3, 2))
 
@@ -111,6 +119,8 @@ def family_of(config: Mapping[str, Any], place: str, *, trust: bool = False) -> 
     named = _architecture(config)
     if named not in ("", architecture):
         raise _not_speech(place, named, f"of {model_type} models, {architecture} recognizes speech")
+    if model_type == "granite_speech" and config.get("has_lora_adapter", True):
+        raise _with_adapter(place)
     has_group_norm = config.get("feat_extract_norm") == "group"
     return Family(
         kind=kind,
@@ -137,7 +147,7 @@ def _remote(config: Mapping[str, Any], place: str, model_type: str, *, trust: bo
         raise UsageError(
             f"{place} is of a class that it brings itself, as code",
             cause=f"{named} of model_type {model_type!r} is none of Transformers' own, and strangers' code is not run",
-            hint="read its .py files, then: --set trust=true",
+            hint="read its .py files, then: --trust",
         )
     kind = next((_REMOTE_KINDS[name] for name in classes if name in _REMOTE_KINDS), None)
     if kind is None:
@@ -147,6 +157,15 @@ def _remote(config: Mapping[str, Any], place: str, model_type: str, *, trust: bo
             f"{place} takes its code from another repository", cause="only what lies beside the weights is run"
         )
     return Family(kind, model_type, named, "single", _UNSTATED_MAX_AUDIO_S, _UNTRIED_SHORTEST_SAMPLES)
+
+
+def _with_adapter(place: str) -> UsageError:
+    """Without its adapter, which Transformers leaves out where peft is missing, it says something all the same."""
+    return UsageError(
+        f"{place} keeps a part of its weights in an adapter",
+        cause="its config.json says has_lora_adapter, and only weights that are whole are run",
+        hint="merge the adapter into the weights with peft, and save them with has_lora_adapter: false",
+    )
 
 
 def _architecture(config: Mapping[str, Any]) -> str:
@@ -172,6 +191,9 @@ def _max_audio_s(config: Mapping[str, Any], model_type: str) -> float:
         return _STATED_MAX_AUDIO_S[model_type]
     if model_type == "whisper":
         return _number(config, "max_source_positions", 1_500) * 2 * _FRAME_S
+    if model_type == "qwen2_audio":
+        audio = config.get("audio_config")
+        return _number(audio if isinstance(audio, Mapping) else {}, "max_source_positions", 1_500) * 2 * _FRAME_S
     if model_type == "speech_to_text":
         return _number(config, "max_source_positions", 6_000) * _FRAME_S
     encoder = config.get("encoder_config")

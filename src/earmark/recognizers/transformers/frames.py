@@ -1,4 +1,4 @@
-"""How many frames of a padded output belong to each row: the rest is about padding.
+"""How many frames of a padded output belong to each row (the rest is about padding), and how long a frame is.
 
 Transformers has the arithmetic on its models, under names that are not public, so each is looked for here only.
 """
@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from earmark.errors import RecognizerError
+from earmark.records import SAMPLE_RATE_HZ
+
+_FEATURE_S = 0.01  # every feature extractor of these models makes one frame of features for each 10 ms
 
 
 def num_output_frames(model: Any, inputs: dict[str, Any]) -> list[int] | None:  # noqa: ANN401  # torch
@@ -28,4 +31,15 @@ def num_output_frames(model: Any, inputs: dict[str, Any]) -> list[int] | None:  
     raise RecognizerError(
         f"{type(model).__name__} does not tell how long its output is",
         hint="this version of Transformers is not known to work: pip install 'earmark[transformers]'",
+    )
+
+
+def frame_s(config: Any) -> float:  # noqa: ANN401  # a configuration of Transformers
+    """Seconds of audio for each frame at the output of the encoder. Raises RecognizerError where that is not said."""
+    if ratio := getattr(config, "inputs_to_logits_ratio", None):  # of models that hear samples
+        return float(ratio) / SAMPLE_RATE_HZ
+    if factor := getattr(getattr(config, "encoder_config", None), "subsampling_factor", None):
+        return float(factor) * _FEATURE_S
+    raise RecognizerError(
+        f"{config.model_type} does not tell how long its frames are", hint="leave --set words=true out"
     )

@@ -7,13 +7,18 @@ threads that wait for each other cost many times what they gain.
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import os
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from earmark.errors import RecognizerError
 from earmark.recognizers.transformers.checkpoint import Checkpoint
+from earmark.recognizers.transformers.compiling import compiled
+from earmark.recognizers.transformers.family import FamilyKind
+from earmark.recognizers.transformers.on_processor import with_channels_last, with_rows_apart
 from earmark.recognizers.transformers.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +29,7 @@ _NO_CUDA_HINT = "--set device=cpu, or install a torch that is built for this mac
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model ready to be asked, with what goes before and after it. ``processor`` is there for ``request`` only."""
+    """A model ready to be asked, with what goes before and after it. ``processor`` is for what is asked in words."""
 
     checkpoint: Checkpoint
     settings: Settings
@@ -36,17 +41,23 @@ class Loaded:
     dtype: torch.dtype
 
 
+_MORE = {"granite_speech": ("torchaudio", "torchaudio"), "voxtral": ("mistral_common", "mistral-common[audio]")}
+"""What Transformers needs beside torch for some model types: a module, and what to install."""
+
+
 def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
     """Load the checkpoint as the settings say.
 
-    Raises RecognizerError for a device that is not there, weights that are missing or no numbers, and whatever else
-    Transformers finds wrong.
+    Raises RecognizerError for a device or a package that is not there, weights that are missing or no numbers, and
+    whatever else Transformers finds wrong.
     """
+    _check_packages(checkpoint)
     import torch
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")  # WavLM's own masks
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
@@ -71,8 +82,10 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise RecognizerError(f"Transformers cannot load {checkpoint.place}", cause=lines[0]) from error
     _check_complete(checkpoint.place, report)
+    _limit_memory(device, settings.gpu_memory_limit)
     model = model.to(device).eval()
     _check_numbers(checkpoint.place, model)
+    model = _faster(model, checkpoint.family.kind, settings)
     return Loaded(checkpoint, settings, model, extractor, tokenizer, processor, device, dtype)
 
 
@@ -93,6 +106,22 @@ def device_of(name: str) -> torch.device:
     return device
 
 
+def _faster(model: Any, kind: FamilyKind, settings: Settings) -> Any:  # noqa: ANN401  # a torch module
+    if settings.compile:
+        return compiled(model, kind)
+    if model.device.type != "cpu":
+        return model
+    return with_rows_apart(model) if kind == "whisper" else with_channels_last(model)
+
+
+def _limit_memory(device: torch.device, share: float | None) -> None:
+    """From now on, more than this share of the GPU's memory is out of memory for this process."""
+    import torch
+
+    if share is not None and device.type == "cuda":
+        torch.cuda.set_per_process_memory_fraction(share, device.index)  # None: the current one
+
+
 def _class_of(checkpoint: Checkpoint) -> Any:  # noqa: ANN401  # one of Transformers' model classes
     import transformers
 
@@ -106,12 +135,23 @@ def _class_of(checkpoint: Checkpoint) -> Any:  # noqa: ANN401  # one of Transfor
 def _processor(checkpoint: Checkpoint, tokenizer: Any, common: dict[str, Any]) -> Any:  # noqa: ANN401  # Transformers'
     import transformers
 
-    if checkpoint.family.kind != "request":
+    if checkpoint.family.kind not in ("request", "conversation"):
         return None
     processor = transformers.AutoProcessor.from_pretrained(checkpoint.folder, **common)
     if checkpoint.tokenizer != checkpoint.folder:
         processor.tokenizer = tokenizer
     return processor
+
+
+def _check_packages(checkpoint: Checkpoint) -> None:
+    """Some are missed at the first utterance only, and then at each."""
+    module, package = _MORE.get(checkpoint.family.model_type, ("transformers", ""))
+    if importlib.util.find_spec(module) is None:
+        raise RecognizerError(
+            f"{checkpoint.place} needs {package}",
+            cause=f"Transformers prepares what {checkpoint.family.architecture} hears with it",
+            hint=f"pip install '{package}'",
+        )
 
 
 def _check_complete(place: str, report: dict[str, Any]) -> None:

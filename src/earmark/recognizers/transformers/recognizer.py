@@ -16,6 +16,8 @@ from typing import Self
 
 from earmark.errors import FetchError, MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
 from earmark.fetching import FetchOptions, resolve
+from earmark.recognizers.accelerator import DeviceKind, device_kind
+from earmark.recognizers.languages import language_code
 from earmark.recognizers.model_files import ModelFiles
 from earmark.recognizers.transformers.asking import Ask, asking
 from earmark.recognizers.transformers.checkpoint import (
@@ -26,10 +28,11 @@ from earmark.recognizers.transformers.checkpoint import (
     Checkpoint,
     read_checkpoint,
 )
-from earmark.recognizers.transformers.choices import resolved
+from earmark.recognizers.transformers.choices import resolved, usual_batch_s
 from earmark.recognizers.transformers.features import Samples, lengthened
 from earmark.recognizers.transformers.loading import load
 from earmark.recognizers.transformers.settings import Settings
+from earmark.recognizers.word_times import within
 from earmark.records import Hypothesis, Waveform
 from earmark.spec import RecognizerSpec
 
@@ -43,8 +46,11 @@ class Transformers:
     ``model`` is a folder, ``hf:OWNER/NAME[@REVISION]`` or ``s3://BUCKET/PREFIX`` with ``config.json`` and safetensors;
     ``tokenizer`` another such place, for a model saved without. ``dtype`` is float32, float16 or bfloat16. ``device``
     is auto (a GPU where torch has one), cpu, cuda or cuda:N. ``attention`` is sdpa, eager or flash_attention_2.
-    ``beams`` above 1 searches. ``language`` (a code), ``task`` (transcribe, translate) and ``prompt`` are for models
-    that take them. ``max_new_tokens`` bounds a text. ``trust`` runs code that the checkpoint brings.
+    ``beams`` above 1 searches. ``language`` (a code, or an English name), ``task`` (transcribe, translate) and
+    ``prompt`` are for models that take them. ``max_new_tokens`` bounds a text. ``words`` times each word, and says how
+    sure a CTC model is of it. ``nbest`` of the ``beams`` are kept. ``compile`` takes a minute, and then is faster.
+    ``trust`` runs code that the checkpoint brings.
+    ``gpu_memory_limit`` is the share of the GPU's memory that this process may take.
     """
 
     def __init__(
@@ -60,7 +66,11 @@ class Transformers:
         task: str | None = None,
         prompt: str | None = None,
         max_new_tokens: int | None = None,
+        words: bool = False,
+        nbest: int = 1,
+        compile: bool = False,  # noqa: A002  # what torch calls it, and so everybody
         trust: bool = False,
+        gpu_memory_limit: float | None = None,
         fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
     ) -> None:
         self._settings = Settings(
@@ -68,11 +78,15 @@ class Transformers:
             device=device,
             attention=attention,
             beams=beams,
-            language=language,
+            language=language_code(language),
             task=task,
             prompt=prompt,
             max_new_tokens=max_new_tokens,
+            words=words,
+            nbest=nbest,
+            compile=compile,
             trust=trust,
+            gpu_memory_limit=gpu_memory_limit,
         )
         names = {"model": model, "tokenizer": tokenizer}
         named = {role: _outright(str(name)) for role, name in names.items() if name}
@@ -100,6 +114,16 @@ class Transformers:
             sources=self._files.sources(),
         )
 
+    @property
+    def device_kind(self) -> DeviceKind:
+        """Where it works on this machine, as far as is known before it is entered."""
+        return device_kind(self._settings.device)
+
+    @property
+    def usual_batch_s(self) -> float:
+        """Padded seconds of audio in a batch that suit such a model there, where nobody measured."""
+        return usual_batch_s(self._checkpoint.family.kind, self.device_kind)
+
     @cached_property
     def _checkpoint(self) -> Checkpoint:
         paths = self._paths()
@@ -117,7 +141,7 @@ class Transformers:
             raise UsageError(
                 f"{error.name} holds no model of Transformers",
                 cause=f"it has none of the files that one is made of, such as {CONFIG}",
-                hint="a repository of .nemo, SpeechBrain or CTranslate2 files is not supported yet",
+                hint="without a prefix, what lies there says which recognizer it is for",
             ) from error
 
     @property
@@ -149,10 +173,10 @@ class Transformers:
         """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
         least = self._checkpoint.family.shortest_samples
         samples = [lengthened(waveform.samples, least) for waveform in batch]
-        texts: dict[int, str] = {}
+        heard: dict[int, Hypothesis] = {}
         for piece in self._allowed(samples):
-            texts.update(zip(piece, self._texts([samples[position] for position in piece]), strict=True))
-        return [Hypothesis(texts[position].strip()) for position in range(len(samples))]
+            heard.update(zip(piece, self._heard([samples[position] for position in piece]), strict=True))
+        return [within(heard[position], waveform.duration_s) for position, waveform in enumerate(batch)]
 
     def _allowed(self, samples: Sequence[Samples]) -> list[list[int]]:
         """The positions that may be asked together, as the spec declares."""
@@ -166,7 +190,7 @@ class Transformers:
             return list(by_length.values())
         return [list(range(len(samples)))] if samples else []
 
-    def _texts(self, samples: Sequence[Samples]) -> list[str]:
+    def _heard(self, samples: Sequence[Samples]) -> list[Hypothesis]:
         import torch
 
         if self._ask is None:

@@ -1,0 +1,154 @@
+"""How a loaded model is asked: a batch of waveforms in, hypotheses out.
+
+faster-whisper's own calls take one recording; what they are made of takes a batch. Every waveform has a window of its
+own and is padded to its length, so that no answer depends on the neighbours. One temperature, no timestamps, no
+threshold below which a text is dropped: what the model says is what is scored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.recognizers.faster_whisper.loading import Loaded
+from earmark.records import SAMPLE_RATE_HZ, Alternative, Hypothesis, Word
+
+Samples = NDArray[np.float32]
+"""Mono, 16 kHz, in [-1, 1], of shape ``(num_samples,)``."""
+
+SHORTEST_SAMPLES = 400  # the window of one spectrum
+_SAMPLES_A_FRAME = 160
+_BEFORE, _AFTER = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+"""Punctuation that belongs to the word after it, and to the word before it."""
+
+
+def ask(loaded: Loaded, batch: Sequence[Samples]) -> list[Hypothesis]:
+    """One hypothesis a waveform, in order."""
+    import ctranslate2
+
+    if not batch:
+        return []
+    settings, model = loaded.settings, loaded.whisper.model
+    features, num_frames = _features(loaded, batch)
+    encoded = model.encode(ctranslate2.StorageView.from_array(features))
+    tokenizers = _tokenizers(loaded, encoded, len(batch))
+    prompts = [_prompt(loaded, tokenizer) for tokenizer in tokenizers]
+    results = model.generate(
+        encoded,
+        prompts,
+        beam_size=settings.beams,
+        num_hypotheses=settings.nbest,
+        max_length=_max_length(loaded, prompts),
+        return_scores=True,
+        suppress_tokens=_suppressed(tokenizers[0]),
+        sampling_temperature=0.0,
+    )
+    said = [result.sequences_ids[0] for result in results]
+    words = _words(loaded, encoded, tokenizers, said, num_frames) if settings.words else [None] * len(batch)
+    return [
+        _hypothesis(loaded, tokenizer, result, some)
+        for tokenizer, result, some in zip(tokenizers, results, words, strict=True)
+    ]
+
+
+def _features(loaded: Loaded, batch: Sequence[Samples]) -> tuple[NDArray[np.float32], list[int]]:
+    """Log-mel features, shape ``(num_waveforms, num_mels, num_frames)``, zeros after the end; frames that are audio."""
+    shapes = loaded.checkpoint.shapes
+    features = np.zeros((len(batch), shapes.num_mels, shapes.num_frames), np.float32)
+    num_frames = []
+    for row, samples in enumerate(batch):
+        found = loaded.extractor(samples)[:, :-1]  # the last one is of the silence that the library appends
+        length = min(found.shape[1], shapes.num_frames)
+        features[row, :, :length] = found[:, :length]
+        num_frames.append(length)
+    return features, num_frames
+
+
+def _tokenizers(loaded: Loaded, encoded: object, num_waveforms: int) -> list[Any]:
+    """faster-whisper's tokenizer for the language of each waveform: the one that was said, or the likeliest."""
+    from faster_whisper.tokenizer import Tokenizer
+
+    is_multilingual = bool(loaded.checkpoint.languages)
+    settings = loaded.settings
+    if not is_multilingual or settings.language is not None:
+        languages = [settings.language or "en"] * num_waveforms
+    else:
+        languages = [found[0][0].strip("<|>") for found in loaded.whisper.model.detect_language(encoded)]
+    made = {
+        language: Tokenizer(loaded.whisper.hf_tokenizer, is_multilingual, task=settings.task, language=language)
+        for language in set(languages)
+    }
+    return [made[language] for language in languages]
+
+
+def _prompt(loaded: Loaded, tokenizer: Any) -> list[int]:  # noqa: ANN401  # faster-whisper's
+    prompt = loaded.settings.prompt
+    before = tokenizer.encode(f" {prompt.strip()}") if prompt else []
+    tokens: list[int] = loaded.whisper.get_prompt(tokenizer, before, without_timestamps=True)
+    return tokens
+
+
+def _max_length(loaded: Loaded, prompts: Sequence[Sequence[int]]) -> int:
+    most = loaded.checkpoint.shapes.max_tokens
+    asked = loaded.settings.max_new_tokens
+    return most if asked is None else min(most, len(prompts[0]) + asked)
+
+
+def _suppressed(tokenizer: Any) -> list[int]:  # noqa: ANN401  # faster-whisper's
+    """What the library lets no model say: marks of sounds, and tokens that steer."""
+    from faster_whisper.transcribe import get_suppressed_tokens
+
+    return list(get_suppressed_tokens(tokenizer, [-1]))
+
+
+def _hypothesis(
+    loaded: Loaded,
+    tokenizer: Any,  # noqa: ANN401  # faster-whisper's
+    result: Any,  # noqa: ANN401  # CTranslate2's
+    words: tuple[Word, ...] | None,
+) -> Hypothesis:
+    """Its confidence is the geometric mean of its tokens' posteriors, the end token's among them."""
+    texts = [tokenizer.decode(tokens).strip() for tokens in result.sequences_ids]
+    num_tokens = len(result.sequences_ids[0])
+    mean = result.scores[0] * num_tokens / (num_tokens + 1)  # the library divides by one less than it added up
+    alternatives = tuple(Alternative(text, score) for text, score in zip(texts, result.scores, strict=True))
+    return Hypothesis(
+        texts[0],
+        words,
+        confidence=min(1.0, math.exp(mean)),
+        alternatives=alternatives if loaded.settings.nbest > 1 else (),
+    )
+
+
+def _words(
+    loaded: Loaded, encoded: object, tokenizers: Sequence[Any], said: Sequence[Sequence[int]], num_frames: Sequence[int]
+) -> list[tuple[Word, ...]]:
+    """Times of words by cross attention, as faster-whisper finds them: with the start tokens of each one's language."""
+    texts = [
+        [token for token in tokens if token < tokenizer.eot] for tokenizer, tokens in zip(tokenizers, said, strict=True)
+    ]
+    by_language = {
+        tokenizer.language_code: loaded.whisper.find_alignment(tokenizer, texts, encoded, list(num_frames))
+        for tokenizer in {id(one): one for one in tokenizers}.values()
+    }
+    return [
+        _timed(by_language[tokenizer.language_code][row], length * _SAMPLES_A_FRAME / SAMPLE_RATE_HZ)
+        for row, (tokenizer, length) in enumerate(zip(tokenizers, num_frames, strict=True))
+    ]
+
+
+def _timed(aligned: list[dict[str, Any]], duration_s: float) -> tuple[Word, ...]:
+    """The words in order, none before the one before it, none beyond the audio."""
+    from faster_whisper.transcribe import merge_punctuations
+
+    merge_punctuations(aligned, _BEFORE, _AFTER)
+    words: list[Word] = []
+    for one in aligned:
+        start_s = min(duration_s, max(float(one["start"]), words[-1].start_s if words else 0.0))
+        end_s = min(duration_s, max(float(one["end"]), start_s))
+        words += [Word(text, start_s, end_s, min(1.0, float(one["probability"]))) for text in str(one["word"]).split()]
+    return tuple(words)

@@ -1,0 +1,73 @@
+"""A checkpoint into memory, and whatever faster-whisper needs around it. No network, nothing on the screen.
+
+A worker process computes with one thread on a processor, unless OMP_NUM_THREADS says otherwise: there is one worker a
+core.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from earmark.errors import RecognizerError
+from earmark.recognizers.faster_whisper.checkpoint import Checkpoint
+from earmark.recognizers.faster_whisper.settings import Settings
+
+_ALL_THREADS = 0  # as many as the library likes
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to be asked: ``whisper`` is faster-whisper's, ``extractor`` makes its features."""
+
+    checkpoint: Checkpoint
+    settings: Settings
+    whisper: Any
+    extractor: Any
+
+
+def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
+    """Load the checkpoint as the settings say.
+
+    The features are made for the mels and the window that the weights have: what the library reads is a file that newer
+    checkpoints do not bring. Raises RecognizerError for a device that is not there, and for what CTranslate2 refuses.
+    """
+    import ctranslate2
+    from faster_whisper import WhisperModel
+    from faster_whisper.feature_extractor import FeatureExtractor
+
+    device, number = _device(settings.device, ctranslate2.get_cuda_device_count())
+    try:
+        whisper = WhisperModel(
+            str(checkpoint.folder),
+            device=device,
+            device_index=number,
+            compute_type=settings.dtype,
+            cpu_threads=_num_threads(),
+            local_files_only=True,
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise RecognizerError(f"CTranslate2 cannot load {checkpoint.place}", cause=lines[0]) from error
+    extractor = FeatureExtractor(feature_size=checkpoint.shapes.num_mels)
+    return Loaded(checkpoint, settings, whisper, extractor)
+
+
+def _num_threads() -> int:
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    if said.isdigit():
+        return int(said)
+    return 1 if multiprocessing.parent_process() is not None else _ALL_THREADS
+
+
+def _device(name: str, num_gpus: int) -> tuple[str, int]:
+    kind, _, number = name.partition(":")
+    if kind == "auto":
+        kind = "cuda" if num_gpus else "cpu"
+    if kind == "cuda" and int(number or 0) >= num_gpus:
+        raise RecognizerError(
+            f"there is no device {name!r} here", cause=f"CTranslate2 sees {num_gpus} GPUs", hint="--set device=cpu"
+        )
+    return kind, int(number or 0)

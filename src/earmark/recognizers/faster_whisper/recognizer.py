@@ -1,0 +1,154 @@
+"""The recognizer: a Whisper of CTranslate2 from anywhere, declared before it is loaded.
+
+It knows the contract of recognizers, and neither CTranslate2 nor faster-whisper until it is entered.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from earmark.errors import MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
+from earmark.fetching import FetchOptions, resolve
+from earmark.recognizers.faster_whisper.asking import SHORTEST_SAMPLES, Samples, ask
+from earmark.recognizers.faster_whisper.checkpoint import PATTERNS, Checkpoint, read_checkpoint
+from earmark.recognizers.faster_whisper.loading import Loaded, load
+from earmark.recognizers.faster_whisper.settings import Settings
+from earmark.recognizers.languages import language_code
+from earmark.recognizers.model_files import ModelFiles
+from earmark.records import Hypothesis, Waveform
+from earmark.spec import RecognizerSpec
+
+_OLDEST = (1, 2)
+_EXTRA = "faster-whisper"
+_ROUNDING_S = 0.01  # what cutting and resampling may add to a piece
+
+
+class FasterWhisper:
+    """A Whisper that was converted for CTranslate2.
+
+    ``model`` is a folder, ``hf:OWNER/NAME[@REVISION]`` or ``s3://BUCKET/PREFIX`` with ``model.bin`` and
+    ``tokenizer.json``. ``dtype`` is what it computes in: float32, float16, bfloat16, int8, int8_float16, ... ``device``
+    is auto (a GPU where CTranslate2 has one), cpu, cuda or cuda:N. ``beams`` above 1 searches, and ``nbest`` keeps so
+    many of them. ``language`` is a code or an English name; without one a multilingual model tells it for each
+    utterance. ``task`` is transcribe or translate. ``prompt`` is text that is taken for said before.
+    ``max_new_tokens`` bounds a text. ``words`` times the words.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        dtype: str = "float32",
+        device: str = "auto",
+        beams: int = 1,
+        language: str | None = None,
+        task: str = "transcribe",
+        prompt: str | None = None,
+        max_new_tokens: int | None = None,
+        words: bool = False,
+        nbest: int = 1,
+        fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
+    ) -> None:
+        self._settings = Settings(
+            dtype=dtype,
+            device=device,
+            beams=beams,
+            language=language_code(language),
+            task=task,
+            prompt=prompt,
+            max_new_tokens=max_new_tokens,
+            words=words,
+            nbest=nbest,
+        )
+        place = resolve(str(model), bare="hub")
+        name = f"hf:{model}" if place.kind == "hub" and not str(model).startswith("hf:") else str(model)
+        self._files = ModelFiles({"model": name}, folders=("model",), fetching=fetching, patterns={"model": PATTERNS})
+        self._loaded: Loaded | None = None
+        _ = _version()
+
+    @cached_property
+    def spec(self) -> RecognizerSpec:
+        """Its library's version, a hash over the files that count, and the options; nothing is loaded for it."""
+        digest = hashlib.sha256()
+        for name, content in sorted(self._files.digests()["model"]):
+            digest.update(f"{name} {content}\n".encode())
+        return RecognizerSpec(
+            name="faster-whisper",
+            version=_version(),
+            content_hash=digest.hexdigest(),
+            options=self._settings.options(),
+            batching="masked",
+            max_audio_s=self._checkpoint.max_audio_s,
+            sources=self._files.sources(),
+        )
+
+    @cached_property
+    def _checkpoint(self) -> Checkpoint:
+        return read_checkpoint(self._files.sources()[0].name, self._files.paths()["model"], self._settings)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what was read on this machine: the files may be elsewhere on the next one."""
+        return {name: value for name, value in self.__dict__.items() if name != "_checkpoint"} | {"_loaded": None}
+
+    def __enter__(self) -> Self:
+        """Load the model. Raises RecognizerError and MissingExtraError."""
+        try:
+            self._loaded = load(self._checkpoint, self._settings)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("model", "faster-whisper", _EXTRA, error.name or "faster_whisper") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free the model."""
+        self._loaded = None
+        gc.collect()
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        """One hypothesis a waveform, each in a window of its own."""
+        if self._loaded is None:
+            raise RecognizerError("the model is not loaded", hint="with FasterWhisper(...) as recognizer:")
+        longest_s = self._checkpoint.max_audio_s
+        for waveform in batch:
+            if waveform.duration_s > longest_s + _ROUNDING_S:
+                raise RecognizerError(
+                    f"{waveform.duration_s:.2f} s do not fit into {longest_s:g} s",
+                    cause="the rest would be left out in silence",
+                )
+        full: str | None = None
+        try:
+            return ask(self._loaded, [_lengthened(waveform.samples) for waveform in batch])
+        except RuntimeError as error:
+            if "out of memory" not in str(error):
+                raise
+            full = str(error)
+        raise OutOfMemoryError(f"{len(batch)} utterances do not fit", cause=full.splitlines()[0])
+
+
+def _lengthened(samples: Samples) -> Samples:
+    """With silence after it up to the least that has a spectrum."""
+    return np.pad(samples, (0, max(0, SHORTEST_SAMPLES - len(samples))))
+
+
+def _version() -> str:
+    """Those of faster-whisper and of CTranslate2. Raises MissingExtraError, and UsageError for one that is too old."""
+    try:
+        found, engine = version("faster-whisper"), version("ctranslate2")
+    except PackageNotFoundError as error:
+        raise MissingExtraError("model", "faster-whisper", _EXTRA, error.name or "faster-whisper") from error
+    if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < _OLDEST:
+        raise UsageError(
+            f"faster-whisper {found} is not known to work",
+            cause=f"this needs {'.'.join(map(str, _OLDEST))} or newer",
+            hint="pip install --upgrade 'earmark[faster-whisper]'",
+        )
+    return f"{found} (CTranslate2 {engine})"

@@ -1,0 +1,138 @@
+"""An archive into memory: unpacked beside, its weights read without running anything, every weight looked at.
+
+NeMo reads weights with torch's default, which an environment variable can turn into running any pickle, so they are
+read here, with ``weights_only``.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from earmark.errors import RecognizerError
+from earmark.fetching.archive import unpack
+from earmark.recognizers.nemo.archive import TIMES_MODEL, Archive
+from earmark.recognizers.nemo.family import Family
+from earmark.recognizers.nemo.quiet import quiet, quietly_imported
+from earmark.recognizers.nemo.settings import Resolved
+from earmark.recognizers.transformers.loading import device_of
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to be asked."""
+
+    family: Family
+    resolved: Resolved
+    model: Any
+    device: torch.device
+
+
+def load(archive: Archive, family: Family, resolved: Resolved) -> Loaded:
+    """Load the model as the settings say.
+
+    Raises RecognizerError for a device that is not there, weights that are missing or no numbers, and whatever else
+    NeMo finds wrong.
+    """
+    import torch
+
+    settings = resolved.settings
+    device = device_of(settings.device)
+    torch.backends.cudnn.allow_tf32 = False  # numbers must be the same each time
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    if device.type == "cpu" and multiprocessing.parent_process() is not None and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)  # there is one worker a core
+    if device.type == "cuda" and settings.gpu_memory_limit is not None:
+        torch.cuda.set_per_process_memory_fraction(settings.gpu_memory_limit, device)
+    asr = quietly_imported()
+    with quiet():
+        try:
+            model = _restored(asr, archive, family, device)
+            _check_numbers(archive.place, model)
+            model = model.to(getattr(torch, settings.dtype)).eval()
+            _set_decoding(model, family, resolved)
+        except _refusals() as error:
+            raise _cannot_load(archive, error) from error
+    return Loaded(family, resolved, model, device)
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What NeMo, and what it builds and reads with, raise of a model that they cannot load; NeMo also asserts."""
+    from pickle import UnpicklingError
+
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    of_language = (OSError, ValueError, ImportError, RuntimeError, TypeError, LookupError, AttributeError, EOFError)
+    return *of_language, AssertionError, UnpicklingError, HydraException, OmegaConfBaseException
+
+
+def _cannot_load(archive: Archive, error: Exception) -> RecognizerError:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return RecognizerError(f"NeMo cannot load {archive.place}", cause=lines[0])
+
+
+def _restored(asr: Any, archive: Archive, family: Family, device: torch.device) -> Any:  # noqa: ANN401  # NeMo's
+    import torch
+    from nemo.core.connectors.save_restore_connector import SaveRestoreConnector
+
+    class Connector(SaveRestoreConnector):  # type: ignore[misc]  # NeMo has no types
+        """NeMo's own, but for how weights are read."""
+
+        @staticmethod
+        def _load_state_dict_from_disk(model_weights: str, map_location: Any = "cpu") -> Any:  # noqa: ANN401  # NeMo's
+            return torch.load(model_weights, map_location=map_location, weights_only=True)
+
+    with tempfile.TemporaryDirectory(prefix="earmark-nemo-") as folder:
+        unpack(archive.path, Path(folder))
+        for name in TIMES_MODEL:  # NeMo would load it too, and not as it is done here
+            (Path(folder) / name).unlink(missing_ok=True)
+        connector = Connector()
+        connector.model_extracted_dir = folder
+        return getattr(asr.models, family.class_name).restore_from(
+            str(archive.path), map_location=device, strict=True, save_restore_connector=connector
+        )
+
+
+def _check_numbers(place: str, model: Any) -> None:  # noqa: ANN401  # a torch module
+    import torch
+
+    for name, weight in model.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise RecognizerError(
+                f"the weights of {place} are no numbers",
+                cause=f"{name} holds NaN or infinity",
+                hint="fetch the model again",
+            )
+
+
+def _set_decoding(model: Any, family: Family, resolved: Resolved) -> None:  # noqa: ANN401  # NeMo's
+    """The decoder of a hybrid, and whether words get times and confidences."""
+    from omegaconf import open_dict
+
+    if family.kind == "multitask":
+        _check_prompt(model.prompt, resolved)
+        return
+    is_branch = resolved.settings.decoder == "ctc"
+    decoding = (model.cfg.aux_ctc if is_branch else model.cfg).decoding.copy()
+    with open_dict(decoding):
+        decoding.compute_timestamps = resolved.settings.words
+        decoding.confidence_cfg = {"preserve_token_confidence": resolved.settings.words}
+        if resolved.settings.words:
+            decoding.preserve_alignments = None
+    kind = {"decoder_type": resolved.settings.decoder} if family.kind == "hybrid" else {}
+    model.change_decoding_strategy(decoding, verbose=False, **kind)
+
+
+def _check_prompt(prompt: Any, resolved: Resolved) -> None:  # noqa: ANN401  # NeMo's
+    """Raise what NeMo raises for a language or a task that the model has no token for: now, and not at each batch."""
+    default = [turn["slots"] for turn in prompt.get_default_dialog_slots() if turn["role"] == "user"]
+    prompt.encode_dialog(turns=[{"role": "user", "slots": {**(default[0] if default else {}), **resolved.prompt()}}])

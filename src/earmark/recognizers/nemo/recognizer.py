@@ -1,0 +1,221 @@
+"""The recognizer: an archive from anywhere, declared before it is loaded, asked in batches that it allows.
+
+It knows the contract of recognizers, and neither torch nor NeMo until it is entered.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from earmark.errors import MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
+from earmark.fetching import FetchOptions, list_files, resolve
+from earmark.recognizers.accelerator import DeviceKind, device_kind
+from earmark.recognizers.model_files import ModelFiles
+from earmark.recognizers.nemo.archive import Archive, read_archive
+from earmark.recognizers.nemo.asking import ask
+from earmark.recognizers.nemo.configuration import check_configuration
+from earmark.recognizers.nemo.family import Family, family_of
+from earmark.recognizers.nemo.loading import Loaded, load
+from earmark.recognizers.nemo.settings import Resolved, Settings, resolved
+from earmark.records import Hypothesis, Waveform
+from earmark.spec import RecognizerSpec
+
+_PACKAGES = ("nemo_toolkit", "torch")
+_KNOWN_VERSIONS = ((3, 0), (4, 0))
+"""From, and before: the others were not tried."""
+SUFFIX = ".nemo"
+
+
+class Nemo:
+    """A speech recognizer in an archive of NVIDIA's NeMo: CTC, transducers (RNNT and TDT), hybrids, and Canary.
+
+    ``model`` is a ``.nemo`` file, a folder with one, ``hf:OWNER/NAME[@REVISION][/FILE]`` or a URL, ``https:`` or
+    ``s3:``. ``dtype`` is float32, float16 or bfloat16. ``device`` is auto (a GPU where torch has one), cpu, cuda or
+    cuda:N. ``decoder`` chooses of a hybrid: rnnt (also for TDT; the default) or ctc. ``words`` gives times and
+    confidences. ``language``, ``task`` (transcribe, translate), ``target_language`` and ``punctuation`` are for Canary.
+    ``trust`` builds classes that are not known to be harmless. ``gpu_memory_limit`` is a share of a GPU's memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        dtype: str = "float32",
+        device: str = "auto",
+        decoder: str | None = None,
+        words: bool = False,
+        language: str | None = None,
+        target_language: str | None = None,
+        task: str | None = None,
+        punctuation: bool | None = None,
+        trust: bool = False,
+        gpu_memory_limit: float | None = None,
+        fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
+    ) -> None:
+        self._settings = Settings(
+            dtype=dtype,
+            device=device,
+            decoder=decoder,
+            words=words,
+            language=language,
+            target_language=target_language,
+            task=task,
+            punctuation=punctuation,
+            trust=trust,
+            gpu_memory_limit=gpu_memory_limit,
+        )
+        self._name = model
+        self._fetching = fetching
+        self._loaded: Loaded | None = None
+        _ = _version()
+
+    @property
+    def device_kind(self) -> DeviceKind:
+        """Where it will work on this machine."""
+        return device_kind(self._settings.device)
+
+    @cached_property
+    def spec(self) -> RecognizerSpec:
+        """NeMo's version, the SHA-256 of the archive, and the options; NeMo is not imported for it."""
+        family, chosen = self._family, self._resolved
+        [source] = self._files.sources()
+        return RecognizerSpec(
+            name="nemo",
+            version=_version(),
+            content_hash=source.sha256,
+            options=chosen.options(),
+            batching=family.batching,
+            max_audio_s=family.max_audio_s,
+            sources=(source,),
+        )
+
+    @cached_property
+    def _files(self) -> ModelFiles:
+        named = {"model": archive_named(self._name, self._fetching)}
+        return ModelFiles(named, folders=(), fetching=self._fetching)
+
+    @cached_property
+    def _archive(self) -> Archive:
+        path = self._files.paths()["model"]
+        archive = read_archive(self._files.sources()[0].name, path)
+        check_configuration(archive, trust=self._settings.trust)
+        return archive
+
+    @cached_property
+    def _family(self) -> Family:
+        return family_of(self._archive)
+
+    @property
+    def _resolved(self) -> Resolved:
+        return resolved(self._archive, self._family, self._settings)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what was read on this machine: the file may be elsewhere on the next one."""
+        return {name: value for name, value in self.__dict__.items() if name != "_archive"} | {"_loaded": None}
+
+    def __enter__(self) -> Self:
+        """Load the model; the import of NeMo alone takes many seconds. Raises RecognizerError and MissingExtraError."""
+        try:
+            self._loaded = load(self._archive, self._family, self._resolved)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("model", "nemo", "nemo", error.name or "nemo_toolkit") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free the model, and the memory of its device."""
+        self._loaded = None
+        _empty_cache()
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
+        found: dict[int, Hypothesis] = {}
+        for piece in self._allowed(batch):
+            found.update(zip(piece, self._answers([batch[position] for position in piece]), strict=True))
+        return [found[position] for position in range(len(batch))]
+
+    def _allowed(self, batch: Sequence[Waveform]) -> list[list[int]]:
+        """The positions that may be asked together, as the spec declares."""
+        if self._family.batching == "masked":
+            return [list(range(len(batch)))] if batch else []
+        by_length: dict[int, list[int]] = {}
+        for position, one in enumerate(batch):
+            by_length.setdefault(len(one.samples), []).append(position)
+        return list(by_length.values())
+
+    def _answers(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        import torch
+
+        if self._loaded is None:
+            raise RecognizerError("the model is not loaded", hint="with Nemo(...) as recognizer:")
+        full: str | None = None
+        try:
+            return ask(self._loaded, batch)
+        except torch.OutOfMemoryError as error:
+            full = str(error)
+        except RuntimeError as error:
+            if "DefaultCPUAllocator" not in str(error):
+                raise
+            full = str(error)
+        # Out of the handler by now: its traceback held the tensors of the failed call.
+        _empty_cache()
+        raise OutOfMemoryError(f"{len(batch)} utterances do not fit", cause=full.splitlines()[0])
+
+
+def archive_named(name: str, fetching: FetchOptions) -> str:
+    """The name of the one archive at the place ``name``, said outright: of a folder or repository the ``.nemo`` in it.
+
+    Raises UsageError where there is none, or where there are several, and what asking the hub raises.
+    """
+    place = resolve(name, bare="hub")
+    said = f"hf:{name}" if place.kind == "hub" and not name.startswith("hf:") else name
+    if place.kind == "local" and Path(place.locator).is_dir():
+        known = sorted(one.name for one in Path(place.locator).iterdir() if one.name.endswith(SUFFIX))
+        return str(Path(place.locator) / _only(name, known))
+    if place.kind == "hub" and not place.file:
+        known = [one.path for one in list_files(said, options=fetching).files if one.path.endswith(SUFFIX)]
+        return f"{said}/{_only(name, known)}"
+    return said
+
+
+def _only(name: str, known: Sequence[str]) -> str:
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise UsageError(f"{name} holds no archive of NeMo", cause=f"looked for *{SUFFIX}")
+    raise UsageError(
+        f"{name} holds {len(known)} archives of NeMo", cause=", ".join(known[:8]), hint=f"name one: {name}/{known[0]}"
+    )
+
+
+def _version() -> str:
+    """The installed NeMo. Raises MissingExtraError where it is missing, and UsageError for one that was not tried."""
+    for package in _PACKAGES:
+        try:
+            version(package)
+        except PackageNotFoundError as error:
+            raise MissingExtraError("model", "nemo", "nemo", package) from error
+    found = version("nemo_toolkit")
+    numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
+    if not _KNOWN_VERSIONS[0] <= numbers < _KNOWN_VERSIONS[1]:
+        raise UsageError(
+            f"nemo_toolkit {found} is not known to work",
+            cause="this needs 3.x",
+            hint="pip install --upgrade 'earmark[nemo]'",
+        )
+    return found
+
+
+def _empty_cache() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

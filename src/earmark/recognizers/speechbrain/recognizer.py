@@ -1,0 +1,230 @@
+"""The recognizer: a pretrained model of SpeechBrain from one place or several, declared before it is loaded.
+
+It knows the contract of recognizers, and neither torch nor SpeechBrain until it is entered.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+from typing import Self
+
+from earmark.errors import MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
+from earmark.fetching import FetchOptions, resolve
+from earmark.recognizers.model_files import ModelFiles
+from earmark.recognizers.speechbrain.asking import Samples, ask, lengthened
+from earmark.recognizers.speechbrain.loading import Loaded, load
+from earmark.recognizers.speechbrain.pretrained import BACKBONE, Pretrained, beams_of, read_pretrained
+from earmark.recognizers.speechbrain.settings import Settings
+from earmark.records import Hypothesis, Waveform
+from earmark.spec import RecognizerSpec
+
+_OLDEST = (1, 1)
+_MODEL_PATTERNS = ("*.yaml", "*.ckpt", "*.model", "*.txt", "*.json")
+"""What is fetched of a model: its document, its parts, the settings of a backbone of its own."""
+_BACKBONE_PATTERNS = (
+    "config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json",
+    "tokenizer_config.json", "vocab.json", "merges.txt", "normalizer.json", "added_tokens.json",
+    "special_tokens_map.json",
+)  # fmt: skip
+"""What is fetched of a backbone: no weights, since they are in the model's own files."""
+
+
+class SpeechBrain:
+    """A pretrained speech recognizer of SpeechBrain: EncoderASR, EncoderDecoderASR or WhisperASR.
+
+    ``model`` is a folder, ``hf:OWNER/NAME[@REVISION]`` or ``s3://BUCKET/PREFIX`` with ``hyperparams.yaml``. ``asr``,
+    ``lm``, ``normalizer`` and ``tokenizer`` are other places, of a file or of a folder with ``NAME.ckpt``, that these
+    parts are taken from; ``backbone`` that of the model of Transformers that it is made from. ``beams`` is the width of
+    its search. ``dtype`` is float32, or float16 or bfloat16 by autocast. ``device`` is auto (a GPU where torch has
+    one), cpu, cuda or cuda:N. ``trust`` builds whatever the document names. ``gpu_memory_limit`` is the share of the
+    GPU's memory that this process may take.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        asr: str | None = None,
+        lm: str | None = None,
+        normalizer: str | None = None,
+        tokenizer: str | None = None,
+        backbone: str | None = None,
+        dtype: str = "float32",
+        device: str = "auto",
+        beams: int | None = None,
+        trust: bool = False,
+        gpu_memory_limit: float | None = None,
+        fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
+    ) -> None:
+        self._settings = Settings(
+            dtype=dtype, device=device, beams=beams, trust=trust, gpu_memory_limit=gpu_memory_limit
+        )
+        named = {"asr": asr, "lm": lm, "normalizer": normalizer, "tokenizer": tokenizer, BACKBONE: backbone}
+        self._given = {name: str(one) for name, one in named.items() if one}
+        self._fetching = fetching
+        self._name = _outright(str(model))
+        self._model = ModelFiles(
+            {"model": self._name}, folders=("model",), fetching=fetching, patterns={"model": _MODEL_PATTERNS}
+        )
+        self._elsewhere: ModelFiles | None = None
+        self._loaded: Loaded | None = None
+        _ = _version()
+
+    @cached_property
+    def spec(self) -> RecognizerSpec:
+        """Its library's version, a hash over the files that count, and the options; nothing is loaded for it."""
+        pretrained = self._pretrained
+        return RecognizerSpec(
+            name="speechbrain",
+            version=_version(),
+            content_hash=self._content_hash(),
+            options={"dtype": self._settings.dtype, "beams": beams_of(pretrained)},
+            batching=pretrained.batching,
+            max_audio_s=pretrained.max_audio_s,
+            sources=tuple(sorted((*self._model.sources(), *self._others.sources()), key=lambda one: one.role)),
+        )
+
+    @cached_property
+    def _pretrained(self) -> Pretrained:
+        place = resolve(self._name)
+        repository = place.locator.removeprefix("models/") if place.kind == "hub" else None
+        return read_pretrained(
+            place.name,
+            self._model.paths()["model"],
+            given=self._given,
+            repository=repository,
+            beams=self._settings.beams,
+            trust=self._settings.trust,
+        )
+
+    @property
+    def _others(self) -> ModelFiles:
+        """The parts that are not in the model's own folder."""
+        if self._elsewhere is None:
+            found = self._pretrained
+            names = {**found.parts.elsewhere, **({BACKBONE: found.backbone} if found.backbone is not None else {})}
+            self._elsewhere = ModelFiles(
+                {role: _outright(name) for role, name in names.items()},
+                folders=(BACKBONE,),
+                fetching=self._fetching,
+                patterns={BACKBONE: _BACKBONE_PATTERNS},
+            )
+        return self._elsewhere
+
+    def _content_hash(self) -> str:
+        """Over the documents, the files that are loaded, and the backbone's settings; not over what lies beside."""
+        found = self._pretrained
+        own = set(found.parts.own.values())
+        inside = found.backbone_folder.relative_to(found.folder).as_posix() if found.backbone_folder else None
+        digest = hashlib.sha256()
+        for name, content in sorted(self._model.digests()["model"]):
+            if name in own or name.endswith(".yaml") or (inside is not None and _is_setting(name, inside)):
+                digest.update(f"model/{name} {content}\n".encode())
+        for role, pairs in sorted(self._others.digests().items()):
+            for name, content in sorted(pairs):
+                digest.update(f"{role}/{name} {content}\n".encode())
+        return digest.hexdigest()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what was read on this machine: the files may be elsewhere on the next one."""
+        return {name: one for name, one in self.__dict__.items() if name != "_pretrained"} | {"_loaded": None}
+
+    def __enter__(self) -> Self:
+        """Load the model. Raises RecognizerError and MissingExtraError."""
+        found = self._pretrained
+        others = self._others.paths()
+        files = {name: found.folder / file for name, file in found.parts.own.items()}
+        files |= {name: path for name, path in others.items() if name != BACKBONE}
+        backbone = others.get(BACKBONE, found.backbone_folder)
+        try:
+            self._loaded = load(found, self._settings, files=files, backbone=backbone)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("model", "speechbrain", "speechbrain", error.name or "speechbrain") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free the model, and the memory of its device."""
+        self._loaded = None
+        _empty_cache()
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
+        for waveform in batch:
+            if waveform.duration_s > self._pretrained.max_audio_s + 1 / 100:  # what resampling may add
+                raise RecognizerError(
+                    f"{waveform.duration_s:.2f} s do not fit into {self._pretrained.max_audio_s:g} s",
+                    cause="the rest would be left out in silence",
+                )
+        samples = [lengthened(waveform.samples) for waveform in batch]
+        texts: dict[int, str] = {}
+        for piece in self._allowed(samples):
+            texts.update(zip(piece, self._texts([samples[position] for position in piece]), strict=True))
+        return [Hypothesis(texts[position].strip()) for position in range(len(samples))]
+
+    def _allowed(self, samples: Sequence[Samples]) -> list[list[int]]:
+        """The positions that may be asked together, as the spec declares."""
+        alike: dict[int, list[int]] = {}
+        for position, one in enumerate(samples):
+            alike.setdefault(len(one) if self._pretrained.batching == "equal_length" else position, []).append(position)
+        return list(alike.values())
+
+    def _texts(self, samples: Sequence[Samples]) -> list[str]:
+        import torch
+
+        if self._loaded is None:
+            raise RecognizerError("the model is not loaded", hint="with SpeechBrain(...) as recognizer:")
+        full: str | None = None
+        try:
+            return ask(self._loaded, samples, self._settings.dtype)
+        except torch.OutOfMemoryError as error:
+            full = str(error)
+        except RuntimeError as error:
+            if "DefaultCPUAllocator" not in str(error):
+                raise
+            full = str(error)
+        # Out of the handler by now: its traceback held the tensors of the failed call.
+        _empty_cache()
+        raise OutOfMemoryError(f"{len(samples)} utterances do not fit", cause=full.splitlines()[0])
+
+
+def _is_setting(name: str, inside: str) -> bool:
+    folder, _, last = name.rpartition("/")
+    return folder == inside.removeprefix(".") and last in _BACKBONE_PATTERNS
+
+
+def _outright(name: str) -> str:
+    """The name of a place that says itself what it is. Raises UsageError for one that is nothing, or two things."""
+    place = resolve(name, bare="hub")
+    return f"hf:{name}" if place.kind == "hub" and not name.startswith("hf:") else name
+
+
+def _version() -> str:
+    """The installed SpeechBrain. Raises MissingExtraError where it is missing, and UsageError where it is too old."""
+    for package in ("speechbrain", "torch", "torchaudio", "transformers", "sentencepiece", "ruamel.yaml"):
+        try:
+            version(package)
+        except PackageNotFoundError as error:
+            raise MissingExtraError("model", "speechbrain", "speechbrain", package) from error
+    found = version("speechbrain")
+    if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < _OLDEST:
+        raise UsageError(
+            f"speechbrain {found} is not known to work",
+            cause=f"this needs {'.'.join(map(str, _OLDEST))} or newer",
+            hint="pip install --upgrade 'earmark[speechbrain]'",
+        )
+    return found
+
+
+def _empty_cache() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

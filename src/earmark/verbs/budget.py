@@ -1,0 +1,71 @@
+"""How much audio meets in a batch where nobody says it: what suits the model on its device.
+
+A run keeps what it began with, since its spec has it. A run that begins takes what was measured on this machine, which
+the user's cache remembers, and else what the recognizer declares. Measuring is the business of ``learning``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from earmark.errors import UsageError
+from earmark.recognizers import Recognizer
+from earmark.spec import DEFAULT_MAX_BATCH_S, BatchingSpec, RunSpec
+
+_FOLDER = "budgets"
+
+
+def declared_batching(recognizer: Recognizer, max_batch_s: float | None, batch_size: int | None) -> BatchingSpec:
+    """The rule as far as it is said; else with the recognizer's own ``usual_batch_s``. Raises UsageError."""
+    usual_s = float(getattr(recognizer, "usual_batch_s", DEFAULT_MAX_BATCH_S))
+    return BatchingSpec(max_batch_s=usual_s if max_batch_s is None else max_batch_s, max_batch_size=batch_size)
+
+
+def settled_batching(
+    declared: BatchingSpec, recognizer: Recognizer, stored: RunSpec | None, cache: Path
+) -> BatchingSpec | None:
+    """The rule of a run for which nobody said the seconds: its own if it has begun, else what is remembered, if any."""
+    kept_s = stored.batching.max_batch_s if stored is not None else remembered_s(recognizer, cache)
+    return None if kept_s is None else dataclasses.replace(declared, max_batch_s=kept_s)
+
+
+def remembered_s(recognizer: Recognizer, cache: Path) -> float | None:
+    """The budget that was measured best for this model, its options and its kind of device; None: none was."""
+    try:
+        found = json.loads(_path(recognizer, cache).read_bytes())["max_batch_s"]
+        return BatchingSpec(max_batch_s=float(found)).max_batch_s
+    except (OSError, ValueError, KeyError, TypeError, UsageError):
+        return None  # a memory that is damaged is none
+
+
+def remember(recognizer: Recognizer, cache: Path, best_s: float, rates: Mapping[float, float]) -> None:
+    """Keep the best budget, with the audio seconds for a second of each that was measured. A full disk is no error."""
+    path = _path(recognizer, cache)
+    facts = {
+        "max_batch_s": best_s,
+        "rtfx": {f"{budget_s:g}": rate for budget_s, rate in rates.items()},
+        "recognizer": recognizer.spec.name,
+        "device": _device(recognizer),
+    }
+    temporary = path.with_name(f".tmp-{secrets.token_hex(6)}")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+
+def _path(recognizer: Recognizer, cache: Path) -> Path:
+    spec = recognizer.spec
+    facts = [spec.name, spec.version, spec.content_hash, dict(spec.options), _device(recognizer)]
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return cache / _FOLDER / f"{key}.json"
+
+
+def _device(recognizer: Recognizer) -> str:
+    return str(getattr(recognizer, "device_kind", "cpu"))

@@ -1,0 +1,204 @@
+"""Whispers of CTranslate2: what the library's own call says, in any batch, and what is no such model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earmark.cli.main import run
+from earmark.errors import RecognizerError, UsageError
+from earmark.recognizers import load_recognizer
+from earmark.recognizers.detection import recognizer_at
+from earmark.records import SAMPLE_RATE_HZ, Waveform
+from tests.recognizers.tiny import tiny_model, tiny_models  # noqa: F401  # a fixture
+
+
+@pytest.fixture(scope="module")
+def model() -> Path:
+    return tiny_model("faster-whisper multilingual")
+
+
+@pytest.fixture(scope="module")
+def clips(model: Path) -> list[Waveform]:
+    from tests.recognizers.models import demo_clips
+
+    return [Waveform(clip.id, clip.samples) for clip in demo_clips()[:6]]
+
+
+@pytest.fixture
+def copy(model: Path, tmp_path: Path) -> Path:
+    """A folder that a test may spoil."""
+    return shutil.copytree(model, tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, {}),
+        ({"language": "es"}, {"language": "es"}),
+        ({"task": "translate", "language": "en"}, {"task": "translate", "language": "en"}),
+        ({"beams": 3}, {"beam_size": 3}),
+        ({"prompt": "call two"}, {"initial_prompt": "call two"}),
+        ({"words": True}, {}),
+    ],
+    ids=str,
+)
+def test_a_batch_says_what_the_library_says_of_each_alone(model, clips, options, said):
+    """With one temperature, no timestamps and no thresholds, since what is dropped is an error as well."""
+    from faster_whisper import WhisperModel
+
+    library = WhisperModel(str(model), device="cpu", compute_type="float32", cpu_threads=1)
+    plain = {
+        "beam_size": 1,
+        "temperature": 0,
+        "without_timestamps": True,
+        "condition_on_previous_text": False,
+        "log_prob_threshold": None,
+        "no_speech_threshold": None,
+        "compression_ratio_threshold": None,
+    }
+    expected = []
+    for clip in clips:
+        pieces, _ = library.transcribe(clip.samples, **(plain | said))
+        expected.append("".join(piece.text for piece in pieces).strip())
+    with load_recognizer("faster-whisper", {"model": str(model), **options}) as recognizer:
+        found = recognizer.transcribe(clips)
+    assert [one.text for one in found] == expected
+    assert len(set(expected)) > 1
+
+
+def test_words_follow_the_audio(model, clips):
+    """Every word of the text, in order, none beyond its clip."""
+    with load_recognizer("faster-whisper", {"model": str(model), "words": True}) as recognizer:
+        for clip, heard in zip(clips, recognizer.transcribe(clips), strict=True):
+            assert [word.text for word in heard.words] == heard.text.split()
+            assert heard.words[-1].end_s <= clip.duration_s
+            assert 0 < heard.confidence <= 1
+
+
+def test_n_best_are_kept_in_order(model, clips):
+    """As many as asked, the likeliest first."""
+    with load_recognizer("faster-whisper", {"model": str(model), "beams": 4, "nbest": 3}) as recognizer:
+        (heard,) = recognizer.transcribe(clips[:1])
+    scores = [one.score for one in heard.alternatives]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_audio_beyond_the_window_is_refused(model):
+    """It would be cut in silence."""
+    long = Waveform("long", np.zeros(31 * SAMPLE_RATE_HZ, np.float32))
+    with (
+        load_recognizer("faster-whisper", {"model": str(model)}) as recognizer,
+        pytest.raises(RecognizerError, match="do not fit"),
+    ):
+        recognizer.transcribe([long])
+
+
+def test_the_window_is_that_of_the_weights():
+    """A model that hears 5 s at once takes 5 s."""
+    spec = load_recognizer("faster-whisper", {"model": str(tiny_model("faster-whisper"))}).spec
+    assert spec.max_audio_s == 5.0
+
+
+def spoil_end(folder: Path) -> None:
+    path = folder / "model.bin"
+    path.write_bytes(path.read_bytes()[:-1_000])
+
+
+def spoil_start(folder: Path) -> None:
+    (folder / "model.bin").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+
+
+def spoil_kind(folder: Path) -> None:
+    path = folder / "model.bin"
+    path.write_bytes(path.read_bytes().replace(b"WhisperSpec", b"Transformer", 1))
+
+
+def spoil_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+
+
+def spoil_vocabulary(folder: Path) -> None:
+    (folder / "vocabulary.json").unlink()
+
+
+def spoil_config(folder: Path) -> None:
+    (folder / "config.json").write_text("[")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (spoil_end, "is not whole"),
+        (spoil_start, "Git LFS pointer"),
+        (spoil_kind, "no Whisper of CTranslate2"),
+        (spoil_tokenizer, "lacks tokenizer.json"),
+        (spoil_vocabulary, "lacks vocabulary.json"),
+        (spoil_config, "cannot read config.json"),
+    ],
+)
+def test_a_model_that_is_not_whole_is_refused_before_it_is_loaded(copy, spoil, says):
+    """Each with what is wrong."""
+    spoil(copy)
+    with pytest.raises(UsageError) as refused:
+        _ = load_recognizer("faster-whisper", {"model": str(copy)}).spec
+    assert says in f"{refused.value} {refused.value.cause}"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"language": "xx"}, "does not know the language 'xx'"),
+        ({"dtype": "float8"}, "no dtype 'float8'"),
+        ({"beams": 0}, "whole number from 1"),
+        ({"nbest": 2}, "no 2 best of 1 beams"),
+        ({"device": "tpu"}, "no device 'tpu'"),
+    ],
+)
+def test_what_a_model_cannot_be_told_is_refused(model, options, says):
+    """Before it is loaded, with what there is to choose."""
+    with pytest.raises(UsageError, match=says):
+        _ = load_recognizer("faster-whisper", {"model": str(model), **options}).spec
+
+
+def test_one_that_knows_english_only_takes_no_language():
+    """Nor a task."""
+    with pytest.raises(UsageError, match="takes no language"):
+        _ = load_recognizer("faster-whisper", {"model": str(tiny_model("faster-whisper")), "language": "es"}).spec
+
+
+def test_words_need_heads_that_follow_the_audio(copy):
+    """A checkpoint that lists none is refused, and not timed by chance."""
+    path = copy / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "alignment_heads": None}))
+    with pytest.raises(UsageError, match="cannot time its words"):
+        _ = load_recognizer("faster-whisper", {"model": str(copy), "words": True}).spec
+
+
+def test_a_gpu_that_is_not_there_is_no_silent_run_elsewhere(model):
+    """It is an error that says how many there are."""
+    with pytest.raises(RecognizerError, match="no device 'cuda:99' here"):
+        load_recognizer("faster-whisper", {"model": str(model), "device": "cuda:99"}).__enter__()
+
+
+def test_a_folder_is_told_by_its_files(model):
+    """And with the prefix for either kind of Whisper."""
+    assert recognizer_at(str(model)) == ("faster-whisper", str(model))
+
+
+def test_a_run_from_the_command_line(model, tmp_path):
+    """The prefix for either kind of Whisper leads to it; batches of eight say what batches of one do."""
+    from tests.recognizers.models import DEMO
+
+    hashes = set()
+    for size in ("1", "8"):
+        out = tmp_path / size
+        data = str(DEMO / "manifest.jsonl")
+        assert run(["eval", f"whisper:{model}", "--data", data, "--out", str(out), "--batch-size", size]) == 0
+        hashes.add(json.loads((out / "summary.json").read_text(encoding="utf-8"))["scores_hash"])
+    assert len(hashes) == 1

@@ -1,0 +1,198 @@
+"""An export says what the run holds: of short utterances, of long ones in pieces, and of those that failed."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import earmark
+from earmark.cli.main import run
+from earmark.errors import FolderError, StoreError, UnknownNameError, UsageError
+from earmark.recognizers.doubles import Echo, Failing
+from earmark.records import Alternative, Hypothesis, Waveform, Word
+from earmark.store import layout
+from earmark.store.run import RunStore
+from tests.toys import toy_source
+
+
+class Timed(Echo):
+    """Echo that says a tenth of a second for each word, and how sure it is: less of later words."""
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        return [self._heard(waveform) for waveform in batch]
+
+    def _heard(self, waveform: Waveform) -> Hypothesis:
+        text = self.text(waveform)
+        words = [
+            Word(word, 0.01 * place, 0.01 * place + 0.01, 1 / (1 + place)) for place, word in enumerate(text.split())
+        ]
+        sure = [word.confidence for word in words if word.confidence is not None]
+        return Hypothesis(text, tuple(words), sum(sure) / len(sure), (Alternative(text, -1.0), Alternative("x", -2.0)))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Three short utterances, and one of three seconds."""
+    return toy_source(tmp_path_factory.mktemp("audio"), durations_s=[0.4, 0.6, 3.0, 0.5])
+
+
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory, source) -> str:
+    """A run whose long utterance was done in pieces."""
+    out = str(tmp_path_factory.mktemp("runs") / "timed")
+    earmark.evaluate(Timed(source.texts, max_audio_s=1.2), source, out=out, engine="inline")
+    return out
+
+
+def exported(run: str, to: str = "jsonl") -> Any:
+    stream = io.BytesIO()
+    earmark.export(run, to, stream)
+    lines = stream.getvalue().decode().splitlines()
+    return [json.loads(line) for line in lines] if to == "jsonl" else lines
+
+
+def test_every_utterance_is_there_with_what_is_known_of_it(timed, source):
+    """In the order of the data: texts, counts, words with times and confidences, and the n best."""
+    rows = exported(timed)
+    assert [row["id"] for row in rows] == [item.id for item in source.items]
+    first = rows[0]
+    assert first["hypothesis"] == first["reference"] == source.items[0].reference
+    assert (first["status"], first["hits"], first["substitutions"]) == ("scored", len(first["words"]), 0)
+    assert [word["text"] for word in first["words"]] == first["hypothesis"].split()
+    assert first["words"][1] == {"text": first["words"][1]["text"], "start_s": 0.01, "end_s": 0.02, "confidence": 0.5}
+    assert [one["text"] for one in first["alternatives"]] == [first["hypothesis"], "x"]
+
+
+def test_the_pieces_of_a_long_utterance_are_one_again(timed, source):
+    """Times are from its start, the confidence is the mean over its words, and the n best of pieces are left out."""
+    plan = RunStore.at(timed).read_table(layout.PLAN).to_pylist()
+    starts = sorted(row["start_s"] for row in plan if row["index"] == 2)
+    assert len(starts) > 1
+    row = exported(timed)[2]
+    said = source.items[2].reference.split()
+    assert [word["text"] for word in row["words"]] == said * len(starts)
+    expected = [start + 0.01 * place for start in starts for place in range(len(said))]
+    assert [word["start_s"] for word in row["words"]] == pytest.approx(expected)
+    sure = [word["confidence"] for word in row["words"]]
+    assert row["confidence"] == pytest.approx(sum(sure) / len(sure))
+    assert row["alternatives"] == []
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_run_that_is_larger_than_a_window_is_exported_alike(timed, monkeypatch, size):
+    """Rows that are sorted through files, and few Python objects at a time."""
+    whole = exported(timed)
+    monkeypatch.setattr("earmark.reports.heard.WINDOW", size)
+    monkeypatch.setattr("earmark.reports.heard._ROWS_AT_ONCE", size)
+    assert exported(timed) == whole
+
+
+def test_the_hash_of_scores_does_not_know_of_words(tmp_path, source):
+    """Two recognizers that say the same texts have the same hash, whatever else they say."""
+    summaries = [
+        earmark.evaluate(kind(source.texts), source, out=str(tmp_path / kind.__name__), engine="inline")
+        for kind in (Echo, Timed)
+    ]
+    assert summaries[0].scores_hash == summaries[1].scores_hash
+
+
+def test_a_piece_of_a_file_is_timed_from_its_own_start(tmp_path):
+    """Not from the file's, which nobody asked for."""
+    whole = toy_source(tmp_path / "audio", durations_s=[3.0])
+    manifest = tmp_path / "m.jsonl"
+    row = {"id": "u", "audio": f"audio/{whole.items[0].audio.uri}", "start": 1.0, "duration": 0.5, "text": "a b"}
+    manifest.write_text(json.dumps(row))
+    earmark.evaluate(Timed({"u": "a b"}), str(manifest), out=str(tmp_path / "run"), engine="inline")
+    [found] = exported(str(tmp_path / "run"))
+    assert [word["start_s"] for word in found["words"]] == [0.0, 0.01]
+
+
+def test_a_ctm_of_the_run_has_its_words(timed):
+    """A line each, sorted by id."""
+    lines = exported(timed, "ctm")
+    assert len(lines) == sum(len(row["words"]) for row in exported(timed))
+    assert [line.split()[0] for line in lines] == sorted(line.split()[0] for line in lines)
+
+
+def test_what_failed_or_has_no_words_says_nothing_of_them(tmp_path, source):
+    """A recognizer of texts alone: nulls, and no CTM."""
+    out = tmp_path / "run"
+    failing = source.items[1].id
+    earmark.evaluate(Failing(source.texts, ids=failing), source, out=str(out), engine="inline")
+    rows = exported(str(out))
+    assert [row["status"] for row in rows] == ["scored", "failed", "scored", "scored"]
+    assert rows[1]["hypothesis"] is None
+    assert "told to fail" in rows[1]["reason"]
+    assert all((row["words"], row["confidence"], row["alternatives"]) == (None, None, []) for row in rows)
+    with pytest.raises(UsageError, match="gave none"):
+        earmark.export(out, "ctm", tmp_path / "words.ctm")
+    assert not (tmp_path / "words.ctm").exists()
+    assert list(tmp_path.glob(".tmp-*")) == []
+
+
+def test_a_file_replaces_an_older_one_or_stays(timed, tmp_path):
+    """It is there whole, under its name alone."""
+    out = tmp_path / "new" / "scores.csv"
+    assert earmark.export(timed, "csv", out) == 4
+    assert len(out.read_text().splitlines()) == 5
+    assert earmark.export(timed, "jsonl", str(out)) == 4
+    assert json.loads(out.read_text().splitlines()[0])["id"] == "utt-000"
+    assert [path.name for path in out.parent.iterdir()] == ["scores.csv"]
+
+
+def test_scores_that_are_not_those_of_the_parts_are_not_exported(tmp_path, source):
+    """An attempt that was killed after a retry has new texts and old counts: they must not stand in one line."""
+    out = tmp_path / "run"
+    earmark.evaluate(Timed(source.texts), source, out=str(out), engine="inline")
+    store = RunStore.at(str(out))
+    scores = store.read_table(layout.SCORES)
+    place = scores.schema.get_field_index("hypothesis")
+    store.write_table(layout.SCORES, scores.set_column(place, scores.schema.field(place), [["other"] * 4]))
+    with pytest.raises(StoreError, match="older") as refused:
+        exported(str(out))
+    assert "earmark score" in (refused.value.hint or "")
+    earmark.score(str(out))
+    assert len(exported(str(out))) == 4
+
+
+def test_what_cannot_be_exported_says_why(timed, tmp_path):
+    """No run, no scores, no such format, no file."""
+    with pytest.raises(FolderError, match="cannot use"):
+        earmark.export(tmp_path, "csv", io.BytesIO())
+    with pytest.raises(UnknownNameError, match="export format"):
+        earmark.export(timed, "xls", io.BytesIO())
+    for folder in (tmp_path, f"{tmp_path}/", "..", "s3://bucket/"):
+        with pytest.raises(UsageError, match="is a folder"):
+            earmark.export(timed, "csv", folder)
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / layout.SPEC).write_bytes(Path(timed, layout.SPEC).read_bytes())
+    with pytest.raises(FolderError) as refused:
+        earmark.export(begun, "csv", io.BytesIO())
+    assert "scored yet" in (refused.value.cause or "")
+
+
+def test_the_command_writes_to_stdout_and_says_the_rest_on_stderr(timed, tmp_path, capsys):
+    """The result alone can be piped."""
+    assert run(["export", timed, "--to", "csv"]) == 0
+    out, said = capsys.readouterr()
+    assert out.startswith('"id","status"')
+    assert said == "exported 4 utterances\n"
+    assert run(["export", timed, "--to", "ctm", "-o", str(tmp_path / "words.ctm")]) == 0
+    out, said = capsys.readouterr()
+    assert (out, said) == ("", f"exported 4 utterances: {tmp_path / 'words.ctm'}\n")
+    assert run(["export", timed, "--to", "xls"]) == 2
+
+
+def test_what_is_exported_scores_the_same(timed, tmp_path):
+    """``earmark score`` reads the tables as anybody's outputs, with the same errors."""
+    for name in ("jsonl", "csv"):
+        out = tmp_path / f"x.{name}"
+        earmark.export(timed, name, out)
+        [found] = earmark.score_files(out).summaries.values()
+        assert found.wer == json.loads(Path(timed, layout.SUMMARY).read_text())["wer"]
