@@ -16,9 +16,10 @@ import pyarrow as pa
 import pytest
 
 from earmark.audio.decode import decode
-from earmark.errors import OutOfMemoryError, RecognizerError, StoreError, UnknownNameError
+from earmark.errors import OutOfMemoryError, RecognizerError, RecognizerGoneError, StoreError, UnknownNameError
+from earmark.recognizers.base import UnansweredError
 from earmark.recognizers.doubles import Echo, Failing, Hungry
-from earmark.records import Alternative, AudioRef, Batch, Hypothesis, Receipt, Segment, Shard, Waveform, Word
+from earmark.records import Alternative, AudioRef, Batch, Hypothesis, Receipt, Segment, Shard, Usage, Waveform, Word
 from earmark.spec import AudioSpec, RunSpec, SegmentationSpec
 from earmark.store.folder import LocalFolder, open_folder
 from earmark.store.parts import part_name, read_part, receipts
@@ -394,6 +395,12 @@ WRONG = {
     "an alternative is nothing": Hypothesis("a", alternatives=(Alternative("a", 0.0), Alternative(None, 0.0))),
     "a score is infinite": Hypothesis("a", alternatives=(Alternative("a", float("-inf")),)),
     "the first is another text": Hypothesis("a", alternatives=(Alternative("b", 0.0), Alternative("a", -1.0))),
+    "a usage is a dict": Hypothesis("a", usage={"num_calls": 1}),
+    "a usage is negative": Hypothesis("a", usage=Usage(num_calls=-1)),
+    "a usage is NaN": Hypothesis("a", usage=Usage(stated_s=float("nan"))),
+    "a usage is no number of JSON": Hypothesis("a", usage=Usage(stated_s=np.float32(1))),
+    "a usage is half a token": Hypothesis("a", usage=Usage(input_tokens=0.5)),
+    "a usage is larger than an integer of 64 bits": Hypothesis("a", usage=Usage(input_tokens=2**63)),
 }
 
 
@@ -452,6 +459,50 @@ def test_a_stop_commits_whole_batches_and_nothing_else(tmp_path, audio, num_allo
     assert receipt.batches == tuple(range(num_allowed))
     assert receipt.part == part_name(toy_spec().fingerprint(), Shard(work.batches[:num_allowed]))
     assert receipt.num_rows == sum(len(batch.segments) for batch in work.batches[:num_allowed])
+
+
+def test_what_calls_used_is_in_the_rows_and_added_up_in_the_receipt(tmp_path, audio):
+    """Of a failed utterance once, where it was alone, and not of the batch that failed for it."""
+
+    def script(ids: list[str]) -> list[Hypothesis]:
+        if "u1" in ids:
+            raise UnansweredError("no text", Usage(num_calls=2, input_tokens=5))
+        return [Hypothesis("a", usage=Usage(num_calls=1, stated_s=0.5)) for _ in ids]
+
+    receipt, rows = transcribe(tmp_path, Scripted(script), shard(audio, [0, 1]))
+    assert [(row["usage"]["num_calls"], row["error"]) for row in rows] == [(1, None), (2, "no text")]
+    assert receipt.usage == Usage(num_calls=3, stated_s=0.5, input_tokens=5)
+
+
+def test_a_failure_with_a_usage_that_is_none_is_a_failure(tmp_path, audio):
+    """What a recognizer of somebody's says with its error is looked at, too."""
+
+    def script(ids: list[str]) -> None:
+        raise UnansweredError("no text", Usage(num_calls=-1))
+
+    receipt, [row] = transcribe(tmp_path, Scripted(script), shard(audio, [0]))
+    assert (row["error"], row["usage"], receipt.usage) == ("no text", None, None)
+
+
+@pytest.mark.parametrize("num_allowed", [0, 2])
+def test_a_recognizer_that_is_gone_ends_the_work_with_what_was_done_committed(tmp_path, audio, num_allowed):
+    """Its error goes up; no utterance fails for it."""
+
+    def script(ids: list[str]) -> list[Hypothesis]:
+        if len(scripted.sizes) > num_allowed:
+            raise RecognizerGoneError("the key was revoked")
+        return [Hypothesis("a") for _ in ids]
+
+    scripted = Scripted(script)
+    run = tmp_path / "run"
+    with (
+        Transcription(scripted, toy_spec(), open_folder(str(run)), "a") as transcription,
+        pytest.raises(RecognizerGoneError, match="revoked"),
+    ):
+        transcription(shard(audio, [0, 1], [2], [3, 4]), rank=0, stop=never)
+    found = list(receipts(LocalFolder(run), toy_spec().fingerprint()))
+    assert [(one.batches, one.num_failed) for one in found] == ([((0, 1), 0)] if num_allowed else [])
+    assert scripted.sizes == [2, 1, 2][: num_allowed + 1]
 
 
 def test_a_piece_of_a_split_batch_is_no_whole_batch(tmp_path, audio):

@@ -49,6 +49,18 @@ WORDS = pa.list_(
 )
 ALTERNATIVES = pa.list_(pa.struct([("text", pa.string()), ("score", pa.float64())]))
 
+USAGE = pa.struct(
+    [
+        ("num_calls", pa.int64()),
+        ("num_calls_with_seconds", pa.int64()),
+        ("num_calls_with_tokens", pa.int64()),
+        ("stated_s", pa.float64()),
+        ("unstated_s", pa.float64()),
+        ("input_tokens", pa.int64()),
+        ("output_tokens", pa.int64()),
+    ]
+)
+
 PARTS = pa.schema(
     [
         pa.field("index", pa.int64(), nullable=False),
@@ -69,6 +81,7 @@ PARTS = pa.schema(
         pa.field("words", WORDS),  # null where the recognizer gave no times; seconds from the segment's start
         pa.field("confidence", pa.float64()),  # of the hypothesis, in [0, 1]
         pa.field("alternatives", ALTERNATIVES),  # the n best, the hypothesis first; null where there are none
+        pa.field("usage", USAGE),  # what the row's calls to a server used, failed ones too; null where there were none
     ]
 )
 

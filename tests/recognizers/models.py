@@ -27,6 +27,9 @@ from transformers import (
     HubertForCTC,
     MoonshineConfig,
     MoonshineForConditionalGeneration,
+    MoonshineStreamingConfig,
+    MoonshineStreamingForConditionalGeneration,
+    MoonshineStreamingProcessor,
     ParakeetCTCConfig,
     ParakeetFeatureExtractor,
     ParakeetForCTC,
@@ -373,6 +376,24 @@ def _moonshine(folder: Path) -> None:
     save(model, Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer), folder)
 
 
+def _moonshine_streaming(folder: Path) -> None:
+    tokenizer = plain_tokenizer(["<unk>", "<s>", "</s>", "<pad>"])
+    size = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    size["num_key_value_heads"] = 4
+    special = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3, "decoder_start_token_id": 1}
+    config = MoonshineStreamingConfig(
+        vocab_size=len(tokenizer),
+        **size,
+        **special,
+        initializer_range=0.2,
+        encoder_config={**size, "sliding_windows": ((16, 4), (16, 0))},
+    )
+    model = MoonshineStreamingForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(**special, max_length=12)
+    extractor = Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
+    save(model, MoonshineStreamingProcessor(extractor, tokenizer), folder)
+
+
 def plain_tokenizer(special: Sequence[str], more: Mapping[str, str] | None = None) -> PreTrainedTokenizerFast:
     """A token a word of the clips, after the special ones; ``more`` names special ones that a processor looks for."""
     words = sorted({word for clip in demo_clips() for word in clip.text.split()})
@@ -446,5 +467,6 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "parakeet rnnt": _transducer("rnnt"),
     "whisper": _whisper,
     "moonshine": _moonshine,
+    "moonshine streaming": _moonshine_streaming,
     "canary": _canary,
 }

@@ -19,6 +19,7 @@ KINDS = (
     "parakeet rnnt",
     "whisper",
     "moonshine",
+    "moonshine streaming",
     "canary",
 )
 INSTRUCTED_KINDS = ("granite speech", "qwen2 audio", "qwen3 asr", "cohere asr", "voxtral")

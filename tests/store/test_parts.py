@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from earmark import schema
 from earmark.errors import DamagedPartError, StoreError
 from earmark.recognizers.doubles import Echo
-from earmark.records import Alternative, AudioRef, Batch, Segment, Shard, Word
+from earmark.records import Alternative, AudioRef, Batch, Segment, Shard, Usage, Word
 from earmark.store import layout
 from earmark.store.folder import LocalFolder
 from earmark.store.parts import DamagedPart, part_name, read_part, receipts, write_part, write_part_table
@@ -76,6 +77,29 @@ def test_words_confidences_and_alternatives_come_back(tmp_path):
         {"words": [], "confidence": None, "alternatives": None},
         {"words": None, "confidence": None, "alternatives": None},
     ]
+
+
+def test_a_usage_comes_back(tmp_path):
+    """From the row and from the receipt; null where no server was asked."""
+    usage = Usage(num_calls=2, num_calls_with_seconds=1, stated_s=1.5, unstated_s=0.5, input_tokens=7)
+    said = [dataclasses.replace(ROWS[0].full(), usage=usage), dataclasses.replace(ROWS[0].full(), segment=1)]
+    receipt = dataclasses.replace(toy_receipt(PART, ROWS[:2]), usage=usage)
+    write_part(LocalFolder(tmp_path), said, receipt)
+    rows = read_part(LocalFolder(tmp_path), PART, ["usage"])
+    assert rows["usage"].to_pylist() == [dataclasses.asdict(usage), None]
+    assert list(receipts(LocalFolder(tmp_path), OURS)) == [receipt]
+
+
+def test_a_receipt_from_before_there_was_a_usage_has_none(folder, tmp_path):
+    """It is read as one of a recognizer that asked no server."""
+    [receipt] = receipts(folder, OURS)
+    table = pq.read_table(tmp_path / PART)
+    facts = json.loads(table.schema.metadata[b"earmark.receipt"])
+    del facts["usage"]
+    older = table.drop_columns(["usage"]).replace_schema_metadata({b"earmark.receipt": json.dumps(facts).encode()})
+    pq.write_table(older, tmp_path / PART)
+    assert list(receipts(folder, OURS)) == [receipt]
+    assert read_part(folder, PART)["usage"].null_count == len(ROWS)
 
 
 def test_a_part_from_before_there_were_words_has_none(folder):

@@ -13,10 +13,12 @@ from earmark.cli.tables import new_table, print_table, unit_names
 from earmark.scoring.lines import per_cent, ser_line, wer_line
 
 if TYPE_CHECKING:
+    from earmark.records import Usage
     from earmark.reports.audit_verdict import AuditVerdict
     from earmark.reports.coverage import Coverage
     from earmark.reports.speed import Speed
     from earmark.reports.summary import RunSummary
+    from earmark.reports.usage import Cost
 
 
 _NUM_DAMAGED = 10
@@ -66,7 +68,10 @@ def _lines(summary: RunSummary) -> list[str]:
     lines.append(f"scorer {summary.scorer.name}@{summary.scorer.version} sha256:{summary.scorer.hash[:8]}")
     if line := interval_line(summary):
         lines.append(line)
-    return lines + _speed_lines(summary.speed)
+    lines += _speed_lines(summary.speed)
+    if summary.usage is not None:
+        lines.append(usage_line(summary.usage, summary.cost))
+    return lines
 
 
 def interval_line(summary: RunSummary) -> str:
@@ -93,6 +98,19 @@ def _speed_lines(speed: Speed) -> list[str]:
             f"in {speed.wall_s:,.1f} s)"
         )
     return lines
+
+
+def usage_line(usage: Usage, cost: Cost | None) -> str:
+    """What a server was asked for and, where a price was stated, what that costs."""
+    seconds = usage.stated_s + usage.unstated_s
+    used = [number_of(usage.num_calls, "call"), f"{seconds / 60:,.2f} min of audio"]
+    if usage.num_calls_with_tokens:
+        used.append(f"{usage.input_tokens:,} input and {usage.output_tokens:,} output tokens")
+    line = f"usage {', '.join(used)}"
+    if cost is None:
+        return line
+    currency = f" {cost.currency}" if cost.currency else ""
+    return f"{line}; cost {cost.amount:,.4f}{currency} ({cost.basis})"
 
 
 def _audit_notes(verdict: AuditVerdict | None) -> list[str]:

@@ -20,6 +20,7 @@ so that a caller can act on them without reading the message.
     │   └── FolderError                        a folder cannot be used
     ├── AudioError                    one utterance's audio cannot be used; becomes a failed row
     ├── RecognizerError               a recognizer cannot be loaded or breaks its contract
+    │   ├── RecognizerGoneError                no batch can succeed any more; the run ends, and can go on
     │   └── OutOfMemoryError                   a batch does not fit; the worker splits it
     ├── StoreError                    results cannot be written or read (a full disk, a damaged part)
     │   └── DamagedPartError                   a part was read whole, and is not as it was written
@@ -68,6 +69,7 @@ from earmark.errors.work import (
     InterruptedRunError,
     OutOfMemoryError,
     RecognizerError,
+    RecognizerGoneError,
     StoreError,
     TooManyFailuresError,
 )
@@ -96,6 +98,7 @@ __all__ = [
     "MissingExtraError",
     "OutOfMemoryError",
     "RecognizerError",
+    "RecognizerGoneError",
     "RunLockedError",
     "RunMismatchError",
     "StagedMismatchError",

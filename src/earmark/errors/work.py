@@ -19,6 +19,10 @@ class RecognizerError(EarmarkError):
     """A recognizer cannot be loaded, or broke its contract."""
 
 
+class RecognizerGoneError(RecognizerError):
+    """No batch can succeed any more, so the run ends. What was done before is committed."""
+
+
 class OutOfMemoryError(RecognizerError):
     """A batch does not fit into the device's memory. The worker splits it and tries again."""
 

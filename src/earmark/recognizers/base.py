@@ -6,8 +6,17 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from earmark.records import Hypothesis, Waveform
+from earmark.errors import RecognizerError
+from earmark.records import Hypothesis, Usage, Waveform
 from earmark.spec import RecognizerSpec
+
+
+class UnansweredError(RecognizerError):
+    """A server gave no text for a waveform; ``usage`` is what asking for it took. It counts where it was alone."""
+
+    def __init__(self, problem: str, usage: Usage | None) -> None:
+        super().__init__(problem)
+        self.usage = usage
 
 
 class Recognizer(Protocol):
@@ -35,6 +44,7 @@ class Recognizer(Protocol):
         """One hypothesis a waveform, in the same order. Returns when the device is done.
 
         The answer for one waveform does not depend on those before it, nor on its neighbours beyond what the spec's
-        ``batching`` allows. Raises OutOfMemoryError when the batch does not fit, RecognizerError otherwise.
+        ``batching`` allows. Raises OutOfMemoryError when the batch does not fit, RecognizerGoneError to end the run
+        before the batch is begun, RecognizerError otherwise (of these UnansweredError says what it cost).
         """
         ...

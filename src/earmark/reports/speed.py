@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from earmark.records import Receipt
 from earmark.store import layout
@@ -42,6 +43,8 @@ class Attempt:
     engine: str
     num_workers: int
     outcome: str
+    price: Mapping[str, Any] | None = None
+    """The fields of records.Price, where the user stated one."""
 
     def save(self, store: RunStore) -> None:
         """Keep it under its own name, so that attempts never collide."""

@@ -29,6 +29,7 @@ from earmark.reports.scores import outcomes, score_utterances
 from earmark.reports.slices import Grouping, SliceLabels
 from earmark.reports.speed import attempts, speed
 from earmark.reports.summary import RunSummary
+from earmark.reports.usage import cost_of, latest_price, used
 from earmark.schema import FAILED, SCORED, SKIPPED
 from earmark.scoring.bootstrap import Interval, wer_interval
 from earmark.scoring.counts import CorpusCounts
@@ -202,6 +203,7 @@ def _summary(
     speakers = _known_speakers(totals.speakers)
     words = totals.counts.words
     all_words = words.reference_length + totals.failed_words
+    kept, usage = attempts(store), used(done.receipts)
     return RunSummary(
         run=store.url,
         model=spec.recognizer.name,
@@ -224,7 +226,7 @@ def _summary(
         wer_failed_as_deletions=(words.errors + totals.failed_words) / all_words if all_words else None,
         audio_s=totals.audio_s,
         coverage=totals.coverage.found(),
-        speed=speed(done.receipts, attempts(store)),
+        speed=speed(done.receipts, kept),
         flags=totals.flags.found(),
         guards=GUARDS,
         slices=errors_by_slice(groupings, columns, speakers),
@@ -234,6 +236,8 @@ def _summary(
         scores_hash=totals.digest.hexdigest(),
         spec_fingerprint=spec.fingerprint(),
         audit=kept_verdict(store),
+        usage=usage,
+        cost=cost_of(usage, latest_price(kept)),
     )
 
 

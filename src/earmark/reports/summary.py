@@ -6,6 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 
+from earmark.records import Usage
 from earmark.reports.audit_verdict import AuditVerdict
 from earmark.reports.breakdown import SliceErrors
 from earmark.reports.confusions import Confusions
@@ -13,6 +14,7 @@ from earmark.reports.coverage import Coverage
 from earmark.reports.guards import Flagged, GuardsIdentity
 from earmark.reports.remarks import ForgivenMerge
 from earmark.reports.speed import Speed
+from earmark.reports.usage import Cost, usage_facts
 from earmark.scoring.bootstrap import Interval
 from earmark.scoring.counts import CorpusCounts
 from earmark.scoring.identity import ScorerIdentity
@@ -26,7 +28,8 @@ class RunSummary:
     ``flags`` has every flag of ``reports.guards``, those that nothing has too. ``slices`` are of the columns that were
     asked for, and ``confusions`` is None where none were. ``forgiven`` are the 20 most frequent of the
     ``num_different_forgiven`` compounds that a scorer forgave, ``num_forgiven`` times in all. ``damaged_parts`` are the
-    names of the ``num_damaged_parts`` whose utterances count as not transcribed.
+    names of the ``num_damaged_parts`` whose utterances count as not transcribed. ``usage`` is what calls to a server
+    used, and ``cost`` what that costs where the user stated a price.
     """
 
     run: str
@@ -60,6 +63,8 @@ class RunSummary:
     scores_hash: str
     spec_fingerprint: str
     audit: AuditVerdict | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
 
     @property
     def wer(self) -> float | None:
@@ -114,6 +119,8 @@ class RunSummary:
             "wall_s": self.speed.wall_s,
             "wall_audio_s": self.speed.wall_audio_s,
             "waited_share": self.speed.waited_share,
+            "usage": usage_facts(self.usage),
+            "cost": dataclasses.asdict(self.cost) if self.cost else None,
             "flags": {name: found.number for name, found in self.flags.items()},
             "first_flagged": {name: list(found.first_ids) for name, found in self.flags.items() if found.number},
             "guards": dataclasses.asdict(self.guards),

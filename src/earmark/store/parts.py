@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from earmark import schema
 from earmark.errors import DamagedPartError, StoreError
-from earmark.records import Alternative, Receipt, Shard, Word
+from earmark.records import Alternative, Receipt, Shard, Usage, Word
 from earmark.store.folder import Folder
 from earmark.store.layout import PARTS
 
@@ -55,6 +55,7 @@ class PartRow:
     words: tuple[Word, ...] | None = None
     confidence: float | None = None
     alternatives: tuple[Alternative, ...] = ()
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ def write_part(folder: Folder, rows: Sequence[PartRow], receipt: Receipt) -> Non
     columns = {field.name: [getattr(row, field.name) for row in rows] for field in schema.PARTS}
     columns["words"] = [None if row.words is None else [*map(dataclasses.asdict, row.words)] for row in rows]
     columns["alternatives"] = [[*map(dataclasses.asdict, row.alternatives)] or None for row in rows]
+    columns["usage"] = [dataclasses.asdict(row.usage) if row.usage else None for row in rows]
     write_part_table(folder, pa.table(columns, schema=schema.PARTS), receipt)
 
 
@@ -188,6 +190,8 @@ def _with_later_columns(rows: pa.Table, wanted: Sequence[str]) -> pa.Table:
 def _receipt(folder: Folder, name: str) -> Receipt | DamagedPart:
     try:
         facts: dict[str, Any] = json.loads((_parsed(folder, name, pq.read_schema).metadata or {})[_RECEIPT])
+        if "usage" in facts and facts["usage"] is not None:  # older receipts have none
+            facts["usage"] = Usage(**facts["usage"])
         return Receipt(**{**facts, "part": name, "batches": tuple(facts["batches"])})
     except FileNotFoundError:
         raise

@@ -6,6 +6,7 @@ Knows nothing of how the run was made (``prepare``), nor of its final numbers (`
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from earmark.errors import InterruptedRunError, StoreError
 from earmark.planning.plan import shards
 from earmark.recognizers import Recognizer
+from earmark.records import Price
 from earmark.reports.live import LiveScores
 from earmark.reports.mistakes import MistakesExport
 from earmark.reports.speed import Attempt
@@ -65,6 +67,7 @@ class RunAttempt:
         self._left_s = float(np.sum(run.plan["duration_s"].to_numpy()[~is_done]))
         self._audio_s = 0.0
         self._num_rows = 0
+        self._price: Price | None = None
 
     def transcribe(self, recognizer: Recognizer, stop: StopRequest) -> None:
         """Do what is left of the plan. Raises InterruptedRunError, with all that was done committed."""
@@ -72,6 +75,8 @@ class RunAttempt:
         self._live.catch_up(self._before.receipts, run.plan)
         self._tell_began()
         device = getattr(recognizer, "device_kind", "cpu")
+        price = getattr(recognizer, "price", None)
+        self._price = price if isinstance(price, Price) else None  # of somebody's own recognizer it may be anything
         work = Transcription(recognizer, run.spec, run.store.folder, run.attempt, retry=self._retry, device=device)
         queue = shards(run.utterances, run.plan, run.audio_root, self._done, num_workers=self._workforce.num_workers)
         outcome = "failed"
@@ -146,6 +151,7 @@ class RunAttempt:
             engine=self._workforce.name,
             num_workers=self._workforce.num_workers,
             outcome=outcome,
+            price=dataclasses.asdict(self._price) if self._price else None,
         ).save(self._run.store)
 
 

@@ -16,13 +16,21 @@ from types import TracebackType
 from typing import Self
 
 from earmark.audio.level import rms_dbfs
-from earmark.errors import AudioError, EarmarkError, OutOfMemoryError, RecognizerError, sentence_of
-from earmark.recognizers.base import Recognizer
-from earmark.records import Batch, Hypothesis, Receipt, Segment, Shard, StopCheck, Waveform
+from earmark.errors import (
+    AudioError,
+    EarmarkError,
+    OutOfMemoryError,
+    RecognizerError,
+    RecognizerGoneError,
+    sentence_of,
+)
+from earmark.recognizers.base import Recognizer, UnansweredError
+from earmark.records import Batch, Hypothesis, Receipt, Segment, Shard, StopCheck, Usage, Waveform
 from earmark.spec import RunSpec
 from earmark.store.folder import Folder
 from earmark.store.parts import installed_versions, part_name, write_part
 from earmark.worker.answers import Answer, Decoded, Failure, answer_of, audio_s_of, broken_contract, row_of
+from earmark.worker.contract import broken_usage
 from earmark.worker.hearing import waveform_of
 
 _BATCHES_AHEAD = 2
@@ -65,7 +73,11 @@ class Transcription:
         self.recognizer.__exit__(kind, error, trace)
 
     def __call__(self, shard: Shard, *, rank: int, stop: StopCheck) -> Receipt | None:
-        """Transcribe the shard's batches and commit its part; after a stop, those that are done. Raises StoreError."""
+        """Transcribe the shard's batches and commit its part; after a stop, those that are done.
+
+        Raises StoreError, and RecognizerGoneError with what was done committed.
+        """
+        gone: RecognizerGoneError | None = None
         started = time.perf_counter()
         wait_s = 0.0
         done: list[Batch] = []
@@ -76,11 +88,19 @@ class Transcription:
             waiting = time.perf_counter()
             decoded = [future.result() for future in decoding]
             wait_s += time.perf_counter() - waiting
-            answers += self._batch(decoded, is_split=batch.is_split)
+            try:
+                answers += self._batch(decoded, is_split=batch.is_split)
+            except RecognizerGoneError as error:
+                gone = error
+                break
             done.append(batch)
-        if not done:
-            return None
-        return self._commit(Shard(tuple(done)), answers, rank, wait_s=wait_s, worker_s=time.perf_counter() - started)
+        receipt = None
+        if done:
+            worker_s = time.perf_counter() - started
+            receipt = self._commit(Shard(tuple(done)), answers, rank, wait_s=wait_s, worker_s=worker_s)
+        if gone is not None:
+            raise gone
+        return receipt
 
     def give_up(self, shard: Shard, *, rank: int, reason: str) -> Receipt:
         """Commit the shard's segments as failed, for ``reason``. Raises StoreError."""
@@ -154,6 +174,10 @@ class Transcription:
                 outcome = Failure("recognizer", problem)
         except (OutOfMemoryError, MemoryError) as error:
             outcome = Failure("out_of_memory", sentence_of(error))
+        except RecognizerGoneError:
+            raise
+        except UnansweredError as error:
+            outcome = Failure("recognizer", error.what, None if broken_usage(error.usage) else error.usage)
         except EarmarkError as error:
             outcome = Failure("recognizer", error.what)
         except Exception as error:  # noqa: BLE001  # the one place where a recognizer's exception becomes a failed row
@@ -192,6 +216,7 @@ class Transcription:
             host=socket.gethostname(),
             attempt=self.attempt,
             versions=installed_versions(_VERSIONED),
+            usage=sum(used, Usage()) if (used := [row.usage for row in rows if row.usage]) else None,
         )
         write_part(self.folder, rows, receipt)
         return receipt

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from earmark.records import Alternative, Hypothesis, Segment, Waveform, Word
+from earmark.records import Alternative, Hypothesis, Segment, Usage, Waveform, Word
 from earmark.store.parts import PartRow, encodable
 from earmark.worker.contract import broken_hypothesis
 
@@ -18,10 +18,11 @@ _Said = TypeVar("_Said", Word, Alternative)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no text: a kind to group by, and a sentence."""
+    """Why there is no text: a kind to group by, and a sentence; and what it took to learn so."""
 
     kind: str
     reason: str
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def row_of(answer: Answer, batch: int, rank: int, device: str) -> PartRow:
         words=None if heard.words is None else tuple(map(_encodable, heard.words)),
         confidence=heard.confidence,
         alternatives=tuple(map(_encodable, heard.alternatives)),
+        usage=outcome.usage,
     )
 
 

@@ -6,10 +6,13 @@ Looks at one value, and at nothing that was heard.
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from numbers import Real
 from typing import TypeGuard
 
-from earmark.records import Alternative, Hypothesis, Word
+from earmark.records import Alternative, Hypothesis, Usage, Word
+
+_MOST_USED = 2**53  # whole numbers up to here are the same in every program that reads a part
 
 
 def broken_hypothesis(hypothesis: Hypothesis) -> str | None:
@@ -23,6 +26,7 @@ def broken_hypothesis(hypothesis: Hypothesis) -> str | None:
         _broken_confidence("", hypothesis.confidence)
         or _broken_words(hypothesis.words)
         or _broken_alternatives(hypothesis.alternatives, hypothesis.text)
+        or broken_usage(hypothesis.usage)
     )
 
 
@@ -73,6 +77,20 @@ def _broken_alternatives(alternatives: object, text: str) -> str | None:
             return f"with the alternative {said!r} of score {one.score!r}, which is no text with a number"
     if alternatives and alternatives[0].text != text:
         return f"whose first alternative, {alternatives[0].text!r}, is not its text"
+    return None
+
+
+def broken_usage(usage: object) -> str | None:
+    """What is wrong with a usage, as the end of a sentence; None where nothing is, and where there is none."""
+    if usage is None:
+        return None
+    if not isinstance(usage, Usage):
+        return f"with {type(usage).__name__} where a Usage belongs"
+    for name, value in asdict(usage).items():
+        # Python's own numbers, since the receipt is JSON.
+        kind = int | float if name.endswith("_s") else int
+        if not (isinstance(value, kind) and _is_finite(value) and 0 <= value <= _MOST_USED):
+            return f"with a usage whose {name} is {value!r}"
     return None
 
 

@@ -32,7 +32,7 @@ def text_of(answer: Answer, key: str | None) -> str:
         raise _fault(answer, key)
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
         raise RecognizerError("the server's answer is compressed, which it was not asked for")
-    found = _json(answer.body)
+    found = json_of(answer)
     if not isinstance(found, dict):
         raise RecognizerError(f"the server's answer is not a JSON object{_kind(answer, key)}")
     text = found.get("text")
@@ -42,6 +42,11 @@ def text_of(answer: Answer, key: str | None) -> str:
     if key is not None and len(key) >= _LEAST_SECRET and key in text:
         raise RecognizerError("the server's answer repeats the key instead of a text")
     return text
+
+
+def json_of(answer: Answer) -> object:
+    """What the body of an answer holds; None where it is no JSON."""
+    return _json(answer.body)
 
 
 def status_of(answer: Answer, key: str | None) -> str:

@@ -13,17 +13,21 @@ import numpy as np
 from urllib3.filepost import encode_multipart_formdata
 
 from earmark.audio.encode import encode
-from earmark.errors import RecognizerError
-from earmark.recognizers.openai_api.answers import message_of, redirect_of, status_of, text_of
+from earmark.errors import RecognizerError, RecognizerGoneError
+from earmark.recognizers.base import UnansweredError
+from earmark.recognizers.openai_api.answers import json_of, message_of, redirect_of, status_of, text_of
 from earmark.recognizers.openai_api.endpoint import Endpoint
 from earmark.recognizers.openai_api.exchange import Answer, Exchange
 from earmark.recognizers.openai_api.faults import Fault, LimitFault, RefusalFault, TransientFault
 from earmark.recognizers.openai_api.pace import Pace, jittered_s
+from earmark.recognizers.openai_api.usage import usage_of
+from earmark.records import SAMPLE_RATE_HZ, Hypothesis, Usage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FULL_SCALE = 32_768
+_MOST_REFUSALS = 10  # in a row: a key that was revoked, and hardly one broken machine of many behind a name
 
 
 def flac_of(samples: NDArray[np.float32]) -> bytes:
@@ -53,6 +57,8 @@ class Calls:
         self._pace = Pace(self._exchange.hung_up)
         self._has_heard = False
         self._refusal: str | None = None
+        self._refusals: list[str] = []
+        """Of the calls since one was answered."""
 
     def hang_up(self) -> None:
         """End the calls that are under way, and the waits between them."""
@@ -71,6 +77,17 @@ class Calls:
         if answer.status == HTTPStatus.UNAUTHORIZED and "scope" not in message_of(answer.body, self._key):
             raise self._unusable(status_of(answer, self._key), hint=self._endpoint.key_hint())
 
+    def check_wanted(self) -> None:
+        """Raise RecognizerGoneError where the server, which gave texts before, refused too many calls in a row."""
+        refusals = list(self._refusals)
+        if self._has_heard and len(refusals) >= _MOST_REFUSALS:
+            raise RecognizerGoneError(
+                f"{self._endpoint.url} refuses every call, {len(refusals)} in a row",
+                cause=refusals[-1],
+                hint="once it takes calls again, type the same command with --retry-failed; "
+                f"for another key, {self._endpoint.key_hint()}",
+            )
+
     def _models(self) -> Answer:
         num_faults = 0
         while True:
@@ -84,17 +101,30 @@ class Calls:
                     raise self._unusable(fault.problem, hint="is the server up? --set url=URL names it") from None
                 self._pace.pause(jittered_s(num_faults))
 
-    def transcript(self, samples: NDArray[np.float32]) -> str:
-        """The server's text, as it gave it. Raises RecognizerError with the reason why there is none, HungUpFault."""
+    def transcript(self, samples: NDArray[np.float32]) -> Hypothesis:
+        """The server's text, as it gave it, and what all calls for it used.
+
+        Raises UnansweredError with the reason why there is none, and what they used; HungUpFault.
+        """
         if not len(samples):
-            raise RecognizerError("there are no samples to send")
+            raise UnansweredError("there are no samples to send", None)
+        spent: list[Usage] = []
+        try:
+            text = self._text(samples, spent)
+        except RecognizerError as error:
+            raise UnansweredError(error.what, sum(spent, Usage()) if spent else None) from None
+        return Hypothesis(text, usage=sum(spent, Usage()))
+
+    def _text(self, samples: NDArray[np.float32], spent: list[Usage]) -> str:
+        """The text; ``spent`` is given what each call used. Raises RecognizerError, HungUpFault."""
         body, content_type = encode_multipart_formdata(
             [*self._fields, ("file", ("audio.flac", flac_of(samples), "audio/flac"))]
         )
+        sent_s = len(samples) / SAMPLE_RATE_HZ
         num_faults = num_limits = 0
         while True:
             try:
-                return self._once(body, content_type)
+                return self._once(body, content_type, sent_s, spent)
             except TransientFault as fault:
                 num_faults += 1
                 if num_faults > self._retries:
@@ -106,7 +136,7 @@ class Calls:
                 self._await(limit)
                 self._pace.pause(jittered_s(num_limits))
 
-    def _once(self, body: bytes, content_type: str) -> str:
+    def _once(self, body: bytes, content_type: str, sent_s: float, spent: list[Usage]) -> str:
         if self._refusal is not None:
             raise RecognizerError(self._refusal)
         try:
@@ -114,13 +144,18 @@ class Calls:
         except LimitFault as limit:
             raise RecognizerError(limit.problem) from None
         try:
-            text = self._heard(self._exchange.ask("POST", "/audio/transcriptions", body, content_type))
+            answer = self._exchange.ask("POST", "/audio/transcriptions", body, content_type)
+            if usage := usage_of(json_of(answer), sent_s, is_good=answer.status == HTTPStatus.OK):
+                spent.append(usage)
+            text = self._heard(answer)
         except RefusalFault as refusal:
             # Before anything was heard it is meant for all; later it may be one machine of many.
             if not self._has_heard:
                 self._refusal = refusal.problem
+            self._refusals.append(refusal.problem)
             raise RecognizerError(refusal.problem) from None
         self._has_heard = True
+        self._refusals.clear()
         return text
 
     def _heard(self, answer: Answer) -> str:

@@ -14,9 +14,11 @@ from types import TracebackType
 from typing import Self
 
 from earmark.errors import EarmarkError, RecognizerError, UsageError
+from earmark.recognizers.base import UnansweredError
 from earmark.recognizers.openai_api.calls import Calls
 from earmark.recognizers.openai_api.endpoint import Endpoint
 from earmark.recognizers.openai_api.faults import HungUpFault
+from earmark.recognizers.openai_api.usage import price_of
 from earmark.records import Hypothesis, Waveform
 from earmark.spec import OptionValue, RecognizerSpec
 
@@ -35,7 +37,9 @@ class OpenAI:
     that does not compress under the 25 MB that OpenAI takes.
 
     ``concurrency`` calls go out at a time, each of at most ``timeout_s`` seconds, and again up to ``retries`` times
-    after a fault that may pass. A key is taken from the environment, see ``endpoint``. Raises UsageError.
+    after a fault that may pass. A key is taken from the environment, see ``endpoint``. What the server asks for, by
+    which the summary reckons the cost, is ``price_per_minute`` of audio, or ``price_per_million_input_tokens`` and
+    ``..._output_tokens``, in ``currency``. Raises UsageError.
     """
 
     def __init__(
@@ -51,12 +55,24 @@ class OpenAI:
         concurrency: int = 8,
         timeout_s: float = 60.0,
         retries: int = 5,
+        price_per_minute: float | None = None,
+        price_per_million_input_tokens: float | None = None,
+        price_per_million_output_tokens: float | None = None,
+        currency: str | None = None,
     ) -> None:
-        _check_texts({"model": model, "url": url, "language": language, "prompt": prompt})
+        _check_texts({"model": model, "url": url, "language": language, "prompt": prompt, "currency": currency})
         _check_format(response_format)
         _check_numbers(
             {"concurrency": (concurrency, 1), "retries": (retries, 0), "temperature": (temperature, 0)},
             seconds={"timeout_s": timeout_s, "max_audio_s": max_audio_s},
+        )
+        self.price = price_of(
+            {
+                "price_per_minute": price_per_minute,
+                "price_per_million_input_tokens": price_per_million_input_tokens,
+                "price_per_million_output_tokens": price_per_million_output_tokens,
+            },
+            currency,
         )
         self._endpoint = Endpoint.of(url)
         self._fields = {"model": model, "temperature": f"{temperature:g}", "response_format": response_format}
@@ -99,11 +115,15 @@ class OpenAI:
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One call a waveform, several at a time. Raises RecognizerError where one has no text, after all have ended.
 
+        Raises RecognizerGoneError, and calls nobody, where the batches before showed that the server refuses all.
+
         What came of the others is kept until the next batch: the worker then asks for the halves of this one, down to
         the waveform that failed, and nothing is called, waited for, or paid for, twice.
         """
         outcomes = self._failed.outcomes(batch) if self._failed is not None else None
         if outcomes is None:
+            assert self._calls is not None, "enter the recognizer before asking it"  # noqa: S101  # a programmer's error
+            self._calls.check_wanted()
             outcomes = self._ask(batch)
             self._failed = _FailedBatch(batch, outcomes)
         failure = next((outcome for outcome in outcomes if isinstance(outcome, RecognizerError)), None)
@@ -125,7 +145,9 @@ class OpenAI:
         if calls is None:
             return RecognizerError(HungUpFault().problem)
         try:
-            return Hypothesis(calls.transcript(waveform.samples))
+            return calls.transcript(waveform.samples)
+        except UnansweredError as error:
+            return error
         except EarmarkError as error:
             return RecognizerError(error.what)
         except HungUpFault as fault:

@@ -75,6 +75,7 @@ _CONVERSATION = {
 }
 _ENCODER_DECODER = {
     "moonshine": "MoonshineForConditionalGeneration",
+    "moonshine_streaming": "MoonshineStreamingForConditionalGeneration",
     "speech_to_text": "Speech2TextForConditionalGeneration",
     "speech-encoder-decoder": "SpeechEncoderDecoderModel",
 }
@@ -89,9 +90,8 @@ _KINDS: dict[str, tuple[FamilyKind, str]] = {
 }
 # Speech recognition that Transformers has, and that wants a way of asking of its own.
 _NOT_YET = {
-    "dia", "granite_speech_plus", "kyutai_speech_to_text", "moonshine_streaming", "nemotron3_5_asr",
-    "nemotron_asr_streaming", "pop2piano", "seamless_m4t", "seamless_m4t_v2", "speecht5", "vibevoice_asr",
-    "voxtral_realtime",
+    "dia", "granite_speech_plus", "kyutai_speech_to_text", "nemotron3_5_asr", "nemotron_asr_streaming", "pop2piano",
+    "seamless_m4t", "seamless_m4t_v2", "speecht5", "vibevoice_asr", "voxtral_realtime",
 }  # fmt: skip
 _LAYER_NORM_IS_EXACT = {"hubert", "wav2vec2", "wavlm"}
 _GROUP_NORM = {"moonshine"}  # in its first layers, over time

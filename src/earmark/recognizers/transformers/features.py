@@ -18,6 +18,10 @@ Samples = NDArray[np.float32]
 """Mono, 16 kHz, in [-1, 1], of shape ``(num_samples,)``."""
 
 
+_WHOLE_FRAMES = {"moonshine_streaming": 80}
+"""Samples in a frame of 5 ms, of models that take whole frames only; their processors fill up the last one."""
+
+
 def lengthened(samples: Samples, least: int) -> Samples:
     """The samples with silence after them up to ``least``: a model has no answer to less than it takes."""
     return samples if len(samples) >= least else np.pad(samples, (0, least - len(samples)))
@@ -29,9 +33,14 @@ def padded_inputs(loaded: Loaded, batch: Sequence[Samples]) -> dict[str, torch.T
     Features of shape ``(num_waveforms, ...)``, and where it wants one an ``attention_mask`` of shape ``(num_waveforms,
     num_frames)``, or ``(num_waveforms, num_samples)`` where its features are samples.
     """
-    is_masked = loaded.checkpoint.family.is_masked
+    family = loaded.checkpoint.family
     found = loaded.extractor(
-        list(batch), sampling_rate=SAMPLE_RATE_HZ, padding=True, return_attention_mask=is_masked, return_tensors="pt"
+        list(batch),
+        sampling_rate=SAMPLE_RATE_HZ,
+        padding=True,
+        pad_to_multiple_of=_WHOLE_FRAMES.get(family.model_type),
+        return_attention_mask=family.is_masked,
+        return_tensors="pt",
     )
     return on_device(loaded, found)
 
