@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from earmark import registry
 from earmark.engines import ENGINES
 from earmark.errors import MissingExtraError, UnknownNameError
 from earmark.recognizers import RECOGNIZERS, load_recognizer
@@ -83,11 +84,24 @@ def test_other_packages_add_names_and_replace_none_of_ours(things, write_module,
     points = EntryPoints(
         EntryPoint(name, "their_module:thing", "earmark.tests.things") for name in ("extra-toy", "toy")
     )
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points.select(group=group))
+    monkeypatch.setattr("earmark.registry._points_of_all_packages", lambda: points)
     things.add("toy", "our_module:thing", "a toy")
     assert things.load("extra-toy") == "theirs"
     assert things.entries()["extra-toy"].summary == "from their_module"
     assert things.load("toy") == "ours"
+
+
+def test_installed_packages_are_asked_once_a_process(things, monkeypatch):
+    """It opens a file of each, which every start of the program would pay for each registry."""
+    asked = []
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda: asked.append(1) or EntryPoints())
+    registry._points_of_all_packages.cache_clear()
+    try:
+        for known in (things, Registry("other thing", group="earmark.tests.others"), things):
+            known.entries()
+    finally:
+        registry._points_of_all_packages.cache_clear()
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("known", [RECOGNIZERS, ENGINES], ids=["recognizers", "engines"])

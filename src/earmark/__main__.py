@@ -12,11 +12,15 @@ def main() -> None:
 
         sys.stdout.write(__version__ + "\n")
         return
+    import gc
+
     from earmark.cli.main import run
     from earmark.cli.streams import outlast_readers, told
 
     outlast_readers()
-    sys.exit(told(run(sys.argv[1:])))
+    code = told(run(sys.argv[1:]))
+    gc.freeze()  # else the interpreter searches all that is left for cycles: a second after Transformers was loaded
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SAMPLE_RATE_HZ = 16_000
 """The one rate that recognizers see."""
 
+LENGTH_TOLERANCE_S = 0.01
+"""What cutting and resampling may add to a piece of the longest that a recognizer takes."""
+
 ExtraValue = str | int | float | bool | None
 
 
@@ -129,6 +132,8 @@ class Hypothesis:
     ``words`` is None where the model gives no times, and empty where it heard none; together they say the text.
     ``confidence`` is of the whole text, in [0, 1]. ``alternatives`` are the n best, the text itself first, and empty
     where none were asked for. ``usage`` is what a server says that it took, and no part of what was understood.
+    ``is_unfinished`` says whether the text ended because it may not be longer, and not by itself; None where nobody
+    looked.
     """
 
     text: str
@@ -136,6 +141,7 @@ class Hypothesis:
     confidence: float | None = None
     alternatives: tuple[Alternative, ...] = ()
     usage: Usage | None = field(default=None, compare=False)
+    is_unfinished: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ package is missing; it does not know what the things are. Other packages add the
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from importlib import import_module
@@ -61,11 +62,9 @@ class Registry:
 
     def entries(self) -> dict[str, Entry]:
         """All known names: ours, then those of other installed packages (which cannot replace ours)."""
-        from importlib.metadata import entry_points  # late: it costs every start of the program 30 ms
-
         others = {
             point.name: Entry(point.name, point.value, f"from {point.module}")
-            for point in entry_points(group=self.group)
+            for point in _points_of_all_packages().select(group=self.group)
         }
         return {**others, **self._entries}
 
@@ -85,3 +84,11 @@ class Registry:
             if entry.extra is None or (error.name or "").startswith("earmark"):
                 raise
             raise MissingExtraError(self.kind, name, entry.extra, error.name or "?") from error
+
+
+@functools.cache
+def _points_of_all_packages() -> Any:  # noqa: ANN401  # SelectableGroups in Python 3.11, EntryPoints from 3.12 on
+    """Found once a process: it opens a file of each installed package."""
+    from importlib.metadata import entry_points  # late: `import earmark` needs none
+
+    return entry_points()

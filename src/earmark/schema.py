@@ -82,6 +82,7 @@ PARTS = pa.schema(
         pa.field("confidence", pa.float64()),  # of the hypothesis, in [0, 1]
         pa.field("alternatives", ALTERNATIVES),  # the n best, the hypothesis first; null where there are none
         pa.field("usage", USAGE),  # what the row's calls to a server used, failed ones too; null where there were none
+        pa.field("is_unfinished", pa.bool_()),  # whether the text ended by a limit of tokens; null where nobody looked
     ]
 )
 

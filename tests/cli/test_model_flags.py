@@ -60,7 +60,32 @@ def test_a_limit_that_limits_nothing_is_said_and_no_error(permitted):
     recognizer_of("permitted", {}, gpu_memory_limit=0.5, observer=said.append)
     assert said == []
     recognizer_of("echo", {}, gpu_memory_limit=0.5, observer=said.append)
-    assert "--gpu-memory-limit has no effect" in said[0].sentence
+    assert said[0].sentence == "--gpu-memory-limit has no effect: this model does not run on a GPU here"
+
+
+def test_a_limit_that_is_not_known_on_the_gpu_is_said_as_that(monkeypatch):
+    """CTranslate2 has none, wherever it runs."""
+    kind = type("Unlimited", (Echo,), {"device_kind": "cuda"})
+    monkeypatch.setattr(RECOGNIZERS, "load", lambda name: kind)
+    said = []
+    recognizer_of("echo", {}, gpu_memory_limit=0.5, observer=said.append)
+    assert "no such limit" in said[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "limits"),
+    [
+        ("transformers", "Transformers", True),
+        ("nemo", "Nemo", True),
+        ("speechbrain", "SpeechBrain", True),
+        ("faster_whisper", "FasterWhisper", False),
+    ],
+)
+def test_what_runs_on_this_machine_says_where_and_in_what_batches(module, name, limits):
+    """So that what is said of a limit is true of it; and it takes the limit if it can keep it."""
+    kind = getattr(import_module(f"earmark.recognizers.{module}"), name)
+    assert {"device_kind", "usual_batch_s"} <= set(dir(kind))
+    assert ("gpu_memory_limit" in inspect.signature(kind).parameters) == limits
 
 
 @pytest.mark.parametrize("share", [0.0, 1.5, float("nan")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import multiprocessing
 import os
 import signal
@@ -458,6 +460,23 @@ def test_a_busy_worker_is_killed_when_the_consumer_goes_away(diary):
     assert wait_until(lambda: bool(diary.noted("began forever")))
     receipts.close()
     assert not any(is_running(pid) for pid in diary.pids("entered"))
+
+
+@dataclass
+class LastWord(Diary):
+    """Work that notes at the very end of its process whether all that is left was set aside."""
+
+    def __enter__(self):
+        atexit.register(lambda: self.note("frozen" if gc.get_freeze_count() else "searched"))
+        return super().__enter__()
+
+
+def test_a_worker_ends_without_a_search_of_all_that_it_loaded(tmp_path):
+    """After a model was loaded, the interpreter's last search for cycles would cost a second."""
+    diary = LastWord(str(tmp_path))
+    run(ProcessEngine(1), diary, plain_shards(1))
+    assert diary.noted("frozen") == ["frozen"]
+    assert diary.noted("searched") == []
 
 
 def drive_forever(folder: str) -> None:

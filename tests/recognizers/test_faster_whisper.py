@@ -14,6 +14,7 @@ from earmark.errors import RecognizerError, UsageError
 from earmark.recognizers import load_recognizer
 from earmark.recognizers.detection import recognizer_at
 from earmark.records import SAMPLE_RATE_HZ, Waveform
+from earmark.worker.contract import broken_hypothesis
 from tests.recognizers.tiny import tiny_model, tiny_models  # noqa: F401  # a fixture
 
 
@@ -87,6 +88,44 @@ def test_n_best_are_kept_in_order(model, clips):
     scores = [one.score for one in heard.alternatives]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
+
+
+def test_a_text_without_words_has_no_number(model, clips, monkeypatch):
+    """The library's score of nothing is NaN: no confidence of 1, and no alternative that the contract forbids."""
+    from earmark.recognizers.faster_whisper import asking
+
+    size = json.loads((model / "vocabulary.json").read_text())
+    end = size.index("<|endoftext|>")
+    monkeypatch.setattr(asking, "_suppressed", lambda _: [one for one in range(len(size)) if one != end])
+    for options in ({}, {"beams": 2, "nbest": 2}):
+        with load_recognizer("faster-whisper", {"model": str(model), **options}) as recognizer:
+            (heard,) = recognizer.transcribe(clips[:1])
+        assert (heard.text, heard.confidence, heard.alternatives) == ("", None, ())
+        assert broken_hypothesis(heard) is None
+
+
+def test_a_text_that_ended_by_its_limit_is_told(model, clips):
+    """Half of the places are for the text; one that ended by itself is finished."""
+    texts: dict[int | None, str] = {}
+    for limit in (None, 4):
+        options = {"model": str(model), "language": "en", "max_new_tokens": limit}
+        with load_recognizer("faster-whisper", {k: v for k, v in options.items() if v is not None}) as recognizer:
+            (heard,) = recognizer.transcribe(clips[1:2])
+        texts[limit] = heard.text
+        assert heard.is_unfinished is (limit is not None)
+    assert texts[None].startswith(texts[4])
+    assert texts[None] != texts[4]
+
+
+def test_a_file_that_is_not_in_the_identity_changes_nothing(model, copy, clips):
+    """The library would count times by it, and fail on this one."""
+    (copy / "preprocessor_config.json").write_text('{"hop_length": 0, "n_fft": 64}')
+    answers = []
+    for folder in (model, copy):
+        with load_recognizer("faster-whisper", {"model": str(folder), "words": True}) as recognizer:
+            answers.append((recognizer.spec.content_hash, recognizer.transcribe(clips[:2])))
+    assert answers[0] == answers[1]
+    assert answers[0][1][0].words
 
 
 def test_audio_beyond_the_window_is_refused(model):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
+import os
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
@@ -21,6 +23,8 @@ from earmark.errors import OutOfMemoryError, RecognizerError
 from earmark.recognizers import load_recognizer
 from earmark.recognizers.nemo import Nemo
 from earmark.recognizers.nemo.archive import TIMES_MODEL, WEIGHTS
+from earmark.recognizers.nemo.loading import _check_numbers
+from earmark.recognizers.nemo.quiet import quiet
 from earmark.recognizers.nemo.words import words_of
 from earmark.records import Waveform
 from earmark.verbs.evaluate import evaluate
@@ -287,6 +291,45 @@ def test_weights_that_are_not_whole_are_refused(harm, spoiled, tmp_path, monkeyp
     assert str(path) in refused.value.what
     assert ("NaN" in refused.value.cause) == (harm == "nan")
     assert not Path("owned").exists()
+
+
+def test_a_statistic_that_is_no_number_is_refused():
+    """It is no weight, and spoils every answer all the same."""
+    import torch
+
+    layer = torch.nn.BatchNorm1d(2)
+    _check_numbers("it", layer)
+    layer.running_var[1] = float("nan")
+    with pytest.raises(RecognizerError, match="no numbers") as refused:
+        _check_numbers("it", layer)
+    assert "running_var" in refused.value.cause
+
+
+def test_nobody_is_asked_while_a_model_is_loaded(monkeypatch):
+    """In this very process too, where the hub's client is open again afterwards."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    seen: list[Any] = []
+
+    def looking(*_: Any) -> None:
+        seen.append((constants.HF_HUB_OFFLINE, os.environ.get("HF_HUB_OFFLINE")))
+        raise ValueError("enough")
+
+    monkeypatch.setattr("earmark.recognizers.nemo.loading._restored", looking)
+    with pytest.raises(RecognizerError, match="cannot load"), unloaded("nemo ctc"):
+        pass
+    assert seen == [(True, "1")]
+    assert (constants.HF_HUB_OFFLINE, os.environ.get("HF_HUB_OFFLINE")) == (False, None)
+
+
+def test_only_nemo_is_quiet(caplog):
+    """Whoever else logs in the same process goes on."""
+    with quiet(), caplog.at_level(logging.INFO, logger="somebody"):
+        logging.getLogger("nemo.utils.import_utils").error("of no use")
+        logging.getLogger("somebody").info("of use")
+    assert caplog.messages == ["of use"]
 
 
 def test_a_second_model_in_an_archive_is_left_alone(clips, spoiled):

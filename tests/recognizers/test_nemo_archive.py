@@ -44,6 +44,12 @@ CANARY = CTC | {
 LAUGHS = b"a: &a [x]\n" + b"\n".join(
     b"%c: &%c [%s]" % (letter, letter, b", ".join([b"*%c" % (letter - 1)] * 10)) for letter in range(98, 108)
 )
+# Nine of the one before, eleven times over, and nothing at the end.
+EMPTINESS = b"a: &a []\n" + b"\n".join(
+    b"%c: &%c [%s]" % (letter, letter, b", ".join([b"*%c" % (letter - 1)] * 9)) for letter in range(98, 109)
+)
+TOKENIZERS = "nemo.collections.common.tokenizers"
+CANARY_TOKENIZER = {"_target_": f"{TOKENIZERS}.canary_tokenizer.CanaryTokenizer"}
 
 
 def archive(path: Path, config: Mapping[str, Any] | bytes = CTC, *more: str, mode: str = "w", **files: bytes) -> Path:
@@ -168,8 +174,10 @@ def test_one_configuration_and_one_file_of_weights_are_wanted(tmp_path, name):
         b"\xff\xfe\x00",
         b"a: &a [*a]",
         LAUGHS,
+        EMPTINESS,
+        b"a: ${b}\nb: ${a}",
     ],
-    ids=["tag", "broken", "list", "deep", "no text", "endless", "laughs"],
+    ids=["tag", "broken", "list", "deep", "no text", "endless", "laughs", "emptiness", "circle"],
 )
 def test_a_configuration_that_is_no_plain_values_is_refused(tmp_path, content, monkeypatch):
     """Nothing is built by a tag, and what never ends is given up."""
@@ -187,6 +195,12 @@ def test_a_configuration_that_is_no_plain_values_is_refused(tmp_path, content, m
         {"encoder": {"_target_": "nemo.collections.asr.parts.utils.manifest_utils.read_manifest"}},
         {"encoder": {"_target_": "nemo.utils.model_utils.import_class_by_path"}},
         {"encoder": {"_target_": "torch.hub.load"}},
+        {"encoder": {"_target_": "torch.nn.Linear"}},
+        {"spec_augment": {"_target_": f"{TOKENIZERS}.huggingface.auto_tokenizer.AutoTokenizer"}},
+        {"spec_augment": {"_target_": f"{TOKENIZERS}.sentencepiece_tokenizer.SentencePieceTokenizer"}},
+        {"spec_augment": CANARY_TOKENIZER},
+        {"tokenizer": {**CTC["tokenizer"], "custom_tokenizer": {"_target_": f"{TOKENIZERS}.AutoTokenizer"}}},
+        {"tokenizer": {**CTC["tokenizer"], "custom_tokenizer": CANARY_TOKENIZER}, "a": "${tokenizer.custom_tokenizer}"},
         {"encoder": {"_target_": "nemo.collections.asr.modules.x\nos.System"}},
         {"encoder": {"_target_": "${encoder_class}"}, "encoder_class": "os.system"},
         {"encoder": {"cls": "builtins.exec", "params": {}}},
@@ -206,6 +220,19 @@ def test_a_class_that_is_not_known_to_be_harmless_is_not_built(tmp_path, values)
     [
         ({"a": "${oc.env:HOME}"}, "is computed"),
         ({"a": "${oc.create:{_target_: os.system}}"}, "is computed"),
+        ({"n": "oc.env", "train_ds": {"a": "${${n}:HOME}"}}, "is computed"),
+        ({"n": "oc.create", "a": "${${n}:${b}}", "b": "{_target_: os.system}"}, "is computed"),
+        ({"train_ds": {"a": "$", "b": "{oc.env:HOME}", "c": "${train_ds.a}${train_ds.b}"}}, "is computed"),
+        ({"encoder": {"a": "${preprocessor._target_}s"}}, "is computed"),
+        ({"encoder": {"a": "${nothing}"}}, "is computed"),
+        ({"encoder": {"a": "/etc/passwd"}}, "not in it"),
+        ({"encoder": {"a": ["../../secret"]}}, "not in it"),
+        ({"encoder": {"a": "owner/name"}}, "not in it"),
+        ({"encoder": {"a": "https://example.org"}}, "not in it"),
+        ({"encoder": {"a": "nemo:a_tokenizer.model"}}, "not in it"),
+        ({"encoder": {"a": "lies_here"}}, "not in it"),
+        ({"encoder": {"a": "${train_ds.a}"}, "train_ds": {"a": "/etc/passwd"}}, "not in it"),
+        ({"encoder": "${train_ds}", "train_ds": {"a": {"b": "/etc/passwd"}}}, "not in it"),
         ({"tokenizer": {"type": "bpe", "model_path": "nemo:../../etc/passwd"}}, "no such file"),
         ({"tokenizer": {"type": "bpe", "model_path": "/etc/passwd"}}, "not in it"),
         ({"tokenizer": {"type": "bpe", "model_path": "tokenizer.model"}}, "not in it"),
@@ -217,16 +244,42 @@ def test_a_class_that_is_not_known_to_be_harmless_is_not_built(tmp_path, values)
         ({"decoding": {"beam": {"kenlm_path": "lm.arpa"}}}, "not in it"),
     ],
 )
-def test_a_configuration_that_reads_what_is_not_in_the_archive_is_refused(tmp_path, values, problem):
-    """Not the environment, not a file of this machine, and nothing from the hub."""
+def test_a_configuration_that_reads_what_is_not_in_the_archive_is_refused(tmp_path, values, problem, monkeypatch):
+    """Not the environment, not a file of this machine, also not of the working directory, and nothing from the hub."""
+    monkeypatch.chdir(tmp_path)
+    Path("lies_here").touch()
     with refusing(UsageError, problem):
         looked_at(archive(tmp_path / "model.nemo", changed(**values)), trust=True)
 
 
 def test_paths_of_training_are_let_be(tmp_path):
-    """Every real archive has some, and no file of them is opened."""
-    values = {"train_ds": {"manifest_filepath": "/data/train.json"}, "tokenizer": {**CTC["tokenizer"], "dir": "/data"}}
+    """Every real archive has some, and no file of them is opened; a token of a vocabulary may look like one."""
+    values = {
+        "train_ds": {"manifest_filepath": "${train_ds.at}/train.json", "at": "/data", "rate": "${sample_rate}"},
+        "tokenizer": {**CTC["tokenizer"], "dir": "/data", "custom_tokenizer": CANARY_TOKENIZER},
+        "labels": ["a", "/", "//", ".."],
+        "decoder": {"vocabulary": ["and/or"], "num_classes": "${sample_rate}"},
+        "decoding": {"segment_seperators": [".", "?", "...", "/"]},
+    }
     looked_at(archive(tmp_path / "model.nemo", changed(**values)))
+
+
+def test_what_published_models_are_made_of_is_built(tmp_path):
+    """By the name of the module, and by the shorter one of its package."""
+    asr = "nemo.collections.asr"
+    names = [
+        *(
+            f"{asr}.modules.{name}"
+            for name in ("ConformerEncoder", "ConvASREncoder", "RNNTJoint", "SpectrogramAugmentation")
+        ),
+        f"{asr}.modules.conformer_encoder.ConformerEncoder",
+        f"{asr}.modules.transformer.get_nemo_transformer",
+        f"{asr}.modules.transformer.transformer_encoders.TransformerEncoder",
+        f"{asr}.parts.submodules.token_classifier.TokenClassifier",
+        f"{asr}.metrics.WER",
+        "nemo.collections.common.losses.smoothed_cross_entropy.SmoothedCrossEntropyLoss",
+    ]
+    looked_at(archive(tmp_path / "model.nemo", changed(parts=[{"_target_": name} for name in names])))
 
 
 # What it is, and how it is asked

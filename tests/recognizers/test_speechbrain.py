@@ -183,6 +183,24 @@ def test_only_files_that_count_are_in_the_identity(copy):
     assert SpeechBrain(model=str(folder)).spec != truth
 
 
+def test_each_file_that_the_document_names_is_in_the_identity(tmp_path):
+    """Whatever its name ends in, weights and included documents; the rest of the folder is not."""
+    (tmp_path / "hyperparams.yaml").write_text(
+        "conf: !include:conf.yml\nlayer: !new:torch.nn.Linear [1, 1]\nmodules: {encoder: !ref <layer>}\n"
+        "tokenizer: !ref <layer>\ndecoding_function: 1\n"
+        "pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer\n"
+        "    loadables: {asr: !ref <layer>, lm: !ref <layer>}\n    paths: {asr: 'weights[1].pt'}\n"
+    )
+    for name in ("weights[1].pt", "lm.ckpt", "conf.yml", "weights1.pt", "other.yaml"):
+        (tmp_path / name).write_text("a: 1")
+    found = [SpeechBrain(model=str(tmp_path)).spec.content_hash]
+    for name in ("weights[1].pt", "lm.ckpt", "conf.yml", "weights1.pt", "other.yaml"):
+        (tmp_path / name).write_text("a: 2")
+        found.append(SpeechBrain(model=str(tmp_path)).spec.content_hash)
+    assert len(set(found[:4])) == 4
+    assert found[3] == found[4] == found[5]
+
+
 def test_the_driver_loads_neither_torch_nor_speechbrain():
     """What a model is, is read from its files."""
     script = (
@@ -239,7 +257,9 @@ def test_of_repositories_only_what_is_needed_is_fetched(copy, tmp_path):
     """A model on the hub, its language model in another repository, its backbone in a third; no weights of that."""
     seq2seq, whisper = copy(SEQ2SEQ, name="a"), copy(WHISPER, name="b")
     document = (seq2seq / "hyperparams.yaml").read_text() + "    paths:\n        lm: owner/lm/lm.ckpt\n"
+    document += "        asr: owner/asr/weights.pt\n"
     files = {path.name: path.read_bytes() for path in seq2seq.iterdir()} | {"hyperparams.yaml": document.encode()}
+    files["weights.pt"] = files.pop("asr.ckpt")
     lm = {"lm.ckpt": files.pop("lm.ckpt")}
     backbone = {path.name: path.read_bytes() for path in (whisper / "backbone").iterdir()}
     backbone |= {"model.safetensors": b"x", "pytorch_model.bin": b"x"}
@@ -387,6 +407,23 @@ def test_weights_that_are_no_numbers_are_found_when_it_loads(copy):
     torch.save(state, folder / "asr.ckpt")
     with pytest.raises(RecognizerError, match="are no numbers"), SpeechBrain(model=str(folder)):
         pytest.fail("it loaded")
+
+
+def test_statistics_that_are_missing_are_found_when_it_loads(copy):
+    """Without them not one utterance could be heard."""
+    recognizer = spoiled(copy(CTC), "norm_type: sentence", "norm_type: global")
+    with pytest.raises(RecognizerError, match="statistics of the normalizer in encoder") as refused, recognizer:
+        pytest.fail("it loaded")
+    assert "normalizer.ckpt" in str(refused.value.hint)
+
+
+def test_a_backbone_cannot_name_a_kernel_to_be_downloaded(copy):
+    """A kernel is code; Transformers would fetch the one that the settings name."""
+    folder = copy(WHISPER)
+    path = folder / "backbone" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "attn_implementation": "evil/kernel"}))
+    with SpeechBrain(model=str(folder)) as recognizer:
+        assert recognizer._loaded.asr.mods.whisper.model.config._attn_implementation == "sdpa"
 
 
 def test_a_device_that_is_not_there_is_an_error():

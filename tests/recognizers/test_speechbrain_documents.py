@@ -9,6 +9,7 @@ import pytest
 
 from earmark.errors import FolderError, UsageError
 from earmark.recognizers.speechbrain import allowed
+from earmark.recognizers.speechbrain.building import Builder
 from earmark.recognizers.speechbrain.document import Wanted, all_wanted, read_document
 from earmark.recognizers.speechbrain.parts import parts_of
 from earmark.recognizers.speechbrain.pretrained import read_pretrained
@@ -25,7 +26,7 @@ def read(tmp_path):
             (tmp_path / f"{name}.yaml").write_text(other)
         path = tmp_path / "hyperparams.yaml"
         path.write_text(text)
-        return read_document(path, "model")
+        return read_document(path, "model").tree
 
     return reading
 
@@ -93,6 +94,17 @@ def test_a_document_of_its_own_folder_may_be_included(read):
     assert found["c"] == 6
 
 
+def test_all_files_that_were_read_are_told(tmp_path):
+    """Also those that an included one includes, by their paths in the folder: what counts is hashed."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "hyperparams.yaml").write_text("a: !include:deep/a.yml\n")
+    (tmp_path / "deep" / "a.yml").write_text("b: !include:./b.yaml\n")
+    (tmp_path / "deep" / "b.yaml").write_text("c: 1\n")
+    found = read_document(tmp_path / "hyperparams.yaml", "model")
+    assert found.tree == {"a": {"b": {"c": 1}}}
+    assert found.files == ("deep/a.yml", "deep/b.yaml", "hyperparams.yaml")
+
+
 # What is wrong with it
 
 
@@ -108,6 +120,7 @@ def test_a_document_of_its_own_folder_may_be_included(read):
         ("a: !include:../x.yaml", "not in its folder"),
         ("a: !include:%00", "not in its folder"),
         ("a: !include:hyperparams.yaml", "includes itself"),
+        ("a: !include:weights.ckpt", "no .yaml or .yml"),
         ("a: !new:os.%1B[2J", r"'!new:os.\x1b[2J'"),
         ("a: &x [*x]", "refers to itself"),
         ("a: !ref <b>\nb: !ref <a>", "refers to itself"),
@@ -188,11 +201,64 @@ def test_what_is_not_on_the_list_is_refused_by_name_and_line(one):
     assert "--trust" in str(refused.value.hint)
 
 
+PIECES = "sentencepiece.SentencePieceProcessor"
+LETTERS = "speechbrain.decoders.ctc.CTCBeamSearcher"
+
+
+@pytest.mark.parametrize(
+    ("one", "problem"),
+    [
+        (wanted("new", PIECES, model_file="x.model"), "model_file"),
+        (wanted("new", PIECES, model_proto="x"), "model_proto"),
+        (Wanted("new", PIECES, 7, "hyperparams.yaml", ["x.model"]), "model_file"),
+        (wanted("name", PIECES), "not on the list"),
+        (wanted("name", LETTERS, kenlm_model_path="lm.arpa"), "kenlm_model_path"),
+        (wanted("new", "speechbrain.decoders.CTCPrefixBeamSearcher", kenlm_model_path="lm.arpa"), "kenlm_model_path"),
+        (Wanted("name", LETTERS, 7, "hyperparams.yaml", [0, ["a"], " ", "lm.arpa"]), "kenlm_model_path"),
+        (wanted("name", allowed.PRETRAINER), "not on the list"),
+    ],
+    ids=str,
+)
+def test_an_argument_that_opens_a_file_is_refused(one, problem):
+    """It would be one of the working directory, which is in no identity."""
+    with pytest.raises(UsageError, match=problem) as refused:
+        allowed.check_allowed([one], "model")
+    assert "hyperparams.yaml, line 7" in str(refused.value.cause)
+
+
+def test_the_same_classes_without_such_an_argument_are_allowed():
+    """As published models have them, with the argument left empty or out."""
+    allowed.check_allowed(
+        [
+            wanted("new", PIECES),
+            wanted("name", LETTERS, kenlm_model_path=None),
+            Wanted("name", LETTERS, 7, "hyperparams.yaml", [0, ["a"], " "]),
+        ],
+        "model",
+    )
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        wanted("new", "torch.nn.ModuleDict", modules=[{"a": ("x", ["../x"])}]),
+        wanted("new", "torch.nn.ModuleDict", modules={"/x": 1}),
+        wanted("new", "speechbrain.integrations.huggingface.whisper.Whisper", source="a", language=["/etc/passwd"]),
+        wanted("new", allowed.PRETRAINER, collect_in="x"),
+    ],
+    ids=str,
+)
+def test_a_path_out_of_the_folder_is_refused_at_any_depth(tmp_path, one):
+    """And so is what would write one in the working directory. Nothing is imported for it."""
+    with pytest.raises(UsageError, match=r"not in its folder|write to a folder"):
+        Builder("model", backbone=None, cache=tmp_path, trust=False)(one)
+
+
 def test_a_model_is_refused_before_anything_is_begun(tmp_path):
     """Wherever in the document the name stands, also where it would never be built."""
     (tmp_path / "hyperparams.yaml").write_text("modules: {}\nunused:\n  - {deep: !apply:os.system [x]}\n")
     with pytest.raises(UsageError, match=r"!apply:os\.system") as refused:
-        read_pretrained("model", tmp_path, given={}, repository=None, beams=None, trust=False)
+        read_pretrained("model", lambda _: tmp_path, given={}, repository=None, beams=None, trust=False)
     assert "line 3" in str(refused.value.cause)
 
 
@@ -231,7 +297,7 @@ def test_a_folder_that_is_no_whole_model_is_refused(tmp_path, change, problem):
     assert LINES.count(change[0]) >= 1
     (tmp_path / "hyperparams.yaml").write_text(LINES.replace(*change))
     with pytest.raises(UsageError) as refused:
-        read_pretrained("model", tmp_path, given={}, repository=None, beams=None, trust=False)
+        read_pretrained("model", lambda _: tmp_path, given={}, repository=None, beams=None, trust=False)
     assert problem in f"{refused.value.what} {refused.value.cause}"
 
 
@@ -240,7 +306,7 @@ def test_a_pointer_instead_of_weights_is_told(tmp_path):
     (tmp_path / "hyperparams.yaml").write_text(LINES)
     (tmp_path / "asr.ckpt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     with pytest.raises(FolderError) as refused:
-        read_pretrained("model", tmp_path, given={}, repository=None, beams=None, trust=False)
+        read_pretrained("model", lambda _: tmp_path, given={}, repository=None, beams=None, trust=False)
     assert "LFS" in str(refused.value.cause)
 
 
@@ -325,4 +391,4 @@ def test_a_backbone_is_a_folder_of_its_own_or_on_the_hub(tmp_path, source):
     (tmp_path / "hyperparams.yaml").write_text(LINES.replace("!new:torch.nn.Linear [1, 1]", backbone))
     (tmp_path / "asr.ckpt").write_bytes(b"x")
     with pytest.raises(UsageError, match="no folder of its own and no name on the hub"):
-        read_pretrained("model", tmp_path, given={}, repository=None, beams=None, trust=False)
+        read_pretrained("model", lambda _: tmp_path, given={}, repository=None, beams=None, trust=False)

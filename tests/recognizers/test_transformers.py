@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +65,12 @@ def test_a_trained_model_says_what_was_said(kind, rows, clips):
         assert [recognizer.transcribe([clip])[0].text for clip in clips[:3]] == [row.text for row in rows[:3]]
 
 
+def tiny_processor(kind: str) -> Any:
+    import transformers
+
+    return transformers.AutoProcessor.from_pretrained(tiny_model(kind))
+
+
 def simplest_call(kind: str, samples: np.ndarray) -> str:
     """What the library says of one waveform, asked as its documentation does it."""
     import torch
@@ -86,9 +91,9 @@ def simplest_call(kind: str, samples: np.ndarray) -> str:
             )
         ids = getattr(ids, "sequences", ids)
     # Asked to leave special tokens out, the tokenizer of wav2vec2 leaves the blank out before it joins repetitions.
-    is_letters = kind.endswith(("layer", "group"))
-    text: str = processor.batch_decode(ids, skip_special_tokens=not is_letters)[0]
-    return re.sub("</?s>|<unk>", "", text).strip()
+    is_ctc = name.endswith("ForCTC")
+    text: str = processor.batch_decode(ids, skip_special_tokens=not is_ctc)[0]
+    return text.strip()
 
 
 # The library's own limit of a transducer is the same number, with a warning.
@@ -107,6 +112,49 @@ def test_it_says_what_the_library_says_of_one(kind, clips):
         found = [one.text for one in recognizer.transcribe(chosen)]
     assert found == [simplest_call(kind, clip.samples) for clip in chosen]
     assert any(found)
+
+
+def test_what_a_model_does_not_know_is_an_error_that_counts(copy, clips):
+    """A CTC model that says "unknown" has said so, with times too: without the word its texts would look better."""
+    import transformers
+
+    folder = copy("wav2vec2 layer")
+    tensors = tensors_of(folder)
+    tensors["lm_head.bias"][3] += 3.0
+    save_tensors(tensors, folder)
+    processor = transformers.AutoProcessor.from_pretrained(folder)
+    inputs = processor(clips[0].samples, sampling_rate=16_000, return_tensors="pt")
+    ids = transformers.AutoModelForCTC.from_pretrained(folder)(**inputs).logits.argmax(dim=-1)
+    with Transformers(model=str(folder), words=True) as recognizer:
+        (found,) = recognizer.transcribe(clips[:1])
+    assert "<unk>" in found.text
+    assert found.text == processor.batch_decode(ids)[0]
+    assert [word.text for word in found.words or ()] == found.text.split()
+
+
+@pytest.mark.parametrize("options", [{}, {"words": True}, {"prompt": "call two"}], ids=str)
+def test_a_whisper_that_ended_by_its_limit_is_told(options, rows, clips):
+    """One that said all did not; with room for the end token it ends by itself, without it does not."""
+    processor = tiny_processor("whisper")
+    num_tokens = len(processor.tokenizer(f" {rows[0].text}", add_special_tokens=False).input_ids)
+    ended = {}
+    for most in (None, num_tokens + 1, num_tokens):
+        with made("whisper", max_new_tokens=most, **options) as recognizer:
+            (found,) = recognizer.transcribe(clips[:1])
+        ended[most] = found.is_unfinished
+        said = found.text
+    if "prompt" not in options:  # what it was not trained with
+        assert said == rows[0].text
+        assert ended == {None: False, num_tokens + 1: False, num_tokens: True}
+    assert ended[None] is False
+
+
+def test_other_decoders_tell_it_by_their_end_token(clips):
+    """The tiny ones talk until they are stopped, and so does one that is stopped early."""
+    with made("moonshine", max_new_tokens=1) as recognizer:
+        assert recognizer.transcribe(clips[:1])[0].is_unfinished is True
+    with made("parakeet ctc") as recognizer:
+        assert recognizer.transcribe(clips[:1])[0].is_unfinished is None
 
 
 def test_words_of_a_trained_model_are_those_of_the_text(rows, clips):
@@ -287,15 +335,19 @@ def save_tensors(tensors: dict[str, Any], folder: Path) -> None:
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def test_weights_that_are_no_numbers_are_found_when_it_loads(copy):
-    """By name."""
-    folder = copy("wav2vec2 layer")
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("wav2vec2 layer", "lm_head.bias"), ("parakeet ctc", "encoder.layers.0.conv.norm.running_mean")],
+)
+def test_weights_that_are_no_numbers_are_found_when_it_loads(kind, name, copy):
+    """By name; what batch norm has seen is a weight like another."""
+    folder = copy(kind)
     tensors = tensors_of(folder)
-    tensors["lm_head.bias"][0] = float("nan")
+    tensors[name][0] = float("nan")
     save_tensors(tensors, folder)
     with pytest.raises(RecognizerError, match="are no numbers") as refused, Transformers(model=str(folder)):
         pytest.fail("it loaded")
-    assert "lm_head.bias" in refused.value.cause
+    assert name in refused.value.cause
 
 
 def test_weights_that_are_missing_are_not_made_up(copy):

@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from earmark.errors import UsageError
 from earmark.recognizers.transformers.checkpoint import Checkpoint, read_checkpoint
 from earmark.recognizers.transformers.choices import resolved
 from earmark.recognizers.transformers.family import family_of
+from earmark.recognizers.transformers.generation import generation_options, unfinished, whisper_unfinished
 from earmark.recognizers.transformers.settings import Settings
 
 WAV2VEC2 = {
@@ -109,6 +111,99 @@ def test_trusted_code_is_one_at_a_time_and_comes_from_its_own_folder(tmp_path):
 def test_native_classes_run_no_code_untrusted(tmp_path):
     """A model of a known type that also brings code is loaded by the known class."""
     assert not seen(folder_of(tmp_path, {**WAV2VEC2, "auto_map": {"AutoModelForCTC": "evil.Evil"}})).runs_code
+
+
+class Ids:
+    """A tensor as far as it is looked at."""
+
+    def __init__(self, *rows: list[int]) -> None:
+        self.tolist = lambda: [*rows]
+
+
+def told(generation: Mapping[str, Any], *, end: int | list[int] | None = 2, **settings: Any) -> Any:
+    config = SimpleNamespace(max_target_positions=10, pad_token_id=0)
+    model = SimpleNamespace(config=config, generation_config=SimpleNamespace(eos_token_id=end))
+    return SimpleNamespace(
+        settings=Settings(**settings), checkpoint=SimpleNamespace(generation=generation), model=model
+    )
+
+
+def test_a_text_without_its_end_token_ended_by_its_limit():
+    """Of several end tokens any will do."""
+    assert unfinished(told({}), Ids([5, 2, 0], [5, 6, 7])) == [False, True]
+    assert unfinished(told({}, end=[2, 7]), Ids([5, 2, 0], [5, 6, 7])) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("generation", "settings", "num_prompt_tokens", "limit"),
+    [
+        ({}, {}, 0, 8),
+        ({"lang_to_id": {"<|en|>": 1}}, {}, 0, 6),
+        ({"lang_to_id": {"<|en|>": 1}, "max_length": 10}, {}, 3, 3),
+        ({"max_length": 4}, {}, 0, 4),
+        ({"max_length": 4}, {"max_new_tokens": 5}, 0, 5),
+    ],
+    ids=["English", "multilingual", "prompted", "stated", "asked"],
+)
+def test_a_whisper_that_says_as_much_as_it_may_ended_by_its_limit(generation, settings, num_prompt_tokens, limit):
+    """Its places are for the prompt, for what it is told, and for the text."""
+    ids: Any = Ids([5] * limit, [5] * (limit - 1) + [0])
+    assert whisper_unfinished(told(generation, **settings), ids, num_prompt_tokens) == [True, False]
+
+
+ELSEWHERE = {"auto_map": {"AutoProcessor": ["other/place--code.New", None]}}
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"config__json": json.dumps({**WAV2VEC2, "transformers_weights": "adapter_model.bin"})}, "leads to other"),
+        ({"config__json": json.dumps({**WAV2VEC2, "transformers_weights": "b.safetensors"})}, "leads to other"),
+        ({"tokenizer_config__json": '{"fast_tokenizer_files": ["tokenizer.4.0.0.json"]}'}, "leads to other"),
+        ({"adapter_config__json": "{}"}, "an adapter lies beside"),
+        ({"config__json": json.dumps({**WAV2VEC2, **ELSEWHERE})}, "another repository"),
+        ({"tokenizer_config__json": '{"auto_map": ["other/place--code.New", null]}'}, "another repository"),
+        ({"preprocessor_config__json": json.dumps(ELSEWHERE)}, "another repository"),
+        ({"processor_config__json": json.dumps({"feature_extractor": ELSEWHERE})}, "another repository"),
+    ],
+    ids=[
+        "pickle", "other weights", "other tokenizer", "adapter", "config", "tokenizer", "extractor", "part of processor"
+    ],
+)  # fmt: skip
+def test_no_file_leads_to_others_that_do_not_count(tmp_path, files, said):
+    """Nobody would see that they changed; and trust is for code beside the weights, of known classes too."""
+    with pytest.raises(UsageError, match=said):
+        seen(folder_of(tmp_path, **files), trust=True)
+
+
+def test_a_tokenizer_elsewhere_leads_nowhere_either(tmp_path):
+    """It has a configuration of its own; code in it that nobody trusts is not run, and needs no word."""
+    tokenizer = tmp_path / "tokenizer"
+    tokenizer.mkdir()
+    (tokenizer / "vocab.json").write_text("{}")
+    (tokenizer / "tokenizer_config.json").write_text(json.dumps(ELSEWHERE))
+    assert seen(folder_of(tmp_path), tokenizer).tokenizer == tokenizer
+    with pytest.raises(UsageError, match="another repository"):
+        seen(tmp_path, tokenizer, trust=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "generation", "seconds", "limit"),
+    [
+        ({"model_type": "voxtral"}, {}, 3, {"max_new_tokens": 448}),
+        ({"model_type": "voxtral"}, {}, 120, {"max_new_tokens": 2_400}),
+        ({"model_type": "canary", "encoder_config": ENCODER}, {}, 3, {"max_new_tokens": 800}),
+        ({"model_type": "canary", "encoder_config": ENCODER}, {"max_length": 9}, 3, {}),
+        (WHISPER, {}, 30, {"max_length": 77}),
+    ],
+    ids=["short", "long", "in company", "stated", "whisper"],
+)
+def test_a_text_ends_where_its_audio_could_not_say_more(tmp_path, config, generation, seconds, limit):
+    """Unless the checkpoint says where; in a batch the limit does not follow from the neighbours."""
+    checkpoint = seen(folder_of(tmp_path, config, generation_config__json=json.dumps(generation)))
+    model = SimpleNamespace(config=SimpleNamespace(max_target_positions=77))
+    loaded: Any = SimpleNamespace(settings=Settings(), checkpoint=checkpoint, model=model)
+    assert generation_options(loaded, 16_000 * seconds) == {"num_beams": 1, "do_sample": False, **limit}
 
 
 @pytest.mark.parametrize(

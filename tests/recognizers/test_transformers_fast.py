@@ -251,21 +251,6 @@ def test_code_that_does_not_load_is_an_error_of_the_model(own_code):
 # The memory of a GPU
 
 
-def test_the_limit_of_a_gpus_memory_is_set_before_the_model_goes_there(monkeypatch):
-    """On the device that is asked for; on a processor nothing is set."""
-    tiny_model("wav2vec2 layer")
-    import torch
-
-    told = []
-    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *given: told.append(given))
-    loading._limit_memory(torch.device("cpu"), 0.9)
-    loading._limit_memory(torch.device("cuda:1"), None)
-    assert told == []
-    loading._limit_memory(torch.device("cuda:1"), 0.9)
-    loading._limit_memory(torch.device("cuda"), 0.5)
-    assert told == [(0.9, 1), (0.5, None)]
-
-
 def test_the_limit_is_no_part_of_the_identity():
     """It changes no answer."""
     folder = str(tiny_model("wav2vec2 layer"))

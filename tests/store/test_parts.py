@@ -96,10 +96,13 @@ def test_a_receipt_from_before_there_was_a_usage_has_none(folder, tmp_path):
     table = pq.read_table(tmp_path / PART)
     facts = json.loads(table.schema.metadata[b"earmark.receipt"])
     del facts["usage"]
-    older = table.drop_columns(["usage"]).replace_schema_metadata({b"earmark.receipt": json.dumps(facts).encode()})
+    older = table.drop_columns(["usage", "is_unfinished"]).replace_schema_metadata(
+        {b"earmark.receipt": json.dumps(facts).encode()}
+    )
     pq.write_table(older, tmp_path / PART)
     assert list(receipts(folder, OURS)) == [receipt]
     assert read_part(folder, PART)["usage"].null_count == len(ROWS)
+    assert read_part(folder, PART)["is_unfinished"].null_count == len(ROWS)
 
 
 def test_a_part_from_before_there_were_words_has_none(folder):

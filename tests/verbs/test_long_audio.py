@@ -62,6 +62,24 @@ def test_without_long_audio_everything_is_covered(tmp_path):
     assert coverage_notes(found) == []
 
 
+class BrokenOff(Echo):
+    """Says of all but the longest that they ended by a limit."""
+
+    def transcribe(self, batch):
+        heard = zip(super().transcribe(batch), batch, strict=True)
+        return [dataclasses.replace(one, is_unfinished=waveform.duration_s < 5.0) for one, waveform in heard]
+
+
+def test_texts_that_ended_by_a_limit_are_counted(tmp_path):
+    """They stay what they are, and count as transcribed."""
+    source = toy_source(tmp_path / "audio", durations_s=[5.0, 0.5, 0.6])
+    summary = run(source, tmp_path / "run", BrokenOff(source.texts))
+    assert (summary.num_failed, summary.coverage.num_unfinished, summary.coverage.ratio) == (0, 2, 1.0)
+    assert json.loads((tmp_path / "run" / layout.SUMMARY).read_text())["coverage"]["num_unfinished"] == 2
+    [note] = coverage_notes(summary.coverage)
+    assert note.startswith("note: 2 texts ended at the most tokens")
+
+
 def test_a_piece_that_failed_is_seconds_that_failed(tmp_path):
     """Of an utterance in pieces one fails, and with it the utterance; the others stay transcribed."""
     source = toy_source(tmp_path / "audio", durations_s=[5.0, 0.5])

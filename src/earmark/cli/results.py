@@ -159,7 +159,7 @@ def notes_of(summary: RunSummary) -> list[str]:
 
 
 def coverage_notes(coverage: Coverage) -> list[str]:
-    """What was cut, and what of the audio was not transcribed, where anything was."""
+    """What was cut, what of the audio was not transcribed, and which texts may lack their end, where any do."""
     notes = []
     if coverage.num_cut:
         failed = f"; {coverage.num_failed_pieces:,} of them failed" if coverage.num_failed_pieces else ""
@@ -176,6 +176,11 @@ def coverage_notes(coverage: Coverage) -> list[str]:
     if missing and coverage.ratio is not None:
         share = f"{100 * coverage.ratio:.1f} % of {coverage.audio_s:,.1f} s"
         notes.append(f"note: coverage of the audio {share}: {', '.join(missing)}")
+    if coverage.num_unfinished:
+        notes.append(
+            f"note: {number_of(coverage.num_unfinished, 'text')} ended at the most tokens that a text may have "
+            "(max_new_tokens, or the model's own limit): the model repeated itself, or an end is missing"
+        )
     return notes
 
 

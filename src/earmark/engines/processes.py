@@ -7,6 +7,7 @@ driver is a single thread that waits for messages and deaths at once; a worker w
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import pickle
@@ -265,6 +266,7 @@ def _worker(work: Work, rank: int, connection: Connection) -> None:
                 connection.send(work(shard, rank=rank, stop=connection.poll))
     except EarmarkError as error:
         connection.send(error)
+    gc.freeze()  # else the interpreter searches all that is left for cycles: a second after Transformers was loaded
 
 
 def _next_shard(connection: Connection) -> Shard | None:

@@ -13,6 +13,11 @@ from typing import Literal
 
 DeviceKind = Literal["cpu", "cuda"]
 
+# One forward pass fills a processor with one utterance, and what fits into its caches is faster. What says a token at a
+# time reads all its weights for each, so that company is worth more than padding. A GPU wants to be filled.
+_CTC_ON_A_PROCESSOR_S = 16.0
+_ON_A_PROCESSOR_S = 64.0
+_ON_A_GPU_S = 480.0
 _LIBRARIES = ("libcuda.so.1", "nvcuda.dll")
 
 
@@ -21,6 +26,16 @@ def device_kind(device: str) -> DeviceKind:
     if device != "auto":
         return "cuda" if device.startswith("cuda") else "cpu"
     return "cuda" if _torch_is_for_gpus() and num_gpus() else "cpu"
+
+
+def usual_batch_s(device: DeviceKind, *, is_ctc: bool) -> float:
+    """Padded seconds of audio in a batch that suit a model there: docs/design/performance.md says why.
+
+    They were measured with models of Transformers, and are taken for those of other libraries too.
+    """
+    if device == "cuda":
+        return _ON_A_GPU_S
+    return _CTC_ON_A_PROCESSOR_S if is_ctc else _ON_A_PROCESSOR_S
 
 
 @cache

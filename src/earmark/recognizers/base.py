@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from earmark.errors import RecognizerError
+from earmark.recognizers.accelerator import DeviceKind
 from earmark.records import Hypothesis, Usage, Waveform
 from earmark.spec import RecognizerSpec
 
@@ -17,6 +18,24 @@ class UnansweredError(RecognizerError):
     def __init__(self, problem: str, usage: Usage | None) -> None:
         super().__init__(problem)
         self.usage = usage
+
+
+class OnDevice(Protocol):
+    """What a recognizer says besides that runs a model on this machine; one that says nothing uses no GPU of it.
+
+    It is asked before it is entered, by name: neither is part of the contract. One that can limit what it takes of a
+    GPU's memory has an option ``gpu_memory_limit``.
+    """
+
+    @property
+    def device_kind(self) -> DeviceKind:
+        """Where it works on this machine, as far as is known before it is entered."""
+        ...
+
+    @property
+    def usual_batch_s(self) -> float:
+        """Padded seconds of audio in a batch that suit it there, where nobody said or measured it."""
+        ...
 
 
 class Recognizer(Protocol):

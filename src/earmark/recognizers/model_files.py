@@ -7,6 +7,7 @@ one that has no such path, because it is another machine, fetches the same again
 from __future__ import annotations
 
 import fnmatch
+import glob
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,6 +55,14 @@ class ModelFiles:
     def roles(self) -> frozenset[str]:
         """The parts that were named."""
         return frozenset(self._names)
+
+    def include(self, role: str, names: Sequence[str]) -> None:
+        """Let these files in the folder of ``role`` count too: which they are is known by what another one says."""
+        patterns = self._patterns[role]
+        new = [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+        if new:
+            self._patterns[role] = (*patterns, *map(glob.escape, new))
+            self._parts[role] = self._fetched(role, self._parts.get(role))
 
     def paths(self) -> dict[str, Path]:
         """Where each part is on this machine."""

@@ -22,7 +22,7 @@ class Token:
 
 
 def words_from(text: str, tokens: Iterable[Token], decode: Decode) -> tuple[Word, ...] | None:
-    """Group tokens into the words of ``text``, which white space divides; None where they do not say it.
+    """Group tokens into the words of ``text``, which white space divides; None where they say anything else.
 
     A word reaches from its first token to its last. Its confidence is the mean of their posteriors, None where one is
     not known.
@@ -38,7 +38,7 @@ def words_from(text: str, tokens: Iterable[Token], decode: Decode) -> tuple[Word
         elif len(words) < len(wanted) and spelled == wanted[len(words)]:
             words.append(_word(spelled, said))
             said = []
-    return tuple(words) if len(words) == len(wanted) else None
+    return tuple(words) if len(words) == len(wanted) and not said else None
 
 
 def _word(text: str, tokens: Sequence[Token]) -> Word:

@@ -24,6 +24,8 @@ class Coverage:
     ``failed_s`` what was to be transcribed and failed, ``not_done_s`` what nobody came to yet. What failed before its
     length was known counts as long as the data say. ``num_cut`` utterances were cut into ``num_pieces``, of which
     ``num_failed_pieces`` failed, and each of those fails its utterance, whose other pieces count as transcribed.
+    ``num_unfinished`` texts, of utterances and pieces, ended by a limit of tokens and not by themselves: of what they
+    were heard in, which counts as transcribed, an end may be missing.
     """
 
     segmenter: str
@@ -34,6 +36,7 @@ class Coverage:
     num_cut: int
     num_pieces: int
     num_failed_pieces: int
+    num_unfinished: int
 
     @property
     def audio_s(self) -> float:
@@ -58,6 +61,7 @@ class Coverage:
             "num_cut": self.num_cut,
             "num_pieces": self.num_pieces,
             "num_failed_pieces": self.num_failed_pieces,
+            "num_unfinished": self.num_unfinished,
         }
 
 
@@ -71,7 +75,7 @@ class CoverageTally:
         # A run that is older than this column left nothing out.
         self._whole_s = _numbers(segments, "utterance_s")
         self._transcribed_s = self._silence_s = self._failed_s = self._not_done_s = 0.0
-        self._num_cut = self._num_pieces = self._num_failed_pieces = 0
+        self._num_cut = self._num_pieces = self._num_failed_pieces = self._num_unfinished = 0
 
     def add(self, utterances: pa.Table, rows: pa.Table) -> None:
         """Add utterances in order (columns of schema.UTTERANCES), and the rows of parts that are theirs."""
@@ -83,6 +87,7 @@ class CoverageTally:
         self._transcribed_s += float(heard_s[~failed].sum())
         self._failed_s += float(np.where(heard_s > 0, heard_s, planned_s)[failed].sum())
         self._num_failed_pieces += int(np.count_nonzero(failed & is_piece))
+        self._num_unfinished += pc.sum(rows["is_unfinished"]).as_py() or 0
         self._add_rest(index, duration_s, float(planned_s.sum()))
 
     def found(self) -> Coverage:
@@ -96,6 +101,7 @@ class CoverageTally:
             num_cut=self._num_cut,
             num_pieces=self._num_pieces,
             num_failed_pieces=self._num_failed_pieces,
+            num_unfinished=self._num_unfinished,
         )
 
     def _planned(

@@ -56,6 +56,7 @@ class PartRow:
     confidence: float | None = None
     alternatives: tuple[Alternative, ...] = ()
     usage: Usage | None = None
+    is_unfinished: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ READ_COLUMNS = (
     "is_split",
     "rank",
     "level_dbfs",
+    "is_unfinished",
 )
 
 WINDOW = 65_536

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 
@@ -51,12 +52,21 @@ def recognizer_of(
     if isinstance(model, str):
         _check_share(gpu_memory_limit)
         made = load_recognizer(model, options, fetching=fetching, trust=trust, gpu_memory_limit=gpu_memory_limit)
-        if gpu_memory_limit is not None and getattr(made, "device_kind", "cpu") == "cpu":
-            observer(Warned(sentence="--gpu-memory-limit has no effect: this model does not run on a GPU here"))
+        if gpu_memory_limit is not None and (why := _why_unlimited(made)):
+            observer(Warned(sentence=f"--gpu-memory-limit has no effect: {why}"))
         return made
     if options or trust or gpu_memory_limit is not None:
         raise UsageError("options are for a recognizer's name; this one is made already", hint="give it its options")
     return model
+
+
+def _why_unlimited(recognizer: Recognizer) -> str | None:
+    """Why a limit of a GPU's memory limits nothing there; None: it does limit."""
+    if getattr(recognizer, "device_kind", "cpu") == "cpu":
+        return "this model does not run on a GPU here"
+    if "gpu_memory_limit" not in inspect.signature(type(recognizer)).parameters:
+        return "what runs this model on the GPU has no such limit; a smaller --max-batch-seconds takes less memory"
+    return None
 
 
 def _check_share(gpu_memory_limit: float | None) -> None:

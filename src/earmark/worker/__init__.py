@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -35,7 +36,14 @@ from earmark.worker.hearing import waveform_of
 
 _BATCHES_AHEAD = 2
 _DECODING_THREADS = 2
-_VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow", "pocketsphinx", "torch", "transformers")
+_VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow")
+_VERSIONED_IF_LOADED = {
+    **{name: name for name in ("pocketsphinx", "torch", "torchaudio", "transformers", "tokenizers", "sentencepiece")},
+    **{name: name for name in ("speechbrain", "ctranslate2", "onnxruntime")},
+    "faster_whisper": "faster-whisper",
+    "nemo": "nemo_toolkit",
+}
+"""What recognizers are made of: the module, and the package that it is of. What is not loaded had no part in it."""
 
 
 @dataclass
@@ -215,11 +223,17 @@ class Transcription:
             device=self.device,
             host=socket.gethostname(),
             attempt=self.attempt,
-            versions=installed_versions(_VERSIONED),
+            versions=installed_versions(_versioned()),
             usage=sum(used, Usage()) if (used := [row.usage for row in rows if row.usage]) else None,
         )
         write_part(self.folder, rows, receipt)
         return receipt
+
+
+def _versioned() -> tuple[str, ...]:
+    """The packages that the work was done with."""
+    loaded = (package for module, package in _VERSIONED_IF_LOADED.items() if module in sys.modules)
+    return (*_VERSIONED, *loaded)
 
 
 def _batch_of_each(shard: Shard) -> Iterator[Batch]:

@@ -73,6 +73,7 @@ def row_of(answer: Answer, batch: int, rank: int, device: str) -> PartRow:
         confidence=heard.confidence,
         alternatives=tuple(map(_encodable, heard.alternatives)),
         usage=outcome.usage,
+        is_unfinished=heard.is_unfinished,
     )
 
 

@@ -27,6 +27,7 @@ def broken_hypothesis(hypothesis: Hypothesis) -> str | None:
         or _broken_words(hypothesis.words)
         or _broken_alternatives(hypothesis.alternatives, hypothesis.text)
         or broken_usage(hypothesis.usage)
+        or _broken_end(hypothesis.is_unfinished)
     )
 
 
@@ -34,6 +35,12 @@ def _broken_confidence(owner: str, value: object) -> str | None:
     if value is None or (_is_finite(value) and 0 <= value <= 1):
         return None
     return f"with {owner}a confidence of {value!r}, which is not in [0, 1]"
+
+
+def _broken_end(value: object) -> str | None:
+    return (
+        None if value is None or type(value) is bool else f"with an is_unfinished of {value!r}, neither true nor false"
+    )
 
 
 def _broken_words(words: object) -> str | None:

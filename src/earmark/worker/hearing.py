@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from earmark.audio.decode import decode
 from earmark.errors import AudioError
-from earmark.records import Segment, Waveform
+from earmark.records import LENGTH_TOLERANCE_S, Segment, Waveform
 from earmark.spec import RunSpec
-
-_LENGTH_TOLERANCE_S = 0.1  # what rounding and resampling may add to a piece
 
 
 def waveform_of(segment: Segment, spec: RunSpec) -> Waveform:
@@ -24,7 +22,7 @@ def waveform_of(segment: Segment, spec: RunSpec) -> Waveform:
     if spec.segmentation.name == "none":
         return _uncut(segment, spec, longest_s)
     waveform = _decoded(segment, spec.audio.max_decoded_s)
-    if waveform.duration_s > longest_s + _LENGTH_TOLERANCE_S:
+    if waveform.duration_s > longest_s + LENGTH_TOLERANCE_S:
         raise AudioError(
             "longer_than_claimed",
             f"it decodes to {waveform.duration_s:.1f} s, the data claim {segment.audio.duration_s or 0.0:.1f} s, "
@@ -37,7 +35,7 @@ def _uncut(segment: Segment, spec: RunSpec, longest_s: float) -> Waveform:
     """Decode what nobody was to cut, and no further than the recognizer takes."""
     cap_s = spec.audio.max_decoded_s
     try:
-        return _decoded(segment, min(cap_s, longest_s + _LENGTH_TOLERANCE_S))
+        return _decoded(segment, min(cap_s, longest_s + LENGTH_TOLERANCE_S))
     except AudioError as error:
         if error.kind != "too_long" or cap_s < longest_s:
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,13 @@ def ask(loaded: Loaded, batch: Sequence[Samples]) -> list[Hypothesis]:
     encoded = model.encode(ctranslate2.StorageView.from_array(features))
     tokenizers = _tokenizers(loaded, encoded, len(batch))
     prompts = [_prompt(loaded, tokenizer) for tokenizer in tokenizers]
+    max_length = _max_length(loaded, prompts)
     results = model.generate(
         encoded,
         prompts,
         beam_size=settings.beams,
         num_hypotheses=settings.nbest,
-        max_length=_max_length(loaded, prompts),
+        max_length=max_length,
         return_scores=True,
         suppress_tokens=_suppressed(tokenizers[0]),
         sampling_temperature=0.0,
@@ -50,8 +52,11 @@ def ask(loaded: Loaded, batch: Sequence[Samples]) -> list[Hypothesis]:
     said = [result.sequences_ids[0] for result in results]
     words = _words(loaded, encoded, tokenizers, said, num_frames) if settings.words else [None] * len(batch)
     return [
-        _hypothesis(loaded, tokenizer, result, some)
-        for tokenizer, result, some in zip(tokenizers, results, words, strict=True)
+        replace(
+            _hypothesis(loaded, tokenizer, result, some),
+            is_unfinished=len(result.sequences_ids[0]) >= _most_tokens(max_length, len(prompt)),
+        )
+        for tokenizer, result, some, prompt in zip(tokenizers, results, words, prompts, strict=True)
     ]
 
 
@@ -98,6 +103,11 @@ def _max_length(loaded: Loaded, prompts: Sequence[Sequence[int]]) -> int:
     return most if asked is None else min(most, len(prompts[0]) + asked)
 
 
+def _most_tokens(max_length: int, num_prompt_tokens: int) -> int:
+    """Of a text: CTranslate2 keeps half of the places for it, and no more than the prompt leaves."""
+    return min(max_length // 2, max_length - num_prompt_tokens + 1)
+
+
 def _suppressed(tokenizer: Any) -> list[int]:  # noqa: ANN401  # faster-whisper's
     """What the library lets no model say: marks of sounds, and tokens that steer."""
     from faster_whisper.transcribe import get_suppressed_tokens
@@ -111,16 +121,20 @@ def _hypothesis(
     result: Any,  # noqa: ANN401  # CTranslate2's
     words: tuple[Word, ...] | None,
 ) -> Hypothesis:
-    """Its confidence is the geometric mean of its tokens' posteriors, the end token's among them."""
+    """Its confidence is the geometric mean of its tokens' posteriors, the end token's among them.
+
+    CTranslate2 divides the score by the number of tokens. That of a text without any is no number: such a text has no
+    confidence, and is no alternative; where it is the likeliest of all, there are no alternatives.
+    """
     texts = [tokenizer.decode(tokens).strip() for tokens in result.sequences_ids]
     num_tokens = len(result.sequences_ids[0])
     mean = result.scores[0] * num_tokens / (num_tokens + 1)  # the library divides by one less than it added up
-    alternatives = tuple(Alternative(text, score) for text, score in zip(texts, result.scores, strict=True))
+    scored = [Alternative(*one) for one in zip(texts, result.scores, strict=True) if math.isfinite(one[1])]
     return Hypothesis(
         texts[0],
         words,
-        confidence=min(1.0, math.exp(mean)),
-        alternatives=alternatives if loaded.settings.nbest > 1 else (),
+        confidence=min(1.0, math.exp(mean)) if math.isfinite(mean) else None,
+        alternatives=tuple(scored) if loaded.settings.nbest > 1 and math.isfinite(mean) else (),
     )
 
 

@@ -31,16 +31,22 @@ class Loaded:
 def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
     """Load the checkpoint as the settings say.
 
-    The features are made for the mels and the window that the weights have: what the library reads is a file that newer
-    checkpoints do not bring. Raises RecognizerError for a device that is not there, and for what CTranslate2 refuses.
+    The features are made for the mels and the window that the weights have. The library would read a file that newer
+    checkpoints do not bring, and count times by it. Raises RecognizerError for a device that is not there, and for what
+    CTranslate2 refuses.
     """
     import ctranslate2
     from faster_whisper import WhisperModel
-    from faster_whisper.feature_extractor import FeatureExtractor
+
+    class Whisper(WhisperModel):  # type: ignore[misc]  # it says no types
+        """The library's, with features for these weights: the file that it would read for them does not count."""
+
+        def _get_feature_kwargs(self, *_: object) -> dict[str, int]:
+            return {"feature_size": checkpoint.shapes.num_mels}
 
     device, number = _device(settings.device, ctranslate2.get_cuda_device_count())
     try:
-        whisper = WhisperModel(
+        whisper = Whisper(
             str(checkpoint.folder),
             device=device,
             device_index=number,
@@ -51,8 +57,7 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
     except (RuntimeError, ValueError, OSError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise RecognizerError(f"CTranslate2 cannot load {checkpoint.place}", cause=lines[0]) from error
-    extractor = FeatureExtractor(feature_size=checkpoint.shapes.num_mels)
-    return Loaded(checkpoint, settings, whisper, extractor)
+    return Loaded(checkpoint, settings, whisper, whisper.feature_extractor)
 
 
 def _num_threads() -> int:

@@ -17,18 +17,18 @@ import numpy as np
 
 from earmark.errors import MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
 from earmark.fetching import FetchOptions, resolve
+from earmark.recognizers.accelerator import DeviceKind, num_gpus, usual_batch_s
 from earmark.recognizers.faster_whisper.asking import SHORTEST_SAMPLES, Samples, ask
 from earmark.recognizers.faster_whisper.checkpoint import PATTERNS, Checkpoint, read_checkpoint
 from earmark.recognizers.faster_whisper.loading import Loaded, load
 from earmark.recognizers.faster_whisper.settings import Settings
 from earmark.recognizers.languages import language_code
 from earmark.recognizers.model_files import ModelFiles
-from earmark.records import Hypothesis, Waveform
+from earmark.records import LENGTH_TOLERANCE_S, Hypothesis, Waveform
 from earmark.spec import RecognizerSpec
 
 _OLDEST = (1, 2)
 _EXTRA = "faster-whisper"
-_ROUNDING_S = 0.01  # what cutting and resampling may add to a piece
 
 
 class FasterWhisper:
@@ -90,6 +90,17 @@ class FasterWhisper:
             sources=self._files.sources(),
         )
 
+    @property
+    def device_kind(self) -> DeviceKind:
+        """Where it works on this machine, as far as is known before it is entered; whatever torch is for."""
+        is_on_gpu = self._settings.device == "auto" and num_gpus() > 0
+        return "cuda" if is_on_gpu or self._settings.device.startswith("cuda") else "cpu"
+
+    @property
+    def usual_batch_s(self) -> float:
+        """Padded seconds of audio in a batch that suit such a model there, where nobody measured."""
+        return usual_batch_s(self.device_kind, is_ctc=False)
+
     @cached_property
     def _checkpoint(self) -> Checkpoint:
         return read_checkpoint(self._files.sources()[0].name, self._files.paths()["model"], self._settings)
@@ -119,7 +130,7 @@ class FasterWhisper:
             raise RecognizerError("the model is not loaded", hint="with FasterWhisper(...) as recognizer:")
         longest_s = self._checkpoint.max_audio_s
         for waveform in batch:
-            if waveform.duration_s > longest_s + _ROUNDING_S:
+            if waveform.duration_s > longest_s + LENGTH_TOLERANCE_S:
                 raise RecognizerError(
                     f"{waveform.duration_s:.2f} s do not fit into {longest_s:g} s",
                     cause="the rest would be left out in silence",

@@ -1,31 +1,27 @@
 """What the configuration of a stranger's model may say: which classes are built, and which files are read.
 
 NeMo builds whatever class ``_target_`` names, and reads whatever path it finds, so both are held against lists here,
-before NeMo is loaded; NeMo's own list comes after this one.
+before NeMo is loaded. What is read here is what OmegaConf will read: references are followed first.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping
 from typing import Any
 
 from earmark.errors import UsageError
+from earmark.recognizers.nemo.allowed import is_allowed
 from earmark.recognizers.nemo.archive import Archive
+from earmark.recognizers.nemo.values import Place, UnreadableError, Values
 
-_CLASS = re.compile(
-    r"(?:nemo\.collections\.asr\.(?:modules|losses|models|parts\.submodules|parts\.mixins)"
-    r"|nemo\.collections\.common\.(?:tokenizers|losses|parts)|nemo\.core\.(?:config|optim)|torch\.(?:nn|optim))"
-    r"(?:\.\w+)*\.[A-Z]\w*"
-)
-_FUNCTION = re.compile(r"nemo\.collections\.asr\.modules\.transformer(?:\.\w+)?\.get_nemo_transformer")
 _BUILDING = ("_target_", "target", "cls")
-_RESOLVER = re.compile(r"\$\{[^{}]*:")  # ${oc.env:NAME} reads the environment, ${oc.create:...} builds
+_UNUSED = ("train_ds", "validation_ds", "test_ds", "optim", "trainer", "exp_manager", "name")
+"""Sections of training, which every real archive has. Nothing is made of them here, so their paths are let be."""
+_TOKENS = ("labels", "vocabulary")
 _FILES_OF_TOKENIZER = ("model_path", "vocab_path", "spe_tokenizer_vocab")
 _PATHS_OF_DECODING = ("_path", "_model", "_file", "_dir")
 _KEPT = "nemo:"
-_MOST_VALUES = 300_000
-_DEEPEST = 50
 
 
 def check_configuration(archive: Archive, *, trust: bool) -> None:
@@ -34,60 +30,60 @@ def check_configuration(archive: Archive, *, trust: bool) -> None:
     With ``trust`` any class goes that NeMo itself lets pass.
     """
     files = {name.rpartition("/")[2] for name in archive.names}
-    num_values = 0
-    for path, value in _values(archive, archive.config, ()):
-        num_values += 1
-        if num_values > _MOST_VALUES:
-            raise _no_configuration(archive, f"it has more than {_MOST_VALUES:,} values")
-        if not isinstance(value, str):
-            continue
-        if path[-1] in _BUILDING and not trust:
-            _check_class(archive, path, value)
-        if _RESOLVER.search(value):
-            raise _no_configuration(archive, f"{'.'.join(path)} is {value!r}, which is computed and not said")
-        if value.startswith(_KEPT) and value.removeprefix(_KEPT) not in files:
-            raise _no_configuration(archive, f"{'.'.join(path)} is {value!r}, and no such file is in it")
-        _check_path(archive, path, value)
+    try:
+        for place, value in Values(archive.config):
+            if not isinstance(value, str):
+                continue
+            if place[-1] in _BUILDING and place != ("target",) and not trust:  # the model's own class is the family's
+                _check_class(archive, place, value)
+            if _is_used(place):
+                _check_text(archive, place, value, files)
+    except UnreadableError as error:
+        raise _no_configuration(archive, str(error)) from error
     _check_tokenizer(archive)
 
 
-def _values(archive: Archive, node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
-    """Every value that is no container, with the keys that lead to it; YAML can hold itself, and so never end."""
-    if len(path) > _DEEPEST:
-        raise _no_configuration(archive, f"it is more than {_DEEPEST} levels deep")
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from _values(archive, value, (*path, str(key)))
-    elif isinstance(node, list):
-        for value in node:
-            yield from _values(archive, value, (*path, path[-1] if path else ""))
-    else:
-        yield path, node
-
-
-def _check_class(archive: Archive, path: tuple[str, ...], name: str) -> None:
-    if path[-1] != "_target_" and "." not in name:
-        return  # a word like any other
-    if _CLASS.fullmatch(name) or _FUNCTION.fullmatch(name):
-        return
+def _check_class(archive: Archive, place: Place, name: str) -> None:
+    if (place[-1] != "_target_" and "." not in name) or is_allowed(place, name):
+        return  # what has no dot is a word like any other
     raise UsageError(
         f"{archive.place} wants to build what is not known to be harmless",
-        cause=f"{'.'.join(path)} is {name!r}, and only classes of NeMo and torch that models are made of are built",
+        cause=f"{'.'.join(place)} is {name!r}, and only what is on the list of what models are made of is built",
         hint="if you know who made it and why: --trust",
     )
 
 
-def _check_path(archive: Archive, path: tuple[str, ...], value: str) -> None:
-    if not value or value.startswith(_KEPT) or value == "???":
+def _is_used(place: Place) -> bool:
+    """Whether the value can reach what is built; a token of a vocabulary may look like any path."""
+    is_training = place[0] in _UNUSED or place[0].startswith("init_from_")
+    is_made_at = place[0] == "tokenizer" and place[-1] == "dir"  # where it lay in training
+    is_token = place[-1] in _TOKENS and place[-2:-1] == place[-1:]
+    return not (is_training or is_made_at or is_token)
+
+
+def _check_text(archive: Archive, place: Place, value: str, files: set[str]) -> None:
+    """Raise UsageError for what is computed, and for what could be a file or a repository outside of the archive."""
+    if "${" in value:
+        raise _no_configuration(archive, f"{'.'.join(place)} is {value!r}, which is computed and not said")
+    is_of_tokenizer = place[0] == "tokenizer" and place[-1] in _FILES_OF_TOKENIZER
+    if is_of_tokenizer and value.startswith(_KEPT):
+        if value.removeprefix(_KEPT) not in files:
+            raise _no_configuration(archive, f"{'.'.join(place)} is {value!r}, and no such file is in it")
         return
-    is_of_tokenizer = path[0] == "tokenizer" and path[-1] in _FILES_OF_TOKENIZER
-    is_of_decoding = "decoding" in path and path[-1].endswith(_PATHS_OF_DECODING)
-    if is_of_tokenizer or is_of_decoding:
+    is_of_decoding = "decoding" in place and place[-1].endswith(_PATHS_OF_DECODING)
+    names_a_file = (is_of_tokenizer or is_of_decoding) and value not in ("", "???")
+    if names_a_file or value.startswith(_KEPT) or _may_be_path(value):
         raise UsageError(
             f"{archive.place} would read a file that is not in it",
-            cause=f"{'.'.join(path)} is {value!r}, and a file of the archive begins with {_KEPT}",
+            cause=f"{'.'.join(place)} is {value!r}, and only files of the tokenizer are read: {_KEPT}NAME",
             hint="load it with the NeMo that made it, and save it again",
         )
+
+
+def _may_be_path(value: str) -> bool:
+    """Absolute or not, a URL, a repository, or the name of a file that lies in the working directory."""
+    is_place = len(value) > 1 and ("/" in value or "\\" in value or value == ".." or value.startswith("~"))
+    return is_place or os.path.isfile(value)  # noqa: PTH113  # Path.is_file raises where it is too long
 
 
 def _check_tokenizer(archive: Archive) -> None:

@@ -17,9 +17,10 @@ from earmark.errors import RecognizerError
 from earmark.fetching.archive import unpack
 from earmark.recognizers.nemo.archive import TIMES_MODEL, Archive
 from earmark.recognizers.nemo.family import Family
+from earmark.recognizers.nemo.offline import offline
 from earmark.recognizers.nemo.quiet import quiet, quietly_imported
 from earmark.recognizers.nemo.settings import Resolved
-from earmark.recognizers.transformers.loading import device_of
+from earmark.recognizers.on_torch import device_of, limit_memory
 
 if TYPE_CHECKING:
     import torch
@@ -50,10 +51,9 @@ def load(archive: Archive, family: Family, resolved: Resolved) -> Loaded:
     torch.backends.cudnn.deterministic = True
     if device.type == "cpu" and multiprocessing.parent_process() is not None and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)  # there is one worker a core
-    if device.type == "cuda" and settings.gpu_memory_limit is not None:
-        torch.cuda.set_per_process_memory_fraction(settings.gpu_memory_limit, device)
-    asr = quietly_imported()
-    with quiet():
+    limit_memory(device, settings.gpu_memory_limit)
+    with offline(), quiet():
+        asr = quietly_imported()
         try:
             model = _restored(asr, archive, family, device)
             _check_numbers(archive.place, model)
@@ -103,10 +103,11 @@ def _restored(asr: Any, archive: Archive, family: Family, device: torch.device) 
 
 
 def _check_numbers(place: str, model: Any) -> None:  # noqa: ANN401  # a torch module
+    """Raise RecognizerError for NaN in anything that is saved: a running statistic spoils a model as a weight does."""
     import torch
 
-    for name, weight in model.named_parameters():
-        if not bool(torch.isfinite(weight).all()):
+    for name, weight in model.state_dict().items():
+        if isinstance(weight, torch.Tensor) and not bool(torch.isfinite(weight).all()):
             raise RecognizerError(
                 f"the weights of {place} are no numbers",
                 cause=f"{name} holds NaN or infinity",

@@ -9,34 +9,48 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
-import os
+import re
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
+_NEMOS = re.compile(r"nemo(_logger)?(\..*)?")
+
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """No log record and no warning of this process is shown, for the length of the block."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
+    """No log record of NeMo's and no warning is shown, for the length of the block; all others log as before."""
+    loggers = _of_nemo()
+    before = [one.disabled for one in loggers]
+    for one in loggers:
+        one.disabled = True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(before)
+        for one, was_disabled in zip(loggers, before, strict=True):
+            one.disabled = was_disabled
+
+
+def _of_nemo() -> list[logging.Logger]:
+    """Those that there are by now: each of its modules may have one, with a level and a handler of its own."""
+    known = logging.root.manager.loggerDict.copy().items()
+    return [one for name, one in known if isinstance(one, logging.Logger) and _NEMOS.fullmatch(name)]
 
 
 def quietly_imported() -> Any:  # noqa: ANN401  # a module without types
-    """The package ``nemo.collections.asr``, imported; seconds the first time."""
+    """The package ``nemo.collections.asr``, imported; seconds the first time, in which nobody logs."""
     logging.getLogger("nemo_logger").disabled = True  # also keeps it from remembering all that it ever said
-    if multiprocessing.parent_process() is not None:  # a worker, and nothing in it has to ask anybody
-        os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", WANDB_MODE="disabled")
-    with quiet():
-        import nemo.collections.asr as found
-        from nemo.utils import logging as nemos_own
-
-        nemos_own.captureWarnings(False)
+    before = logging.root.manager.disable
+    if "nemo.collections.asr" not in sys.modules:
+        logging.disable(logging.CRITICAL)  # its loggers are made, and used, by the import
+    try:
+        with quiet():
+            import nemo.collections.asr as found
+            from nemo.utils import logging as nemos_own
+    finally:
+        logging.disable(before)
+    nemos_own.captureWarnings(False)
     return found

@@ -15,7 +15,7 @@ from typing import Self
 
 from earmark.errors import MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
 from earmark.fetching import FetchOptions, list_files, resolve
-from earmark.recognizers.accelerator import DeviceKind, device_kind
+from earmark.recognizers.accelerator import DeviceKind, device_kind, usual_batch_s
 from earmark.recognizers.model_files import ModelFiles
 from earmark.recognizers.nemo.archive import Archive, read_archive
 from earmark.recognizers.nemo.asking import ask
@@ -23,6 +23,7 @@ from earmark.recognizers.nemo.configuration import check_configuration
 from earmark.recognizers.nemo.family import Family, family_of
 from earmark.recognizers.nemo.loading import Loaded, load
 from earmark.recognizers.nemo.settings import Resolved, Settings, resolved
+from earmark.recognizers.on_torch import empty_cache
 from earmark.records import Hypothesis, Waveform
 from earmark.spec import RecognizerSpec
 
@@ -80,6 +81,12 @@ class Nemo:
         """Where it will work on this machine."""
         return device_kind(self._settings.device)
 
+    @property
+    def usual_batch_s(self) -> float:
+        """Padded seconds of audio in a batch that suit such a model there, where nobody measured."""
+        is_ctc = "ctc" in (self._family.kind, self._resolved.settings.decoder)
+        return usual_batch_s(self.device_kind, is_ctc=is_ctc)
+
     @cached_property
     def spec(self) -> RecognizerSpec:
         """NeMo's version, the SHA-256 of the archive, and the options; NeMo is not imported for it."""
@@ -132,7 +139,8 @@ class Nemo:
     ) -> None:
         """Free the model, and the memory of its device."""
         self._loaded = None
-        _empty_cache()
+        gc.collect()  # the parts of a model refer to each other
+        empty_cache()
 
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
@@ -165,7 +173,7 @@ class Nemo:
                 raise
             full = str(error)
         # Out of the handler by now: its traceback held the tensors of the failed call.
-        _empty_cache()
+        empty_cache()
         raise OutOfMemoryError(f"{len(batch)} utterances do not fit", cause=full.splitlines()[0])
 
 
@@ -211,11 +219,3 @@ def _version() -> str:
             hint="pip install --upgrade 'earmark[nemo]'",
         )
     return found
-
-
-def _empty_cache() -> None:
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

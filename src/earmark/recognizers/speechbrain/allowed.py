@@ -3,7 +3,7 @@
 These are what published SpeechBrain recipes for speech recognition recognise with: CRDNN, transformers and their
 cousins, wav2vec2 and its cousins, Whisper, n-gram-free searches, language models. Each is named in full, since a module
 reaches others (``speechbrain.nnet.RNN.torch.hub.load`` begins like a layer, and downloads code). Those that open files
-by a name of the document's (KenLM, BEATs, Fairseq) are not here.
+by a name of the document's (KenLM, BEATs, Fairseq) are not here; where only an argument does, that is refused.
 """
 
 from __future__ import annotations
@@ -86,6 +86,15 @@ CLASSES = (
     | {PRETRAINER}
 )
 FUNCTIONS = _full(_FUNCTIONS)
+_KENLM = (("kenlm_model_path",), 3)
+_OPENERS: dict[str, tuple[tuple[str, ...], int]] = {
+    "sentencepiece.SentencePieceProcessor": (("model_file", "model_proto"), 0),
+    "speechbrain.decoders.ctc.CTCBeamSearcher": _KENLM,
+    "speechbrain.decoders.ctc.CTCPrefixBeamSearcher": _KENLM,
+}
+"""The arguments that open a file as they are built, and how many may come before the first without a name."""
+_NEVER_PARTIAL = frozenset({"sentencepiece.SentencePieceProcessor", PRETRAINER})
+"""What opens files would do it with the arguments of whoever completes it."""
 
 
 def canonical(name: str) -> str:
@@ -120,6 +129,18 @@ def check_allowed(wanted: Sequence[Wanted], place: str) -> None:
                 cause=f"{one.file}, line {one.line}; it would run code of the model's choice",
                 hint="--trust builds whatever the file says, for a model whose author you trust",
             )
+        _check_opens_nothing(one, place)
+
+
+def _check_opens_nothing(wanted: Wanted, place: str) -> None:
+    names, num_before = _OPENERS.get(canonical(wanted.name), ((), len(wanted.args)))
+    opened = [name for name in names if wanted.kwargs.get(name) is not None]
+    if opened or len(wanted.args) > num_before:
+        raise UsageError(
+            f"{place} has {wanted.name} open a file by its argument {(opened or names)[0]}, which a model may not",
+            cause=f"{wanted.file}, line {wanted.line}; the files of a model are those that its Pretrainer names",
+            hint="--trust builds whatever the file says, for a model whose author you trust",
+        )
 
 
 def _is_allowed(wanted: Wanted) -> bool:
@@ -131,5 +152,5 @@ def _is_allowed(wanted: Wanted) -> bool:
     if wanted.kind == "new":
         return name in CLASSES
     if wanted.kind == "name":
-        return name in CLASSES or name in FUNCTIONS
+        return (name in CLASSES and name not in _NEVER_PARTIAL) or name in FUNCTIONS
     return wanted.kind == "apply" and name in FUNCTIONS

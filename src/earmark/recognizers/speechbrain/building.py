@@ -6,13 +6,13 @@ import importlib
 import inspect
 import pydoc
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from earmark.errors import RecognizerError, UsageError
-from earmark.recognizers.speechbrain.allowed import canonical, check_allowed, is_backbone
+from earmark.recognizers.speechbrain.allowed import PRETRAINER, canonical, check_allowed, is_backbone
 from earmark.recognizers.speechbrain.document import Wanted
 
 FAILURES = (
@@ -67,10 +67,10 @@ class Builder:
 
     def _arguments(self, wanted: Wanted) -> dict[str, Any]:
         """Those of a backbone say where it is on this machine."""
-        if not is_backbone(wanted):
-            return wanted.kwargs
-        here = {"source": str(self._backbone), "save_path": str(self._cache)}
-        return {**wanted.kwargs, **here}
+        return {**wanted.kwargs, **self._replaced(wanted)}
+
+    def _replaced(self, wanted: Wanted) -> dict[str, str]:
+        return {"source": str(self._backbone), "save_path": str(self._cache)} if is_backbone(wanted) else {}
 
     def _attribute(self, wanted: Wanted, owner: object) -> Any:  # noqa: ANN401  # whatever the document says
         found = getattr(owner, wanted.name)
@@ -93,14 +93,29 @@ class Builder:
         return found
 
     def _check_paths(self, wanted: Wanted) -> None:
-        if is_backbone(wanted):
-            return  # both of its paths are replaced
-        for one in [*wanted.args, *wanted.kwargs.values()]:
-            if isinstance(one, str) and _OUTSIDE.fullmatch(one):
+        if canonical(wanted.name) == PRETRAINER:
+            raise UsageError(
+                f"{self._place} has a Pretrainer among its modules, which would write to a folder",
+                cause=f"{wanted.file}, line {wanted.line}",
+            )
+        # Both paths of a backbone are replaced.
+        kwargs = {name: one for name, one in wanted.kwargs.items() if name not in self._replaced(wanted)}
+        for one in _texts([wanted.args, kwargs]):
+            if _OUTSIDE.fullmatch(one):
                 raise UsageError(
                     f"{self._place} gives {wanted.name} the path {one!r}, which is not in its folder",
                     cause=f"{wanted.file}, line {wanted.line}",
                 )
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a value, at any depth; what is wanted there has its own."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (Mapping, list, tuple)):
+        inner = [*value, *value.values()] if isinstance(value, Mapping) else value
+        for one in inner:
+            yield from _texts(one)
 
 
 def _made(wanted: Wanted, found: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401  # as above

@@ -29,6 +29,14 @@ _TUPLE = re.compile(r"\(.*\)", re.DOTALL)
 _MOST_BYTES = 2**20
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The top-level keys, and the files that they were read from: paths in the folder of the document, with ``/``."""
+
+    tree: dict[str, Any]
+    files: tuple[str, ...]
+
+
 @dataclass(eq=False, slots=True)
 class Wanted:
     """Something that a document wants built: a class, a function or a module by its name, with its arguments.
@@ -44,15 +52,17 @@ class Wanted:
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
-def read_document(path: Path, place: str) -> dict[str, Any]:
-    """The top-level keys of the document at ``path``, references resolved; ``place`` is its model's name in messages.
+def read_document(path: Path, place: str) -> Document:
+    """The document at ``path``, its references resolved; ``place`` is its model's name in messages.
 
     Two references to one thing give one and the same value, as in HyperPyYAML. Raises FolderError for what is no such
     document, with the line.
     """
-    reader = _Reader(path, place, Budget(), frozenset())
+    opened: set[Path] = set()
+    reader = _Reader(path, place, Budget(), frozenset(), opened)
     try:
-        return reader.read({})
+        tree = reader.read({})
+        return Document(tree, tuple(sorted(one.relative_to(path.parent).as_posix() for one in opened)))
     except RecursionError as error:
         raise reader.wrong(None, "it is nested too deeply") from error
 
@@ -60,8 +70,9 @@ def read_document(path: Path, place: str) -> dict[str, Any]:
 class _Reader:
     """Reads one file; an included one has a reader of its own, and the same budget."""
 
-    def __init__(self, path: Path, place: str, budget: Budget, above: frozenset[Path]) -> None:
-        self._path, self._place, self._budget = path, place, budget
+    def __init__(self, path: Path, place: str, budget: Budget, above: frozenset[Path], opened: set[Path]) -> None:
+        self._path, self._place, self._budget, self._opened = path, place, budget, opened
+        opened.add(path)
         self._above = above | {path}
         self._done: dict[int, Any] = {}
         self._doing: set[int] = set()
@@ -191,10 +202,12 @@ class _Reader:
         if not re.fullmatch(r"[\w./ -]+", name, re.ASCII) or name.startswith("/") or ".." in parts:
             raise self.wrong(node, f"it includes {name!r}, which is not in its folder")
         path = self._path.parent / name
+        if path.suffix not in (".yaml", ".yml"):  # what is fetched of a model, and what Git shows as text
+            raise self.wrong(node, f"it includes {name!r}, which is no .yaml or .yml")
         if path in self._above:
             raise self.wrong(node, "it includes itself")
         given = {} if isinstance(node.value, str) else self._mapping(node)
-        return _Reader(path, self._place, self._budget, self._above).read(given)
+        return _Reader(path, self._place, self._budget, self._above, self._opened).read(given)
 
     def _referred(self, node: Node, text: str, *, is_copy: bool) -> Any:  # noqa: ANN401  # whatever it refers to
         """A text with ``<key>`` in it: alone it is the thing itself, within a text it is written out."""

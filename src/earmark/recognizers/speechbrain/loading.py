@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earmark.errors import RecognizerError
+from earmark.recognizers.on_torch import device_of, limit_memory
 from earmark.recognizers.speechbrain.building import FAILURES, Builder
 from earmark.recognizers.speechbrain.pretrained import Interface, Pretrained
 from earmark.recognizers.speechbrain.settings import Settings
 from earmark.recognizers.speechbrain.weights import check_complete, fill
-from earmark.recognizers.transformers.loading import device_of
 
 if TYPE_CHECKING:
     import torch
@@ -56,8 +56,7 @@ def load(pretrained: Pretrained, settings: Settings, *, files: Mapping[str, Path
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     device = device_of(settings.device)
-    if settings.gpu_memory_limit is not None and device.type == "cuda":
-        torch.cuda.set_per_process_memory_fraction(settings.gpu_memory_limit, device.index)  # None: the current one
+    limit_memory(device, settings.gpu_memory_limit)
     if device.type == "cpu" and multiprocessing.parent_process() is not None and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
     with _quietly(), tempfile.TemporaryDirectory(prefix="earmark-") as cache:
@@ -131,6 +130,8 @@ def _without_pretrained_backbones() -> Iterator[None]:
     from speechbrain.integrations.huggingface.huggingface import HFTransformersInterface
 
     def made(self: Any, *_: object, **__: object) -> None:  # noqa: ANN401  # SpeechBrain's
+        # What the file says could be a kernel to be downloaded, which is code: without a word torch's own is chosen.
+        self.config._attn_implementation = None  # noqa: SLF001  # as from_config sets it
         self.model = self.auto_class.from_config(self.config)
 
     right = HFTransformersInterface._from_pretrained  # noqa: SLF001  # there is no public way

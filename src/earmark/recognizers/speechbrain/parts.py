@@ -27,6 +27,11 @@ class Parts:
     elsewhere: Mapping[str, str]
 
 
+def files_named(loadables: Collection[str], paths: Mapping[str, str], place: str) -> list[str]:
+    """The files of the model's folder that its parts may be. Raises UsageError for a path that leads nowhere."""
+    return [_split(name, paths[name], place)[1] if name in paths else name + EXTENSION for name in loadables]
+
+
 def parts_of(
     loadables: Collection[str],
     paths: Mapping[str, str],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from earmark.errors import UsageError
 from earmark.fetching import resolve
 from earmark.recognizers.speechbrain.allowed import PRETRAINER, canonical, check_allowed, is_backbone
 from earmark.recognizers.speechbrain.document import Wanted, all_wanted, read_document
-from earmark.recognizers.speechbrain.parts import Parts, parts_of
+from earmark.recognizers.speechbrain.parts import Parts, files_named, parts_of
 from earmark.records import SAMPLE_RATE_HZ
 from earmark.spec import BatchingKind
 
@@ -42,15 +42,16 @@ _MAX_AUDIO_S: dict[Interface, float] = {"WhisperASR": 30.0, "EncoderASR": 120.0,
 class Pretrained:
     """A model that was looked at, and whose files are there.
 
-    ``folder`` is on this machine. ``tree`` is its document, ``loadables`` what its files are loaded into, ``yamls`` the
-    documents. ``backbone`` is the place of the model of Transformers that it is made from: None without one, empty for
-    one in its own folder, ``backbone_folder``.
+    ``folder`` is on this machine. ``tree`` is its document, which was read from ``documents``, files in the folder;
+    ``loadables`` is what its files are loaded into. ``backbone`` is the place of the model of Transformers that it is
+    made from: None without one, and for one in its own folder, ``backbone_folder``.
     """
 
     place: str
     folder: Path
     interface: Interface
     tree: Mapping[str, Any]
+    documents: tuple[str, ...]
     loadables: Mapping[str, Any]
     parts: Parts
     backbone: str | None
@@ -68,21 +69,30 @@ class Pretrained:
 
 
 def read_pretrained(
-    place: str, folder: Path, *, given: Mapping[str, str], repository: str | None, beams: int | None, trust: bool
+    place: str,
+    folder: Callable[[list[str]], Path],
+    *,
+    given: Mapping[str, str],
+    repository: str | None,
+    beams: int | None,
+    trust: bool,
 ) -> Pretrained:
-    """Look at the model in ``folder``, whose name in messages is ``place``.
+    """Look at the model whose name in messages is ``place``.
 
+    ``folder`` gives its folder, and is told which files there must be beside its documents, as far as there are any.
     ``given`` are places of parts that the user gave. ``repository`` is the OWNER/NAME that it was taken from. ``beams``
     goes into its search. Raises UsageError and FolderError for what is no model for speech recognition, or not whole,
     and for one that wants to build what is not on the list, unless ``trust``.
     """
-    if not (folder / HYPERPARAMS).is_file():
+    document_path = folder([]) / HYPERPARAMS
+    if not document_path.is_file():
         raise UsageError(
             f"{place} holds no model of SpeechBrain",
             cause=f"looked for {HYPERPARAMS}",
             hint="a folder with that file, or hf:OWNER/NAME",
         )
-    tree = read_document(folder / HYPERPARAMS, place)
+    document = read_document(document_path, place)
+    tree = document.tree
     wanted = all_wanted(tree)
     if not trust:
         check_allowed(wanted, place)
@@ -92,9 +102,10 @@ def read_pretrained(
         _widen(tree, interface, beams, place)
     loadables, paths = _pretrainer(tree, place)
     _check_roles(given, loadables, place)
-    parts = parts_of(loadables, paths, given=given, folder=folder, repository=repository, place=place)
-    name, path = _backbone(wanted, folder, given.get(BACKBONE), place)
-    return Pretrained(place, folder, interface, tree, loadables, parts, name, path)
+    here = folder(files_named([name for name in loadables if name not in given], paths, place))
+    parts = parts_of(loadables, paths, given=given, folder=here, repository=repository, place=place)
+    name, path = _backbone(wanted, here, given.get(BACKBONE), place)
+    return Pretrained(place, here, interface, tree, document.files, loadables, parts, name, path)
 
 
 def _interface(tree: Mapping[str, Any], place: str) -> Interface:

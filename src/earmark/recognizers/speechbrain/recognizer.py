@@ -10,22 +10,25 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from earmark.errors import MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
 from earmark.fetching import FetchOptions, resolve
+from earmark.recognizers.accelerator import DeviceKind, device_kind, usual_batch_s
 from earmark.recognizers.model_files import ModelFiles
+from earmark.recognizers.on_torch import empty_cache
 from earmark.recognizers.speechbrain.asking import Samples, ask, lengthened
 from earmark.recognizers.speechbrain.loading import Loaded, load
 from earmark.recognizers.speechbrain.pretrained import BACKBONE, Pretrained, beams_of, read_pretrained
 from earmark.recognizers.speechbrain.settings import Settings
-from earmark.records import Hypothesis, Waveform
+from earmark.records import LENGTH_TOLERANCE_S, Hypothesis, Waveform
 from earmark.spec import RecognizerSpec
 
 _OLDEST = (1, 1)
-_MODEL_PATTERNS = ("*.yaml", "*.ckpt", "*.model", "*.txt", "*.json")
-"""What is fetched of a model: its document, its parts, the settings of a backbone of its own."""
+_MODEL_PATTERNS = ("*.yaml", "*.yml", "*.ckpt", "*.model", "*.txt", "*.json")
+"""What is fetched of a model beside what its document names: that, what it includes, usual parts, a backbone's."""
 _BACKBONE_PATTERNS = (
     "config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json",
     "tokenizer_config.json", "vocab.json", "merges.txt", "normalizer.json", "added_tokens.json",
@@ -89,18 +92,32 @@ class SpeechBrain:
             sources=tuple(sorted((*self._model.sources(), *self._others.sources()), key=lambda one: one.role)),
         )
 
+    @property
+    def device_kind(self) -> DeviceKind:
+        """Where it works on this machine, as far as is known before it is entered."""
+        return device_kind(self._settings.device)
+
+    @property
+    def usual_batch_s(self) -> float:
+        """Padded seconds of audio in a batch that suit such a model there, where nobody measured."""
+        return usual_batch_s(self.device_kind, is_ctc=self._pretrained.interface == "EncoderASR")
+
     @cached_property
     def _pretrained(self) -> Pretrained:
         place = resolve(self._name)
         repository = place.locator.removeprefix("models/") if place.kind == "hub" else None
         return read_pretrained(
             place.name,
-            self._model.paths()["model"],
+            self._folder,
             given=self._given,
             repository=repository,
             beams=self._settings.beams,
             trust=self._settings.trust,
         )
+
+    def _folder(self, files: list[str]) -> Path:
+        self._model.include("model", files)
+        return self._model.paths()["model"]
 
     @property
     def _others(self) -> ModelFiles:
@@ -119,11 +136,13 @@ class SpeechBrain:
     def _content_hash(self) -> str:
         """Over the documents, the files that are loaded, and the backbone's settings; not over what lies beside."""
         found = self._pretrained
-        own = set(found.parts.own.values())
+        own = {*found.parts.own.values(), *found.documents}
+        if unknown := own - {name for name, _ in self._model.digests()["model"]}:
+            raise RecognizerError(f"{found.place}/{min(unknown)} counts, and was not looked at")
         inside = found.backbone_folder.relative_to(found.folder).as_posix() if found.backbone_folder else None
         digest = hashlib.sha256()
         for name, content in sorted(self._model.digests()["model"]):
-            if name in own or name.endswith(".yaml") or (inside is not None and _is_setting(name, inside)):
+            if name in own or (inside is not None and _is_setting(name, inside)):
                 digest.update(f"model/{name} {content}\n".encode())
         for role, pairs in sorted(self._others.digests().items()):
             for name, content in sorted(pairs):
@@ -152,12 +171,13 @@ class SpeechBrain:
     ) -> None:
         """Free the model, and the memory of its device."""
         self._loaded = None
-        _empty_cache()
+        gc.collect()  # the parts of a model refer to each other
+        empty_cache()
 
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
         for waveform in batch:
-            if waveform.duration_s > self._pretrained.max_audio_s + 1 / 100:  # what resampling may add
+            if waveform.duration_s > self._pretrained.max_audio_s + LENGTH_TOLERANCE_S:
                 raise RecognizerError(
                     f"{waveform.duration_s:.2f} s do not fit into {self._pretrained.max_audio_s:g} s",
                     cause="the rest would be left out in silence",
@@ -190,7 +210,7 @@ class SpeechBrain:
                 raise
             full = str(error)
         # Out of the handler by now: its traceback held the tensors of the failed call.
-        _empty_cache()
+        empty_cache()
         raise OutOfMemoryError(f"{len(samples)} utterances do not fit", cause=full.splitlines()[0])
 
 
@@ -220,11 +240,3 @@ def _version() -> str:
             hint="pip install --upgrade 'earmark[speechbrain]'",
         )
     return found
-
-
-def _empty_cache() -> None:
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

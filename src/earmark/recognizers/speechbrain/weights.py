@@ -76,9 +76,10 @@ def _fill_module(part: torch.nn.Module, state: Any) -> set[int]:  # noqa: ANN401
 
 
 def check_complete(modules: Mapping[str, Any], loaded: set[int], place: str) -> None:
-    """Raise RecognizerError unless every weight was loaded, and is a number."""
+    """Raise RecognizerError unless every weight was loaded, and is a number, and all statistics are there."""
     import torch
 
+    _check_statistics(modules, place)
     missing = []
     for name, weight in _weights(modules):
         if id(weight) not in loaded:
@@ -94,6 +95,21 @@ def check_complete(modules: Mapping[str, Any], loaded: set[int], place: str) -> 
             f"{len(missing)} weights of {place} are in none of its files",
             cause=f"the first is {missing[0]}; it would be made up at random",
         )
+
+
+def _check_statistics(modules: Mapping[str, Any], place: str) -> None:
+    """Those of a whole training set are no weights to torch, and without them no utterance can be heard."""
+    import torch
+    from speechbrain.processing.features import InputNormalization
+
+    for name, module in modules.items():
+        for inner in module.modules() if isinstance(module, torch.nn.Module) else ():
+            if isinstance(inner, InputNormalization) and inner.norm_type == "global" and not inner.glob_mean.numel():
+                raise RecognizerError(
+                    f"the statistics of the normalizer in {name} of {place} are in none of its files",
+                    cause="norm_type: global normalizes by what a recipe gathered while it trained",
+                    hint="normalizer: !ref <...> among the loadables of its Pretrainer, and normalizer.ckpt beside it",
+                )
 
 
 def _weights(modules: Mapping[str, Any]) -> Iterable[tuple[str, torch.Tensor]]:

@@ -7,6 +7,7 @@ that to the caller, it is done here, and said where.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from earmark.errors import RecognizerError
@@ -14,16 +15,17 @@ from earmark.recognizers.transformers.compiling import filled_up
 from earmark.recognizers.transformers.family import FamilyKind
 from earmark.recognizers.transformers.features import Samples, padded_inputs, window_inputs
 from earmark.recognizers.transformers.frames import num_output_frames
-from earmark.recognizers.transformers.generation import best_of, decoded, generation_options
+from earmark.recognizers.transformers.generation import best_of, decoded, generation_options, whisper_unfinished
 from earmark.recognizers.transformers.instructed import conversation, request
 from earmark.recognizers.transformers.loading import Loaded
 from earmark.recognizers.transformers.timing import attended_tokens, ctc_runs, ctc_tokens, timed, transducer_tokens
-from earmark.records import SAMPLE_RATE_HZ, Hypothesis
+from earmark.records import LENGTH_TOLERANCE_S, SAMPLE_RATE_HZ, Hypothesis
 
 Ask = Callable[[Sequence[Samples]], list[Hypothesis]]
 """What was heard in waveforms, in order. Words are timed from the start, and may reach beyond the end."""
 
-_ROUNDING_SAMPLES = 160  # what cutting and resampling may add to a piece: one frame of features
+_CTC_DECODING = {"skip_special_tokens": False, "group_tokens": False}
+_TRANSDUCER_DECODING = {"skip_special_tokens": True, "group_tokens": False}
 
 
 def asking(loaded: Loaded) -> Ask:
@@ -43,8 +45,8 @@ def ctc(loaded: Loaded) -> Ask:
     """Connectionist temporal classification: the likeliest token of each frame, repetitions joined, blanks left out.
 
     Each row is cut at its own number of frames before it is decoded. What a model says about padding is no speech, and
-    without the cut it becomes letters at the end of every utterance but the longest. Repetitions are joined here, since
-    the tokenizers of wav2vec2 and its kin leave special tokens out first, the blank among them, and "ll" becomes "l".
+    without the cut it becomes letters at the end of every utterance but the longest. Only the blank is left out: that a
+    model says it does not know a letter is an error that counts, and the library prints it as well.
     """
     blank = loaded.model.config.pad_token_id
 
@@ -56,12 +58,12 @@ def ctc(loaded: Loaded) -> Ask:
             rows = [row[:length] for row, length in zip(rows, lengths, strict=True)]
         runs = [ctc_runs(row, blank) for row in rows]
         said = [[token for token, _, _ in one] for one in runs]
-        texts = [loaded.tokenizer.decode(ids, skip_special_tokens=True, group_tokens=False).strip() for ids in said]
+        texts = [loaded.tokenizer.decode(ids, **_CTC_DECODING).strip() for ids in said]
         if not loaded.settings.words:
             return [Hypothesis(text) for text in texts]
         posteriors = logits.float().softmax(dim=-1).amax(dim=-1).tolist()
         return [
-            timed(loaded, text, ctc_tokens(one, sure, loaded), group_tokens=False)
+            timed(loaded, text, ctc_tokens(one, sure, loaded), **_CTC_DECODING)
             for text, one, sure in zip(texts, runs, posteriors, strict=True)
         ]
 
@@ -86,11 +88,11 @@ def transducer(loaded: Loaded) -> Ask:
         most = [config.max_symbols_per_step * frames for frames in num_output_frames(loaded.model, inputs) or ()]
         found = loaded.model.generate(**inputs, max_new_tokens=max(most))
         cut = [row[:length] for row, length in zip(found.sequences.tolist(), most, strict=True)]
-        texts = [loaded.tokenizer.decode(row, skip_special_tokens=True, group_tokens=False).strip() for row in cut]
+        texts = [loaded.tokenizer.decode(row, **_TRANSDUCER_DECODING).strip() for row in cut]
         if not loaded.settings.words:
             return [Hypothesis(text) for text in texts]
         return [
-            timed(loaded, text, transducer_tokens(row, steps[: len(row)], loaded), group_tokens=False)
+            timed(loaded, text, transducer_tokens(row, steps[: len(row)], loaded), **_TRANSDUCER_DECODING)
             for text, row, steps in zip(texts, cut, found.durations.tolist(), strict=True)
         ]
 
@@ -104,27 +106,31 @@ def whisper(loaded: Loaded) -> Ask:
     (5.23) aligns the padding behind a text too, so that times depend on the longest. Its generation searches anew for
     each of the n best, and finds the same one each time, so there are none.
     """
-    settings = loaded.settings
+    settings, window = loaded.settings, loaded.extractor.n_samples
     options = {
-        **generation_options(loaded),
+        **generation_options(loaded, window),
         "return_timestamps": False,
         **({"return_token_timestamps": True} if settings.words else {}),
         **{name: value for name in ("language", "task") if (value := getattr(settings, name)) is not None},
     }
     if settings.prompt is not None:
         options["prompt_ids"] = loaded.tokenizer.get_prompt_ids(settings.prompt, return_tensors="pt").to(loaded.device)
-    window = loaded.extractor.n_samples
+    num_prompt_tokens = len(options.get("prompt_ids", ()))
     special = frozenset(loaded.tokenizer.all_special_ids)
 
     def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
         longest = max(map(len, batch))
-        if longest > window + _ROUNDING_SAMPLES:  # the extractor would cut it, and say nothing
+        if longest > window + LENGTH_TOLERANCE_S * SAMPLE_RATE_HZ:  # the extractor would cut it, and say nothing
             raise RecognizerError(
                 f"{longest / SAMPLE_RATE_HZ:.2f} s do not fit into a window of {window / SAMPLE_RATE_HZ:g} s"
             )
         if settings.words:
             return [timed_one(samples) for samples in batch]
-        return [Hypothesis(text) for text in decoded(loaded, said_of(batch))]
+        ids = said_of(batch)
+        return [
+            Hypothesis(text, is_unfinished=cut)
+            for text, cut in zip(decoded(loaded, ids), whisper_unfinished(loaded, ids, num_prompt_tokens), strict=True)
+        ]
 
     def said_of(batch: Sequence[Samples]) -> Any:  # noqa: ANN401  # ids, or with words a mapping of ids and times
         inputs = window_inputs(loaded, batch)
@@ -135,17 +141,19 @@ def whisper(loaded: Loaded) -> Ask:
     def timed_one(samples: Samples) -> Hypothesis:
         said = said_of([samples])
         [text], [ids], [starts_s] = decoded(loaded, said["sequences"]), said["sequences"], said["token_timestamps"]
-        return timed(loaded, text, attended_tokens(ids.tolist(), starts_s.tolist(), special))
+        tokens = attended_tokens(ids.tolist(), starts_s.tolist(), special)
+        [is_unfinished] = whisper_unfinished(loaded, said["sequences"], num_prompt_tokens)
+        return replace(timed(loaded, text, tokens, skip_special_tokens=True), is_unfinished=is_unfinished)
 
     return ask
 
 
 def encoder_decoder(loaded: Loaded) -> Ask:
     """An encoder and a decoder that need to be told nothing."""
-    options = generation_options(loaded)
 
     def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
-        said = loaded.model.generate(**padded_inputs(loaded, batch), **options)
-        return best_of(loaded, said, decoded(loaded, getattr(said, "sequences", said)))
+        said = loaded.model.generate(**padded_inputs(loaded, batch), **generation_options(loaded, max(map(len, batch))))
+        ids = getattr(said, "sequences", said)[:, 1:]  # without the token that the decoder begins with
+        return best_of(loaded, said, ids, decoded(loaded, ids))
 
     return ask

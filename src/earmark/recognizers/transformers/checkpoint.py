@@ -5,14 +5,15 @@ Everything here comes from strangers. What can be seen to be wrong is said befor
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earmark.errors import FolderError, UsageError
+from earmark.errors import UsageError
 from earmark.recognizers.transformers.family import Family, family_of
+from earmark.recognizers.transformers.json_files import read_json
+from earmark.recognizers.transformers.pointers import ADAPTER, check_pointers
 from earmark.recognizers.transformers.settings import Settings
 from earmark.recognizers.transformers.weights import INDEX, SINGLE, check_weights
 
@@ -29,11 +30,13 @@ TOKENIZER_PATTERNS = (
 EXTRACTOR_FILES = ("preprocessor_config.json", "processor_config.json")
 MODEL_PATTERNS = (
     CONFIG, "generation_config.json", *EXTRACTOR_FILES, "chat_template.json", "chat_template.jinja",
-    *TOKENIZER_PATTERNS, SINGLE, INDEX, "model-*-of-*.safetensors",
+    "additional_chat_templates/*.jinja", *TOKENIZER_PATTERNS, SINGLE, INDEX, "model-*-of-*.safetensors", ADAPTER,
 )  # fmt: skip
-"""What is fetched and hashed of a model: neither pickles, nor weights for other frameworks or in other precisions."""
+"""What is fetched and hashed of a model: neither pickles, nor weights for other frameworks or in other precisions.
+
+The adapter's configuration is among them so that it is seen, and refused.
+"""
 CODE_PATTERNS = ("*.py",)
-_MOST_JSON_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def read_checkpoint(
     _check_extractor(folder, place)
     vocabulary = tokenizer or folder
     _check_tokenizer(vocabulary, place)
+    check_pointers(place, folder, vocabulary, trust=settings.trust)
     generation = folder / "generation_config.json"
     return Checkpoint(
         place=place,
@@ -82,21 +86,6 @@ def read_checkpoint(
         family=family,
         runs_code=settings.trust and "auto_map" in config,
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises FolderError for anything else."""
-    try:
-        if path.stat().st_size > _MOST_JSON_BYTES:
-            raise FolderError(str(path), "it is too large for what it is")
-        found = json.loads(path.read_bytes())
-    except OSError as error:
-        raise FolderError(str(path), error.strerror or str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise FolderError(str(path), "it is no JSON", hint="fetch the model again") from error
-    if not isinstance(found, dict):
-        raise FolderError(str(path), "it holds no JSON object")
-    return found
 
 
 def _has_weights(folder: Path) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from earmark.errors import UsageError
-from earmark.recognizers.transformers.checkpoint import Checkpoint, read_json
+from earmark.recognizers.transformers.checkpoint import Checkpoint
 from earmark.recognizers.transformers.family import FamilyKind
+from earmark.recognizers.transformers.json_files import read_json
 from earmark.recognizers.transformers.settings import Settings
 
 _CODE = re.compile(r"<\|([a-z]{2,3})\|>")
@@ -33,13 +34,6 @@ _STATED_LANGUAGES = {
 }  # fmt: skip
 
 
-# One forward pass fills a processor with one utterance, and what fits into its caches is faster. What says a token at a
-# time reads all its weights for each, so that company is worth more than padding. A GPU wants to be filled.
-_CTC_ON_A_PROCESSOR_S = 16.0
-_ON_A_PROCESSOR_S = 64.0
-_ON_A_GPU_S = 480.0
-
-
 def resolved(checkpoint: Checkpoint, settings: Settings) -> Settings:
     """The settings with what this model makes of the defaults.
 
@@ -55,13 +49,6 @@ def resolved(checkpoint: Checkpoint, settings: Settings) -> Settings:
     if settings.task is None and checkpoint.family.kind == "whisper" and checkpoint.generation.get("lang_to_id"):
         settings = replace(settings, task="transcribe")
     return settings
-
-
-def usual_batch_s(kind: FamilyKind, device: str) -> float:
-    """Padded seconds of audio in a batch that suit a model of this kind: docs/design/performance.md says why."""
-    if device == "cuda":
-        return _ON_A_GPU_S
-    return _CTC_ON_A_PROCESSOR_S if kind == "ctc" else _ON_A_PROCESSOR_S
 
 
 def _check(checkpoint: Checkpoint, settings: Settings) -> None:

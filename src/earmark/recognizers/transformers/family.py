@@ -152,10 +152,6 @@ def _remote(config: Mapping[str, Any], place: str, model_type: str, *, trust: bo
     kind = next((_REMOTE_KINDS[name] for name in classes if name in _REMOTE_KINDS), None)
     if kind is None:
         raise _not_speech(place, named, f"its auto_map has none of {', '.join(_REMOTE_KINDS)}")
-    if any("--" in str(target) for target in classes.values()):
-        raise UsageError(
-            f"{place} takes its code from another repository", cause="only what lies beside the weights is run"
-        )
     return Family(kind, model_type, named, "single", _UNSTATED_MAX_AUDIO_S, _UNTRIED_SHORTEST_SAMPLES)
 
 

@@ -14,9 +14,8 @@ from earmark.errors import RecognizerError
 from earmark.recognizers.transformers.features import Samples, on_device
 from earmark.recognizers.transformers.generation import best_of, generation_options
 from earmark.recognizers.transformers.loading import Loaded
-from earmark.records import SAMPLE_RATE_HZ, Hypothesis
+from earmark.records import LENGTH_TOLERANCE_S, SAMPLE_RATE_HZ, Hypothesis
 
-_ROUNDING_S = 0.01  # what cutting and resampling may add to a piece
 _INSTRUCTIONS = {
     "granite_speech": "can you transcribe the speech into a written format?",
     "qwen2_audio": "Transcribe the speech.",
@@ -37,7 +36,6 @@ def request(loaded: Loaded) -> Callable[[Sequence[Samples]], list[Hypothesis]]:
     processor = loaded.processor
     asked = getattr(processor, "apply_transcription_request", processor)
     told = _request_arguments(loaded, asked)
-    options = generation_options(loaded)
     # Qwen3-ASR says the language before the text, and knows how to leave it out.
     returns = {"return_format": "transcription_only"} if hasattr(processor, "extract_transcription") else {}
 
@@ -45,9 +43,10 @@ def request(loaded: Loaded) -> Callable[[Sequence[Samples]], list[Hypothesis]]:
         _check_lengths(loaded, batch)
         arguments = {**told, "format": ["WAV"] * len(batch)} if "format" in told else told
         inputs = on_device(loaded, asked(list(batch), **arguments))
-        said = loaded.model.generate(**inputs, **options)
-        texts = processor.decode(_after_the_question(said, inputs), **{"skip_special_tokens": True, **returns})
-        return best_of(loaded, said, [str(text).strip() for text in texts])
+        said = loaded.model.generate(**inputs, **generation_options(loaded, max(map(len, batch))))
+        ids = _after_the_question(said, inputs)
+        texts = processor.decode(ids, **{"skip_special_tokens": True, **returns})
+        return best_of(loaded, said, ids, [str(text).strip() for text in texts])
 
     return ask
 
@@ -55,17 +54,16 @@ def request(loaded: Loaded) -> Callable[[Sequence[Samples]], list[Hypothesis]]:
 def conversation(loaded: Loaded) -> Callable[[Sequence[Samples]], list[Hypothesis]]:
     """As a user who hands over the audio with an instruction, ``prompt`` or the usual: Granite Speech, Qwen2-Audio."""
     question = _question(loaded)
-    options = generation_options(loaded)
 
     def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
         _check_lengths(loaded, batch)
         rate = {} if _is_granite(loaded) else {"sampling_rate": SAMPLE_RATE_HZ}
         found = loaded.processor(text=[question] * len(batch), audio=list(batch), return_tensors="pt", **rate)
         inputs = on_device(loaded, found)
-        said = loaded.model.generate(**inputs, **options)
+        said = loaded.model.generate(**inputs, **generation_options(loaded, max(map(len, batch))))
         ids = _after_the_question(said, inputs)
         texts = [str(text).strip() for text in loaded.processor.tokenizer.decode(ids, skip_special_tokens=True)]
-        return best_of(loaded, said, texts)
+        return best_of(loaded, said, ids, texts)
 
     return ask
 
@@ -105,7 +103,7 @@ def _after_the_question(said: Any, inputs: dict[str, Any]) -> Any:  # noqa: ANN4
 def _check_lengths(loaded: Loaded, batch: Sequence[Samples]) -> None:
     """Some processors cut what is longer, or cut it to pieces, and say nothing."""
     longest_s, most_s = max(map(len, batch)) / SAMPLE_RATE_HZ, loaded.checkpoint.family.max_audio_s
-    if longest_s > most_s + _ROUNDING_S:
+    if longest_s > most_s + LENGTH_TOLERANCE_S:
         raise RecognizerError(f"{longest_s:.2f} s do not fit into {most_s:g} s, the most that this model takes")
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from earmark.errors import RecognizerError
+from earmark.recognizers.on_torch import device_of, limit_memory
 from earmark.recognizers.transformers.checkpoint import Checkpoint
 from earmark.recognizers.transformers.compiling import compiled
 from earmark.recognizers.transformers.family import FamilyKind
@@ -23,8 +24,6 @@ from earmark.recognizers.transformers.settings import Settings
 
 if TYPE_CHECKING:
     import torch
-
-_NO_CUDA_HINT = "--set device=cpu, or install a torch that is built for this machine's driver"
 
 
 @dataclass(frozen=True)
@@ -82,28 +81,11 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise RecognizerError(f"Transformers cannot load {checkpoint.place}", cause=lines[0]) from error
     _check_complete(checkpoint.place, report)
-    _limit_memory(device, settings.gpu_memory_limit)
+    limit_memory(device, settings.gpu_memory_limit)
     model = model.to(device).eval()
     _check_numbers(checkpoint.place, model)
     model = _faster(model, checkpoint.family.kind, settings)
     return Loaded(checkpoint, settings, model, extractor, tokenizer, processor, device, dtype)
-
-
-def device_of(name: str) -> torch.device:
-    """The device of that name. ``auto`` is a GPU where torch has one. Raises RecognizerError where it is not there."""
-    import torch
-
-    is_there = torch.cuda.is_available()
-    if name == "auto":
-        return torch.device("cuda" if is_there else "cpu")
-    device = torch.device(name)
-    if device.type == "cuda" and not is_there:
-        raise RecognizerError(
-            f"there is no device {name!r} here", cause=f"torch {torch.__version__} sees no GPU", hint=_NO_CUDA_HINT
-        )
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise RecognizerError(f"there is no device {name!r} here", cause=f"torch sees {torch.cuda.device_count()} GPUs")
-    return device
 
 
 def _faster(model: Any, kind: FamilyKind, settings: Settings) -> Any:  # noqa: ANN401  # a torch module
@@ -112,14 +94,6 @@ def _faster(model: Any, kind: FamilyKind, settings: Settings) -> Any:  # noqa: A
     if model.device.type != "cpu":
         return model
     return with_rows_apart(model) if kind == "whisper" else with_channels_last(model)
-
-
-def _limit_memory(device: torch.device, share: float | None) -> None:
-    """From now on, more than this share of the GPU's memory is out of memory for this process."""
-    import torch
-
-    if share is not None and device.type == "cuda":
-        torch.cuda.set_per_process_memory_fraction(share, device.index)  # None: the current one
 
 
 def _class_of(checkpoint: Checkpoint) -> Any:  # noqa: ANN401  # one of Transformers' model classes
@@ -167,9 +141,10 @@ def _check_complete(place: str, report: dict[str, Any]) -> None:
 
 
 def _check_numbers(place: str, model: Any) -> None:  # noqa: ANN401  # a torch module
+    """Also what no training step moves, but is saved: the means and variances of batch norm."""
     import torch
 
-    for name, weight in model.named_parameters():
+    for name, weight in model.state_dict().items():
         if not bool(torch.isfinite(weight).all()):
             raise RecognizerError(
                 f"the weights of {place} are no numbers",

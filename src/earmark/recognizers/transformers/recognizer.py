@@ -5,7 +5,6 @@ It knows the contract of recognizers, and neither torch nor Transformers until i
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,9 +15,10 @@ from typing import Self
 
 from earmark.errors import FetchError, MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
 from earmark.fetching import FetchOptions, resolve
-from earmark.recognizers.accelerator import DeviceKind, device_kind
+from earmark.recognizers.accelerator import DeviceKind, device_kind, usual_batch_s
 from earmark.recognizers.languages import language_code
 from earmark.recognizers.model_files import ModelFiles
+from earmark.recognizers.on_torch import empty_cache
 from earmark.recognizers.transformers.asking import Ask, asking
 from earmark.recognizers.transformers.checkpoint import (
     CODE_PATTERNS,
@@ -28,7 +28,7 @@ from earmark.recognizers.transformers.checkpoint import (
     Checkpoint,
     read_checkpoint,
 )
-from earmark.recognizers.transformers.choices import resolved, usual_batch_s
+from earmark.recognizers.transformers.choices import resolved
 from earmark.recognizers.transformers.features import Samples, lengthened
 from earmark.recognizers.transformers.loading import load
 from earmark.recognizers.transformers.settings import Settings
@@ -122,7 +122,7 @@ class Transformers:
     @property
     def usual_batch_s(self) -> float:
         """Padded seconds of audio in a batch that suit such a model there, where nobody measured."""
-        return usual_batch_s(self._checkpoint.family.kind, self.device_kind)
+        return usual_batch_s(self.device_kind, is_ctc=self._checkpoint.family.kind == "ctc")
 
     @cached_property
     def _checkpoint(self) -> Checkpoint:
@@ -167,7 +167,7 @@ class Transformers:
     ) -> None:
         """Free the model, and the memory of its device."""
         self._ask = None
-        _empty_cache()
+        empty_cache()
 
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
@@ -206,7 +206,7 @@ class Transformers:
                 raise
             full = str(error)
         # Out of the handler by now: its traceback held the tensors of the failed call.
-        _empty_cache()
+        empty_cache()
         raise OutOfMemoryError(f"{len(samples)} utterances do not fit", cause=full.splitlines()[0])
 
 
@@ -241,11 +241,3 @@ def _content_hash(files: ModelFiles) -> str:
         for name, content in sorted(pairs):
             digest.update(f"{role}/{name} {content}\n".encode())
     return digest.hexdigest()
-
-
-def _empty_cache() -> None:
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

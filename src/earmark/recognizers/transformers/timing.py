@@ -18,7 +18,7 @@ def timed(loaded: Loaded, text: str, tokens: Sequence[Token], **decoding: bool) 
     """The hypothesis ``text`` with the words that ``tokens`` say; ``decoding`` is what its tokenizer was told."""
 
     def decode(ids: Sequence[int]) -> str:
-        return str(loaded.tokenizer.decode(ids, skip_special_tokens=True, **decoding))
+        return str(loaded.tokenizer.decode(ids, **decoding))
 
     words = words_from(text, tokens, decode)
     return Hypothesis(text, words=words, confidence=mean_confidence(words))
