@@ -79,7 +79,7 @@ FENCES = {
     "soxr": {"audio"},
     "rapidfuzz": {"scoring"},
     "kaldialign": {"scoring.open_asr"},
-    "filelock": {"store.lock", "fetching.cache"},
+    "filelock": {"store.lock", "fetching.uses"},
     "urllib3": {"fetching.http", "fetching.connection", "recognizers.openai_api"},
     "huggingface_hub": {"fetching.hub"},
     "yaml": {"sources.hub_readme"},

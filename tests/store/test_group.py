@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,10 +66,47 @@ def test_bytes_are_safe_before_names_and_names_before_the_block_ends(tmp_path):
     ]
 
 
-def test_an_error_in_the_block_leaves_no_trace_on_a_disk(tmp_path):
+def test_a_large_group_is_synced_while_it_grows(tmp_path):
+    """By a thread, before the last file is written, and each file once; names and folders keep their order."""
+    is_syncing = threading.Event()
+
+    class Telling(DiaryDisk):
+        def sync(self, file):
+            super().sync(file)
+            is_syncing.set()
+
+    disk = Telling()
+    with committing(LocalFolder(tmp_path, disk=disk)) as files:
+        for number in range(40):
+            files.add(f"{number}.wav", b"x")
+        assert is_syncing.wait(60)
+        files.add("40.wav", b"x")
+    notes = [what for what, _ in disk.notes]
+    assert notes.count("sync") == notes.count("replace") == 41
+    assert notes.index("sync") < max(place for place, what in enumerate(notes) if what == "write")
+    assert notes[-42:] == ["replace"] * 41 + ["sync_folder"]
+
+
+def test_a_sync_that_fails_in_the_thread_fails_the_block(tmp_path):
+    """Nothing is named, and no temporary file stays."""
+
+    class Failing(Disk):
+        def sync(self, file):
+            if threading.current_thread() is not threading.main_thread():
+                raise OSError(28, "No space left on device")
+            super().sync(file)
+
+    with pytest.raises(StoreError, match="cannot write the files of a part"):
+        add_all(LocalFolder(tmp_path, disk=Failing()), tuple(f"{number}.wav" for number in range(40)))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("num_files", [1, 40])
+def test_an_error_in_the_block_leaves_no_trace_on_a_disk(tmp_path, num_files):
     """No file under its name, and no temporary one."""
     with contextlib.suppress(OopsError), committing(LocalFolder(tmp_path)) as files:
-        files.add(NAMES[0], b"x")
+        for number in range(num_files):
+            files.add(f"audio/{number}.wav", b"x")
         raise OopsError
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 

@@ -26,7 +26,7 @@ def cache_command(
     Parameters
     ----------
     clean
-        Remove what is listed, but what is being fetched just now.
+        Remove what is listed, but what a running process fetches or may still read.
     older_than
         Only what was not used for so many days.
     """

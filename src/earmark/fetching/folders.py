@@ -229,9 +229,13 @@ class _Snapshot:
             if "same_as" in facts:  # what a branch led to
                 return self._kept(facts["same_as"])
             base = self._cache.snapshot(key)
+            self._cache.use(base)
             files = tuple(
                 Fetched(base / path, self._name_of(path), self._place.kind, *rest) for path, _, *rest in facts["files"]
             )
+            for one in files:
+                if one.path.is_symlink():  # the disk has no hard links, so the blob is all there is
+                    self._cache.use(self._cache.blob(one.sha256))
             is_whole = all(_is_sound(one, row[1]) for one, row in zip(files, facts["files"], strict=True))
         except (OSError, ValueError, KeyError, TypeError):
             return None

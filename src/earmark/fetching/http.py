@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from earmark.errors import FetchError
 from earmark.fetching.arrival import Arrival
 from earmark.fetching.cache import Record, write_whole
-from earmark.fetching.connection import TransientFault, open_url
+from earmark.fetching.connection import Endpoint, TransientFault, open_url
 from earmark.fetching.names import Place
 from earmark.fetching.values import FetchOptions, FetchProgress
 
@@ -41,14 +41,21 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 def arrive(
-    place: Place, partial: Path, kept: Record | None, options: FetchOptions, *, is_checked: bool
+    place: Place,
+    partial: Path,
+    kept: Record | None,
+    options: FetchOptions,
+    *,
+    is_checked: bool,
+    endpoint: Endpoint | None = None,
 ) -> Arrival | None:
     """Bring the file to ``partial``; None where it is still what ``kept`` says.
 
-    ``is_checked`` says that a digest or a size is known, so that a length need not be stated. Goes on with what is in
-    ``partial``, and tries a few times. Raises FetchError, and OSError of the disk.
+    ``is_checked`` says that a digest or a size is known, so that a length need not be stated; ``endpoint``, that the
+    user named the server. Goes on with what is in ``partial``, and tries a few times. Raises FetchError, and OSError of
+    the disk.
     """
-    attempt = _Attempt(place, partial, kept, options, is_checked=is_checked)
+    attempt = _Attempt(place, partial, kept, options, endpoint, is_checked=is_checked)
     num_failures = num_restarts = 0
     while True:
         before = _size(partial)
@@ -78,19 +85,28 @@ class _Attempt:
     """One request after the other for one file."""
 
     def __init__(
-        self, place: Place, partial: Path, kept: Record | None, options: FetchOptions, *, is_checked: bool
+        self,
+        place: Place,
+        partial: Path,
+        kept: Record | None,
+        options: FetchOptions,
+        endpoint: Endpoint | None,
+        *,
+        is_checked: bool,
     ) -> None:
         self._place = place
         self._partial = partial
         self._facts = partial.with_suffix(".json")
         self._kept = kept
         self._options = options
+        self._endpoint = endpoint
         self._is_checked = is_checked
 
     def run(self) -> Arrival | None:
         """Make one request, and take what comes. Raises TransientFault, _ChangedError, FetchError and OSError."""
         offset, validator = self._resumable()
-        with contextlib.closing(open_url(self._place, self._headers(offset, validator), self._options)) as response:
+        headers = self._headers(offset, validator)
+        with contextlib.closing(open_url(self._place, headers, self._options, self._endpoint)) as response:
             if response.status == 304 and self._kept is not None:  # noqa: PLR2004  # HTTP's own numbers
                 return None
             start, total = self._accepted(response, offset, validator)
@@ -150,7 +166,8 @@ class _Attempt:
             asked = response.headers.get("Retry-After", "")
             return TransientFault("server", said, wait_s=float(asked) if asked.isdecimal() else None)
         if response.status in (401, 403, 407):
-            return FetchError("denied", self._place.name, said, hint="https://USER:PASSWORD@HOST/... gives a password")
+            hint = "https://USER:PASSWORD@HOST/... gives a password" if self._place.kind == "url" else None
+            return FetchError("denied", self._place.name, said, hint=hint)
         return FetchError("missing" if response.status in (404, 410) else "server", self._place.name, said)
 
     def _check_size(self, size_bytes: int | None) -> None:

@@ -1,26 +1,29 @@
-"""Files of the Hugging Face hub, by its own client: its endpoint, its tokens, its transfer. Knows no cache of ours.
+"""Files of the Hugging Face hub: its own client says what there is and who asks, ``http`` brings the bytes.
 
-The client checks the size of a file, and no digest; the hub states one for each file (SHA-256 of a large one, git's
-blob id of a small one), and both are checked here. HF_ENDPOINT, HF_TOKEN and the client's other variables hold. Its
-endpoint is the user's word, so its addresses are not checked as those of a URL are.
+Knows the client's endpoint and tokens (HF_ENDPOINT, HF_TOKEN and its other variables hold), and no cache of ours. The
+hub states a digest for each file (SHA-256 of a large one, git's blob id of a small one), and both are checked here. Its
+endpoint is the user's word, so its own address is not checked as that of a URL is; but those that it redirects to are.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from earmark.errors import EarmarkError, FetchError, MissingExtraError, UsageError, first_line
+from earmark.fetching import http
 from earmark.fetching.arrival import Arrival, Wanted
-from earmark.fetching.names import Place, is_commit
-from earmark.fetching.values import FetchOptions, FetchProgress
+from earmark.fetching.connection import Endpoint
+from earmark.fetching.names import Place, is_commit, resolve
+from earmark.fetching.values import FetchOptions
 
 _TIMEOUT_S = 30.0
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +58,36 @@ def listing(place: Place) -> list[RepoFile]:
     return sorted(found, key=lambda one: one.path)
 
 
-def arrive(place: Place, partial: Path, options: FetchOptions) -> Arrival:
-    """Bring a file of a commit into the folder ``partial``, which is begun anew. Raises FetchError and UsageError."""
+def arrive(place: Place, partial: Path, options: FetchOptions) -> Arrival | None:
+    """Bring a file of a commit to ``partial``, and go on with what is there. Raises FetchError and UsageError."""
     wanted = _stated(place)
     if wanted.size_bytes is not None and wanted.size_bytes > options.max_bytes:
         problem = f"it is {wanted.size_bytes:,} bytes, and no file is to be larger than {options.max_bytes:,}"
         raise FetchError("too_large", place.name, problem)
-    if partial.is_dir():
-        shutil.rmtree(partial)  # the client cannot go on with what it left
-    with _faults(place):
-        from huggingface_hub import hf_hub_download
+    arrived = _brought(place, partial, options)
+    if arrived is None:
+        return None
+    other = _blob_problem(partial, wanted.blob_id) if wanted.blob_id and not wanted.sha256 else None
+    return Arrival(partial, place.revision, wanted=Wanted(wanted.sha256, wanted.size_bytes), problem=other)
 
-        path = hf_hub_download(
-            **_repository(place),
-            filename=place.file,
-            revision=place.revision,
-            local_dir=partial,
-            tqdm_class=_bar(place, wanted.size_bytes, options),
-        )
-    found = Path(path)
-    other = _blob_problem(found, wanted.blob_id) if wanted.blob_id and not wanted.sha256 else None
-    return Arrival(found, place.revision, wanted=Wanted(wanted.sha256, wanted.size_bytes), problem=other)
+
+def _brought(place: Place, partial: Path, options: FetchOptions) -> Arrival | None:
+    """The file as it came. Only the endpoint gets the token: it redirects to a signed address for a large file."""
+    with _faults(place):
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # its __all__ lacks it
+
+        url = hf_hub_url(**_repository(place), filename=place.file, revision=place.revision)
+        endpoint = Endpoint(build_hf_headers(library_name="earmark").get("authorization"))
+    found = resolve(url)
+    there = dataclasses.replace(place, locator=found.locator, user=found.user)
+    try:
+        return http.arrive(there, partial, None, options, is_checked=True, endpoint=endpoint)
+    except FetchError as error:
+        if error.kind in ("denied", "missing"):
+            with _faults(place):
+                get_hf_file_metadata(url, timeout=_TIMEOUT_S)  # the client knows why: the terms, the token
+        raise
 
 
 def _blob_problem(path: Path, wanted: str) -> str | None:
@@ -99,8 +111,11 @@ def _sha256(file: Any) -> str | None:  # noqa: ANN401  # two classes of the clie
 
 
 def _git_blob_id(path: Path) -> str:
-    content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _repository(place: Place) -> dict[str, Any]:
@@ -113,25 +128,6 @@ def _client() -> Any:  # noqa: ANN401  # its type would be imported with it
     from huggingface_hub import HfApi
 
     return HfApi(library_name="earmark")
-
-
-def _bar(place: Place, total: int | None, options: FetchOptions) -> Any:  # noqa: ANN401  # a class of the client's kind
-    """A progress bar for the client that draws nothing, and passes on how far it is."""
-    from huggingface_hub.utils.tqdm import tqdm
-
-    base: Any = tqdm
-
-    class Bar(base):  # type: ignore[misc]  # the client's, whose types are not exported
-        def __init__(self, *_: object, **named: Any) -> None:  # noqa: ANN401
-            super().__init__(disable=True)
-            self._done = int(named.get("initial") or 0)
-
-        def update(self, n: float | None = 1) -> bool | None:
-            self._done += int(n or 0)
-            options.tell(FetchProgress(place.name, self._done, total))
-            return None
-
-    return Bar
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
 """What is in the cache, how large it is and when it was last used, and how some of it is thrown away.
 
 Knows the folders of the cache, and nothing of what is in its files. What a running process fetches or unpacks is under
-a lock, and stays. What was put there by hand stays, too; and so does whatever has a name that the cache does not give,
-since its folder may be one that somebody had other things in.
+a lock, and stays; and so does all that was used since the oldest process that uses the cache began. What was put there
+by hand stays, too; and so does whatever has a name that the cache does not give, since its folder may be one that
+somebody had other things in.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from earmark.fetching.cache import Cache
+from earmark.fetching.uses import oldest_use_s, remove_free_locks
 
 KeptKind = Literal["file", "folder", "unpacked", "audio", "download", "listing"]
 
@@ -92,20 +94,20 @@ def total_bytes(folder: Path) -> int:
 def remove_kept(folder: Path, items: list[Kept]) -> Cleaned:
     """Remove ``items`` from the cache ``folder``, but those that another process uses. Raises OSError.
 
-    That is one that holds the lock of an item, or that has read it, written it or taken it by another name since.
+    That is one that holds the lock of an item, or that has read it, written it or taken it by another name since it was
+    listed; or that runs, and may have used the item since it began. The lock files that nobody holds are removed, too.
     """
     cache, names = Cache(folder), _Names(folder)
-    before = total_bytes(folder)
-    removed, in_use = [], []
+    before, since_s = total_bytes(folder), oldest_use_s(folder)
+    removed: list[Kept] = []
+    in_use: list[Kept] = []
     for item in items:
         with contextlib.ExitStack() as stack:
             is_free = all(stack.enter_context(cache.locked_at_once(key)) for key in item.locks)
-            if is_free and not _is_fresh(item) and _is_as_listed(item, names):
-                _remove(folder, item)
-                removed.append(item)
-            else:
-                in_use.append(item)
+            is_free = is_free and item.used_s < since_s and not _is_fresh(item) and _is_as_listed(item, names)
+            (removed if is_free and _remove(folder, item) else in_use).append(item)
     _drop_dangling(cache)
+    remove_free_locks(folder)
     return Cleaned(tuple(removed), tuple(in_use), before - total_bytes(folder))
 
 
@@ -161,9 +163,11 @@ def _kept(path: Path, where: str, kind: KeptKind, names: _Names) -> Kept:
 
 
 def _size_and_use(path: Path) -> tuple[int, float]:
-    """The bytes of a file, or of all below a folder, and when one of them was last read or written."""
+    """The bytes of a file, or of all below a folder, and when one of them, or it, was last read, written or used."""
     stats = [found for one in _files(path) if (found := _stat(one))]
     used_s = max((max(found.st_atime, found.st_mtime) for found in stats), default=0.0)
+    if path.is_dir() and (found := _stat(path)):  # its other time is of whoever lists it, as this does
+        used_s = max(used_s, found.st_mtime)
     return sum(found.st_size for found in stats), used_s
 
 
@@ -186,18 +190,29 @@ def _is_as_listed(item: Kept, names: _Names) -> bool:
     return _size_and_use(item.path) == (item.size_bytes, item.used_s)
 
 
-def _remove(folder: Path, item: Kept) -> None:
-    """What says that it is whole goes first, so that a kill leaves nothing that is half there under its name."""
+def _remove(folder: Path, item: Kept) -> bool:
+    """Take it out of its place, whole; and put it back where somebody used it just before: False."""
+    hidden = _hidden(folder / "partial")
+    hidden.parent.mkdir(exist_ok=True)
+    item.path.rename(hidden)
+    if _size_and_use(hidden) != (item.size_bytes, item.used_s):
+        hidden.rename(item.path)
+        return False
     if item.kind == "file":
         _delete(folder / "named" / item.path.name)
     if item.kind in ("folder", "download"):
         item.path.with_suffix(".json").unlink(missing_ok=True)
-    _delete(item.path)
+    _delete(hidden)
+    return True
+
+
+def _hidden(folder: Path) -> Path:
+    return folder / f"{_TEMPORARY}{secrets.token_hex(6)}"
 
 
 def _delete(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        hidden = path.with_name(f"{_TEMPORARY}{secrets.token_hex(6)}")
+        hidden = _hidden(path.parent)
         path.rename(hidden)
         shutil.rmtree(hidden)
     else:

@@ -18,7 +18,7 @@ from earmark.errors import FetchError
 from earmark.fetching.arrival import Arrival
 from earmark.fetching.cache import Record, write_whole
 from earmark.fetching.names import Place
-from earmark.fetching.stores import StoreFault, client_of, store_fault
+from earmark.fetching.stores import client_of, no_bucket, store_fault
 from earmark.fetching.values import FetchOptions, FetchProgress
 
 _BLOCK_BYTES = 1 << 23
@@ -189,7 +189,8 @@ def _block(file: Any, start: int, num_bytes: int, mark: int) -> bytearray | None
     """
     block = bytearray(num_bytes)
     block[-1] = mark
-    file.seek(start)
+    if file.tell() != start:  # to the client of gs: each seek is another request, for all of the rest
+        file.seek(start)
     is_whole = file.readinto(block) == num_bytes and block[-1] != mark
     return block if is_whole else None
 
@@ -203,7 +204,7 @@ def _faults(place: Place, filesystem: Any = None, path: str = "") -> Iterator[No
         fault = store_fault(error, place.locator)
         bucket = path.partition("/")[0]
         if fault.kind == "missing" and filesystem is not None and not _has(filesystem, bucket):
-            fault = StoreFault("missing", f"there is no bucket {bucket!r} on its server", _BUCKET)
+            fault = no_bucket(bucket, place.locator)
         raise FetchError(fault.kind, place.name, fault.problem, hint=fault.hint) from None
 
 
@@ -213,6 +214,3 @@ def _has(filesystem: Any, bucket: str) -> bool:  # noqa: ANN401  # see above
         return bool(filesystem.get_file_info(bucket).type != fs.FileType.NotFound)
     except (OSError, pa.ArrowException):
         return True
-
-
-_BUCKET = "is its name right? AWS_ENDPOINT_URL names another server"

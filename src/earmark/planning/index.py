@@ -46,7 +46,7 @@ def index_source(source: Source, *, missing_audio: MissingAudio = "error") -> pa
         raise UsageError(f"no utterances in {source.name}", hint="earmark needs at least one")
     if indexer.num_missing and missing_audio == "error":
         first = indexer.first_missing
-        why = source.why_missing(first) if isinstance(source, DerivedSource) else why_not_fetched(first)
+        why = (source.why_missing(first) if isinstance(source, DerivedSource) else None) or why_not_fetched(first)
         raise MissingAudioError(source.name, indexer.num_missing, indexer.num_seen, first, root=source.root, why=why)
     table = indexer.table()
     _check_ids(table, source)

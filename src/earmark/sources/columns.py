@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self
 
-from earmark.errors import ManifestError, MissingColumnError, without_secret
+from earmark.errors import ManifestError, MissingColumnError, UsageError, without_secret
 from earmark.formats.cells import (
     AUDIO,
     CHANNEL,
@@ -25,10 +27,15 @@ from earmark.formats.cells import (
 )
 from earmark.formats.ids import DerivedIds
 from earmark.records import AudioRef, Utterance
+from earmark.sources.naming import AUDIO_SUFFIXES
 from earmark.sources.urls import recorded_id
 
 if TYPE_CHECKING:
     from earmark.sources.options import SourceOptions
+
+
+_COMMON = frozenset((*AUDIO, *ID, *TEXT))
+_NO_TEXTS = {"the paths of the audio": AUDIO, "the ids": ID, "the starts": START, "the durations": DURATION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,35 @@ def text_column(path: str, names: Iterable[str], options: SourceOptions) -> str 
     column = options.text_column or next((known[name] for name in TEXT if name in known), None)
     if column is None or column not in names:
         raise MissingColumnError(path, "reference text", names, flag="--text-column", wanted=options.text_column)
+    _refuse_no_text(path, column, known)
     return column
+
+
+def _refuse_no_text(path: str, column: str, known: Mapping[str, str]) -> None:
+    """Raise UsageError where a column that is named for the references is the one that holds something else."""
+    for role, candidates in _NO_TEXTS.items():
+        if column == next((known[name] for name in candidates if name in known), None):
+            others = [name for name in known.values() if name.lower() in TEXT]
+            raise UsageError(
+                f"--text-column {column} does not hold the references of {path}",
+                cause=f"it holds {role}; the columns are {', '.join(known.values())}",
+                hint=f"--text-column {shlex.quote(others[0] if others else 'NAME')}; none if there is no such text",
+            )
+
+
+def _refuse_headless(path: str, names: tuple[str, ...]) -> None:
+    """Raise UsageError for a table whose first line is a row: an audio file, and no name of a column that we know."""
+    first = next((name for name in names if PurePath(name).suffix.lower() in AUDIO_SUFFIXES), None)
+    suffix = PurePath(path).suffix.lower()
+    if first is None or suffix not in (".csv", ".tsv") or _COMMON.intersection(map(str.lower, names)):
+        return
+    comma = " TAB " if suffix == ".tsv" else ","
+    header = comma.join("audio" if name == first else "..." for name in names)
+    raise UsageError(
+        f"{path} has no header line",
+        cause=f"its first line is a row ({first[:60]!r} is a file); the names of the columns go before it",
+        hint=f"put this line first, with the other names for the dots (text, id, ...): {header}",
+    )
 
 
 class RowReader:
@@ -106,6 +141,7 @@ class RowReader:
         Raises MissingColumnError where the first row has no reference, and ValueError where a row has no audio.
         """
         if not self._layouts:
+            _refuse_headless(self._path, names)
             self._text = text_column(self._path, names, self._options)
         if names not in self._layouts:
             columns = Columns.find(names, self._text)

@@ -8,6 +8,7 @@ in a row is followed only to that same server or bucket, and in a local manifest
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from urllib.parse import quote, urlsplit
 from earmark.errors import FetchError, UsageError, without_secret
 from earmark.fetching import Fetched, FetchOptions, fetch, resolve
 from earmark.fetching.cache import Cache, disk_faults
-from earmark.sources.base import LinedSource, RestoringSource
+from earmark.sources.base import DerivedSource, LinedSource, RestoringSource
 from earmark.sources.manifest import holds_audio
 from earmark.sources.naming import is_remote, is_remote_manifest
 from earmark.sources.urls import recorded_id, url_digest
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _FETCHED_AT_ONCE = 16
 _CHUNK = 4096
 _SUFFIX = 40
+_REASONS_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,8 @@ class RemoteAudio:
 
     ``bring`` must have been called; a file that is not there has no link, and counts as missing. Links are named after
     the folder, so that data keep their paths, and with them their identity, on every machine. A row that has a URL is
-    recorded without its secrets, as ``urls/DIGEST-FILE``. Without a ``folder`` the audio is where the source says.
+    recorded without its secrets, as ``urls/DIGEST-FILE``. One that leads elsewhere is not followed and has no audio: it
+    is recorded as ``refused/DIGEST-FILE``, where nothing lies. Without a ``folder`` the audio is where the source says.
     """
 
     def __init__(self, source: Source, name: str, folder: RemoteFolder | None, options: FetchOptions) -> None:
@@ -158,6 +161,7 @@ class RemoteAudio:
         self._name = name
         self._folder = folder
         self._options = options
+        self._refusals: dict[str, tuple[str, str]] = {}
 
     @property
     def name(self) -> str:
@@ -180,11 +184,22 @@ class RemoteAudio:
     def utterances(self) -> Iterator[Utterance]:
         """Those of the source, by where their audio is on this machine."""
         utterances = self._source.utterances()
-        yield from utterances if self._folder is None else map(_recorded, utterances)
+        yield from utterances if self._folder is None else (_recorded(one, self._folder) for one in utterances)
 
     def lines_with(self, utterance_id: str) -> list[int]:
         """What the source says; none where it is no file of rows."""
         return self._source.lines_with(utterance_id) if isinstance(self._source, LinedSource) else []
+
+    @property
+    def loss(self) -> str | None:
+        """What the source says of itself."""
+        return self._source.loss if isinstance(self._source, DerivedSource) else None
+
+    def why_missing(self, uri: str) -> tuple[str, str] | None:
+        """Why a row was not followed, which ``bring`` has met; else what the source says."""
+        if (place := uri.removeprefix(f"{self.root}/")) in self._refusals:
+            return self._refusals[place]
+        return self._source.why_missing(uri) if isinstance(self._source, DerivedSource) else None
 
     def restore(self) -> None:
         """Have audio here that the source itself brings, where it is one that does."""
@@ -194,30 +209,51 @@ class RemoteAudio:
     def bring(self) -> None:
         """Fetch each file once, ``_FETCHED_AT_ONCE`` at a time, and link it. Keeps every path in memory meanwhile.
 
-        Raises FetchError for what is neither here nor missing there, UsageError for a path that leads elsewhere, and
-        what reading the source raises.
+        A row that leads elsewhere is left alone. Raises FetchError for what is neither here nor missing there, and what
+        reading the source raises.
         """
         if self._folder is None:
             return
-        uris = iter(dict.fromkeys(utterance.audio.uri for utterance in self._source.utterances()))
+        uris = dict.fromkeys(utterance.audio.uri for utterance in self._source.utterances())
+        named = ((uri, name) for uri in uris if (name := self._followed(uri, self._folder)) is not None)
         threads = ThreadPoolExecutor(_FETCHED_AT_ONCE, thread_name_prefix="earmark-fetch")
         try:
-            while chunk := [(uri, self._folder.file(uri)) for uri in islice(uris, _CHUNK)]:
+            while chunk := list(islice(named, _CHUNK)):
                 list(threads.map(self._bring_one, *zip(*chunk, strict=True)))
         finally:
             threads.shutdown(cancel_futures=True)
+
+    def _followed(self, uri: str, folder: RemoteFolder) -> str | None:
+        """The name of the file that a row means; None, and the reason is kept, where it is not to be fetched."""
+        try:
+            return folder.file(uri)
+        except UsageError as error:
+            if len(self._refusals) < _REASONS_KEPT:
+                cause = error.what + (f": {error.cause}" if error.cause else "")
+                self._refusals[_refused(uri)] = cause, error.hint or "mend the row"
+            return None
 
     def _bring_one(self, uri: str, name: str) -> None:
         get = partial(fetch, name, options=self._options)
         link_fetched(get, Path(f"{self.root}/{_place(uri)}"), self._options)
 
 
-def _recorded(utterance: Utterance) -> Utterance:
+def _recorded(utterance: Utterance, folder: RemoteFolder) -> Utterance:
     """The utterance of a row without the secrets of a URL in it; the id may be made of it."""
     uri = utterance.audio.uri
-    if not is_remote(uri):
+    try:
+        folder.file(uri)
+        place = _place(uri)
+    except UsageError:
+        place = _refused(uri)
+    if place == uri:
         return utterance
-    return replace(utterance, id=recorded_id(utterance.id), audio=replace(utterance.audio, uri=_place(uri)))
+    return replace(utterance, id=recorded_id(utterance.id), audio=replace(utterance.audio, uri=place))
+
+
+def _refused(uri: str) -> str:
+    """Where the audio of a row that is not followed would be below the folder of links; nothing is ever put there."""
+    return f"refused/{url_digest(uri)}-{re.sub(r'[^A-Za-z0-9.-]', '_', without_secret(uri))[-_SUFFIX:]}"
 
 
 def _place(uri: str) -> str:

@@ -38,8 +38,8 @@ def cache(*, clean: bool = False, older_than: float | None = None) -> CacheRepor
     """Look at the cache, and with ``clean`` remove what is in it.
 
     ``older_than`` is in days: only what was not used for so long. What was put there by hand is neither listed nor
-    removed, nor is what has a name that the cache does not give. Do not clean while a run reads what it fetched: only
-    what is being fetched is protected.
+    removed, nor is what has a name that the cache does not give. What was used since the oldest other process that uses
+    the cache began is not removed either; but this process's own use keeps nothing.
 
     Raises UsageError for days below 0, and FolderError where the disk refuses.
     """

@@ -47,10 +47,10 @@ class StageSummary:
 
     ``num_utterances`` is the sum of ``num_staged``, ``num_failed`` and ``num_skipped``; ``num_exact`` of the staged
     files hold the very samples that a run would have decoded from their originals when they were staged, of which, of
-    some that were looked at, ``num_changed_audio`` have other bytes now. ``num_new`` counts the utterances that
-    this call staged or
-    found to fail, ``new_audio_s`` their seconds, in ``wall_s``; ``num_damaged`` the files that were found to be gone or
-    of another size, or with ``verify`` to have other bytes. ``is_new_table`` says that this call wrote the table.
+    some that were looked at, ``num_changed_audio`` have other bytes now. ``num_new`` counts the utterances that this
+    call staged or found to fail, ``new_audio_s`` their seconds, in ``wall_s``; ``num_damaged`` the files that were
+    found to be gone or of another size, or with ``verify`` to have other bytes. ``is_new_table`` says that this call
+    wrote the table.
     """
 
     target: str
