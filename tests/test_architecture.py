@@ -80,7 +80,7 @@ FENCES = {
     "rapidfuzz": {"scoring"},
     "kaldialign": {"scoring.open_asr"},
     "filelock": {"store.lock", "fetching.uses"},
-    "urllib3": {"fetching.http", "fetching.connection", "recognizers.openai_api"},
+    "urllib3": {"fetching.http", "fetching.body", "fetching.connection", "fetching.proxies", "recognizers.openai_api"},
     "huggingface_hub": {"fetching.hub"},
     "yaml": {"sources.hub_readme"},
 }

@@ -163,6 +163,8 @@ class HubHandler(Handler):
             self.route(urlsplit(unquote(self.path)).path)
 
     def route(self, path: str) -> None:
+        if path.startswith("/api/") and path in self.state.tricks:
+            return self.state.tricks[path](self, 1)
         api = re.fullmatch(
             r"/api/(models|datasets)/([^/]+/[^/]+)(?:/(revision|paths-info|tree)/(refs/convert/[^/]+|[^/]+))?", path
         )

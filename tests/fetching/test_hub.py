@@ -319,6 +319,9 @@ def test_a_proxy_of_the_environment_is_used_for_the_hub(look: Looker):
     look.server.tricks[MODEL] = lambda handler, _: handler.answer(302, Location="http://169.254.169.254/x")
     (refused,) = look({"name": f"hf:owner/name@{NEW}/weights/model.bin", "cache": "other"}, **proxied)
     assert (refused["kind"], "169.254.169.254" in refused["cause"]) == ("address", True)
+    (unusable,) = look({"name": "hf:owner/name/config.json"}, **{**proxied, "HTTP_PROXY": "socks5://127.0.0.1:9"})
+    assert (unusable["error"], unusable["kind"]) == ("FetchError", "unreachable")
+    assert unusable["hint"].startswith("HTTP_PROXY=HOST:PORT names one")
 
 
 def test_terms_that_only_the_file_asks_for_are_said(look: Looker):
@@ -328,6 +331,30 @@ def test_terms_that_only_the_file_asks_for_are_said(look: Looker):
     (refused,) = look({"name": "hf:owner/name/weights/model.bin"})
     assert (refused["kind"], "HF_TOKEN" in refused["hint"]) == ("denied", True)
     assert "accepted the terms" in refused["cause"]
+
+
+def test_an_account_that_was_not_let_in_is_told_so(look: Looker):
+    """A token is there already, so it is no use to ask for one."""
+    told = {"X_Error_Code": "GatedRepo", "X_Error_Message": "Access is restricted"}
+    look.server.tricks[MODEL] = lambda handler, _: handler.answer(403, **told)
+    (refused,) = look({"name": "hf:owner/name/weights/model.bin"}, HF_TOKEN=TOKEN)
+    assert refused["cause"] == "its owner has not let in the account of the token that was given"
+    assert f"{look.server.url}/owner/name " in refused["hint"]
+    assert "HF_TOKEN" not in refused["hint"]
+    assert TOKEN not in json.dumps(refused)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "cause"), [(404, "missing", "knows no such"), (503, "server", "answers 503")]
+)
+def test_an_answer_without_a_reason_is_said_plainly(look: Looker, status: int, kind: str, cause: str):
+    """With the name as it was typed, and how to do without the hub."""
+    look.server.tricks["/api/models/owner/name"] = lambda handler, _: handler.answer(status)
+    (refused,) = look({"name": "hf:owner/name/config.json"})
+    assert (refused["kind"], refused["what"]) == (kind, "cannot fetch hf:owner/name/config.json")
+    assert cause in refused["cause"]
+    assert "bring it here by hand" in refused["hint"]
+    assert "/api/" not in refused["cause"]
 
 
 @pytest.mark.parametrize("name", ["weights/model.bin", "weights/vocab.txt"])

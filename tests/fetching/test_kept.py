@@ -18,7 +18,8 @@ from earmark.cli.main import run
 from earmark.errors import UsageError
 from earmark.fetching import FetchOptions, fetch
 from earmark.fetching.cache import Cache, key_of
-from earmark.fetching.kept import _remove, kept_in, remove_kept, sweep, total_bytes
+from earmark.fetching.cleaning import _remove, remove_kept, sweep
+from earmark.fetching.kept import kept_in, total_bytes
 from earmark.fetching.names import resolve
 from earmark.sources import open_source
 from earmark.verbs.cache import cache

@@ -110,6 +110,18 @@ def test_a_table_without_a_header_is_told_so(clips, name, comma, header):
             check(path, **options)
 
 
+def test_a_table_without_audio_is_told_all_that_it_lacks_once(clips):
+    """Not row by row, and not one fault after the other."""
+    path = clips / "m.csv"
+    path.write_text("file,words\na.wav,x\nb.wav,y\n")
+    for read in (lambda: list(open_source(str(path)).utterances()), lambda: check(path)):
+        with pytest.raises(UsageError, match=r"^no audio path and no reference text in ") as caught:
+            read()
+        assert str(caught.value.cause).startswith("its columns are file, words; ")
+    with pytest.raises(UsageError, match=r"^no audio path in "):
+        check(path, text_column="words")
+
+
 def test_a_header_that_looks_like_a_file_is_a_header(clips):
     """Where a column is called as columns are."""
     (clips / "m.csv").write_text("audio,text,best.wav\na.wav,x,y\n")
@@ -117,11 +129,11 @@ def test_a_header_that_looks_like_a_file_is_a_header(clips):
     assert found.extra == {"best.wav": "y"}
 
 
-@pytest.mark.parametrize("column", ["audio", "id", "start", "duration"])
+@pytest.mark.parametrize("column", ["audio", "id", "start", "duration", "sentence_id"])
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_a_column_of_something_else_is_no_text(clips, column, kind):
     """Paths and ids as references would give a word error rate of nonsense."""
-    row = {"id": "x", "audio": "a.wav", "start": 0.0, "duration": 0.1, "sentence": "said"}
+    row = {"sentence_id": "5f", "id": "x", "audio": "a.wav", "start": 0.0, "duration": 0.1, "sentence": "said"}
     path = clips / f"m.{kind}"
     if kind == "parquet":
         pq.write_table(pa.Table.from_pylist([row]), path)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from earmark.errors import ManifestError
 from earmark.formats import json_arrays
 from earmark.formats.json_arrays import array_rows
+from earmark.formats.jsonl import jsonl_rows
 from earmark.sources import open_source
 from earmark.sources.manifest import ManifestSource
 from earmark.sources.options import SourceOptions
@@ -67,9 +72,10 @@ def test_every_broken_row_of_an_array_on_one_line_is_counted(tmp_path):
         ('[{"a": 1}] x', "more stands behind its end", 1, 12),
         ('[{"a": 1},\n {"a": "\\ud800"}]', "half of a surrogate pair", 2, 2),
         ('[{"a": 1},\n ' + "[" * 100_000, "nested too deep", 2, 2),
+        ('[{"a": 1},]', "expecting value", 1, 11),
         ('{"data": [{"a": 1}]', "it is cut short", 1, 20),
         ('{"data": [{"a": 1}] 2}', "the end of the object is expected", 1, 21),
-        ('{"data": [{"a": 1}], "version": 2}', "holds more than its rows in 'data'", None, None),
+        ('{"data": [{"a": 1}],\n "version": 2}', "holds more than its rows in 'data'", None, None),
     ],
 )
 def test_what_is_no_whole_array_is_told_with_its_place(tmp_path, text, problem, line, column):
@@ -106,9 +112,68 @@ def test_objects_on_many_lines_are_told_with_what_makes_rows_of_them(tmp_path, t
 
 def test_an_array_that_no_memory_holds_is_refused(tmp_path, monkeypatch):
     """The message says how to write it so that it can be read bit by bit."""
-    monkeypatch.setattr(json_arrays, "MOST_CHARACTERS", 50)
-    path = Path(tmp_path, "m.json")
-    path.write_text(json.dumps(ROWS))
-    with pytest.raises(ManifestError, match="more than 50 characters") as caught:
-        list(open_source(str(path)).utterances())
-    assert "one object a line" in str(caught.value.hint)
+    monkeypatch.setattr(json_arrays, "MOST_BYTES", 50)
+    for name, value, program in (("m.json", ROWS, "'.[]'"), ("n.json", {"data": ROWS}, "'.data[]'")):
+        path = Path(tmp_path, name)
+        path.write_text(json.dumps(value))
+        with pytest.raises(ManifestError, match="more than 50 bytes") as caught:
+            list(open_source(str(path)).utterances())
+        assert f"one object a line: jq -c {program}" in str(caught.value.hint)
+
+
+def test_a_packed_array_has_the_same_largest_size(tmp_path, monkeypatch):
+    """It counts what it unpacks to, and no more than that is unpacked."""
+    path = tmp_path / "m.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps(ROWS).encode()))
+    assert [row for _, row in jsonl_rows(str(path))] == ROWS
+    monkeypatch.setattr(json_arrays, "MOST_BYTES", len(path.read_bytes()))
+    with pytest.raises(ManifestError, match="a JSON array in more than"):
+        list(jsonl_rows(str(path)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="address space is limited as Linux does")
+def test_a_huge_array_is_refused_before_it_is_read(tmp_path):
+    """A sparse file of 8 GiB, on one line, where there is memory for a fraction of it."""
+    path = tmp_path / "m.json"
+    path.write_text('[{"audio": "a.wav", "text": "x"},')
+    os.truncate(path, 8 << 30)
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
+        "from earmark.formats.jsonl import jsonl_rows\n"
+        "from earmark.errors import ManifestError\n"
+        "try: next(jsonl_rows(sys.argv[1]))\n"
+        "except ManifestError as error: print(error.what, error.hint)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    assert "a JSON array in more than 268,435,456 bytes" in done.stdout
+    assert "jq -c '.[]'" in done.stdout
+
+
+@pytest.mark.parametrize("ending", [', "audio": "0.wav", "text": "a"}', ', "audio": "0.wav", "tags": ["x"]}', "}"])
+def test_a_row_with_a_list_of_objects_in_data_is_a_row(tmp_path, ending):
+    """``{"data": [...]}`` is an array only where it is all that the file holds; else the lines are rows."""
+    path = tmp_path / "m.jsonl"
+    first = '{"data": [{"x": 1}]' + ending
+    rows = [first, '{"data": [{"x": 2}], "audio": "1.wav", "text": "b"}']
+    path.write_text("\n".join(rows) + "\n")
+    assert [row for _, row in jsonl_rows(str(path))] == [json.loads(row) for row in rows]
+    path.write_text(first + "\n \n")
+    expected = [{"x": 1}] if ending == "}" else [json.loads(first)]
+    assert [row for _, row in jsonl_rows(str(path))] == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no named pipes")
+def test_rows_from_a_pipe_are_read_once(tmp_path):
+    """A named pipe gives its lines to the first who opens it, so nobody looks into it before."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    program = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
+    with subprocess.Popen([sys.executable, "-c", program, str(path), lines]) as writer:
+        reader = "import sys; from earmark.formats.jsonl import jsonl_rows; print(len(list(jsonl_rows(sys.argv[1]))))"
+        command = [sys.executable, "-c", reader, str(path)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        finally:
+            writer.kill()
+    assert done.stdout == "3\n"

@@ -21,7 +21,8 @@ from earmark.planning.identity import data_fingerprint
 from earmark.planning.index import index_source
 from earmark.sources import open_source
 from earmark.sources.naming import is_remote_manifest
-from earmark.sources.remote import RemoteFolder
+from earmark.sources.remote_folder import RemoteFolder
+from earmark.sources.urls import place_of, refused_place
 from earmark.verbs.check import check
 from earmark.verbs.evaluate import evaluate
 from tests.fetching.servers import Repository, hub
@@ -263,6 +264,26 @@ def test_a_row_that_leads_elsewhere_is_refused(server, data, options, uri, probl
     assert problem in str(caught.value.cause)
     table = index_source(source, missing_audio="skip")
     assert [reason is not None for reason in table["skip_reason"].to_pylist()] == [True, False]
+
+
+@pytest.mark.parametrize("form", ["{}", "./{}", "/{}", "//{}"])
+def test_no_row_gets_the_audio_of_another_one(server, data, options, form):
+    """A row may name exactly the place of one that is refused, or of one that has a URL; a folder may be called so."""
+    url, _ = server
+    refused, followed = "http://169.254.169.254/a.wav", f"{url}/sets/one/clips/a.wav"
+    for place in (refused_place(refused), place_of(followed), "paths/x.wav"):
+        write_wav(data / place, 0.25, seed=7)
+    named = [form.format(place) for place in (refused_place(refused), place_of(followed), "paths/x.wav")]
+    write_rows(data / "m.jsonl", refused, followed, *named)
+    source = open_source(f"{url}/sets/one/m.jsonl", fetching=options)
+    paths = [Path(source.root, one.audio.uri) for one in source.utterances()]
+    assert not paths[0].exists()
+    assert paths[1].read_bytes() == (data / "clips/a.wav").read_bytes()
+    is_relative = not form.startswith("/")
+    for path, name in zip(paths[2:], named, strict=True):
+        assert path.exists() == is_relative
+        if is_relative:
+            assert path.read_bytes() == (data / name).read_bytes()
 
 
 def test_a_check_counts_rows_that_lead_elsewhere(server, data, options, monkeypatch):

@@ -47,6 +47,27 @@ def test_more_files_than_are_put_at_once(folder):
     assert len(folder.names("audio")) == 100
 
 
+def test_a_name_that_comes_twice_is_refused(folder):
+    """Nothing says which of the bytes would count; no temporary file is left of either."""
+    with pytest.raises(ValueError, match="a/x is in the group already"):
+        add_all(folder, ("a/x", "a/x"))
+    if isinstance(folder, LocalFolder):
+        assert [path for path in folder.path.rglob("*") if path.is_file()] == []
+
+
+def test_a_folder_that_another_worker_made_is_made_safe(tmp_path):
+    """The names of the folders above a file are synced before the file, by each process once for each folder."""
+    (tmp_path / "audio" / "00000").mkdir(parents=True)
+    disk = DiaryDisk()
+    folder = LocalFolder(tmp_path, disk=disk)
+    for name in ("audio/00000/a", "audio/00000/b", "audio/00001/c"):
+        with committing(folder) as files:
+            files.add(name, b"x")
+    folders = [name for what, name in disk.notes if what == "sync_folder"]
+    above = [tmp_path.name, "audio"]
+    assert folders == [*above, "00000", "00000", "audio", *above, "00001"]
+
+
 def test_bytes_are_safe_before_names_and_names_before_the_block_ends(tmp_path):
     """All files are synced, then all are named, then each folder is synced once; what follows the block follows it."""
     for name in NAMES:
@@ -55,8 +76,13 @@ def test_bytes_are_safe_before_names_and_names_before_the_block_ends(tmp_path):
     with committing(LocalFolder(tmp_path, disk=disk)) as files:
         for name in NAMES:
             files.add(name, b"x")
+    above = [("sync_folder", tmp_path.name), ("sync_folder", "audio")]
+    written = [("open_new", "temporary"), ("write", "temporary")]
     assert disk.notes == [
-        *[("open_new", "temporary"), ("write", "temporary")] * 3,
+        *above,
+        *written * 2,
+        *above,
+        *written,
         *[("sync", "temporary")] * 3,
         ("replace", "a.flac"),
         ("replace", "b.flac"),

@@ -10,17 +10,16 @@ user's word, as an ``Endpoint`` says.
 from __future__ import annotations
 
 import base64
-import contextlib
 import ipaddress
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from earmark.errors import FetchError, without_secret
 from earmark.fetching.names import Place
+from earmark.fetching.proxies import connections, own_addresses, proxy_for, shown
 from earmark.fetching.values import FetchOptions
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def open_url(
         if target.scheme == "https" and following.scheme == "http":
             raise FetchError("address", place.name, "it is redirected from https: to http:, where anyone could answer")
         # A password is for the server that it was given for, and so is the trust in its address.
-        is_at_home = is_at_home and following.origin == target.origin
+        is_at_home = is_at_home and following.is_same_server(target)
         target = following
     raise FetchError("server", place.name, f"more than {_MAX_REDIRECTS} redirects")
 
@@ -122,9 +121,12 @@ class _Target:
             raise FetchError("address", place.name, problem)
         return cls(url, parts.scheme, host, port or _PORTS[parts.scheme])
 
-    @property
-    def origin(self) -> tuple[str, str, int]:
-        return self.scheme, self.host, self.port
+    def is_same_server(self, before: _Target) -> bool:
+        """Whether a redirect from ``before`` to this stays with the server, if only by the same name and by TLS."""
+        if (self.scheme, self.host, self.port) == (before.scheme, before.host, before.port):
+            return True
+        is_upgrade = (before.scheme, self.scheme) == ("http", "https") and before.host == self.host
+        return is_upgrade and (self.port == before.port or (before.port, self.port) == (80, 443))
 
     @property
     def path(self) -> str:
@@ -164,23 +166,29 @@ def _request(target: _Target, headers: Mapping[str, str], place: Place, ways: It
         except SSLError as error:
             raise FetchError("server", place.name, f"the certificate of {target.host} does not hold: {error}") from None
         except HTTPError as error:
-            problem = f"{target.host}: {_plain(error)}"
+            problem = _said(error, target, place)
     raise TransientFault("unreachable", problem)
 
 
-def _plain(error: Exception) -> str:
-    """The words of an error of urllib3, without the objects that it talks about."""
-    return str(error).rpartition(": ")[2] or type(error).__name__
+def _said(error: Exception, target: _Target, place: Place) -> str:
+    """Who did not answer, and why: the words of an error of urllib3, without the objects that it talks about."""
+    from urllib3.exceptions import ProxyError
+
+    who = target.host
+    if isinstance(error, ProxyError):
+        who = f"the proxy {shown(proxy_for(target.scheme, target.host_header, place.name) or '')}"
+        error = error.original_error
+    return f"{who}: {str(error).rpartition(': ')[2] or type(error).__name__}"
 
 
 def _ways(target: _Target, place: Place, options: FetchOptions, *, by_proxy: bool, may_be_private: bool) -> list[_Way]:
     """Each way to the target, all of them checked."""
-    proxy = _proxy_of(target) if by_proxy else None
-    addresses = _addresses(target) if proxy is None else _own_address(target)
+    proxy = proxy_for(target.scheme, target.host_header, place.name) if by_proxy else None
+    addresses = _addresses(target) if proxy is None else own_addresses(target.host)
     if not may_be_private and not options.allows_private(target.host):
         _refuse_private(addresses, target, place)
     if proxy is not None:
-        return [(_proxied(proxy), f"{target.scheme}://{target.host_header}{target.path}")]
+        return [(connections(proxy, _timeout()), f"{target.scheme}://{target.host_header}{target.path}")]
     return [(_pool(target, address), target.path) for address in addresses]
 
 
@@ -192,13 +200,6 @@ def _addresses(target: _Target) -> list[str]:
     return list(dict.fromkeys(str(one[4][0]) for one in found))
 
 
-def _own_address(target: _Target) -> list[str]:
-    """The host itself where it is an address: what a name leads to, a proxy alone knows."""
-    with contextlib.suppress(ValueError):
-        return [str(ipaddress.ip_address(target.host))]
-    return []
-
-
 def _refuse_private(addresses: Iterable[str], target: _Target, place: Place) -> None:
     for address in addresses:
         if not is_public(address):
@@ -206,23 +207,6 @@ def _refuse_private(addresses: Iterable[str], target: _Target, place: Place) -> 
             problem = f"{target.host} is {where}no public address"
             hint = f"EARMARK_ALLOW_PRIVATE={target.host} allows it, if you trust whoever wrote this URL"
             raise FetchError("address", place.name, problem, hint=hint)
-
-
-def _proxy_of(target: _Target) -> str | None:
-    """The proxy that the environment names for the target, as the hub's client finds it, too."""
-    if proxy_bypass(target.host_header):
-        return None
-    known = getproxies()
-    return known.get(target.scheme) or known.get("all")
-
-
-def _proxied(proxy: str) -> PoolManager:
-    """Connections by way of a proxy, whose URL may hold its password."""
-    from urllib3 import ProxyManager, make_headers
-
-    user = urlsplit(proxy).netloc.rpartition("@")[0]
-    headers = make_headers(proxy_basic_auth=unquote(user)) if user else None
-    return ProxyManager(proxy, proxy_headers=headers, timeout=_timeout())
 
 
 def _pool(target: _Target, address: str) -> HTTPConnectionPool:
@@ -234,6 +218,12 @@ def _pool(target: _Target, address: str) -> HTTPConnectionPool:
     return HTTPSConnectionPool(
         address, target.port, timeout=_timeout(), server_hostname=target.host, assert_hostname=target.host
     )
+
+
+def check_proxy(url: str, place: Place) -> None:
+    """Raise FetchError where the environment names a proxy for ``url`` that cannot be used."""
+    target = _Target.of(url, place)
+    proxy_for(target.scheme, target.host_header, place.name)
 
 
 def _timeout() -> Timeout:

@@ -26,6 +26,7 @@ from earmark.fetching.names import Place
 from earmark.fetching.values import Fetched, FetchedFolder, FetchOptions, FetchProgress, digest_of
 
 _AT_ONCE = 4
+_NO_URL = "a folder is ./FOLDER here, or hf:OWNER/NAME; an archive is unpacked by hand first"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class _Member:
 def fetch_whole_folder(place: Place, *, patterns: tuple[str, ...], options: FetchOptions) -> FetchedFolder:
     """See ``earmark.fetching.fetch_folder``."""
     if place.kind == "url":
-        raise UsageError(f"{place.name} is no folder", cause="a URL names one file", hint="an archive, to be unpacked")
+        raise UsageError(f"{place.name} is no folder", cause="a URL names one file", hint=_NO_URL)
     if place.kind == "local":
         return _local(place)
     cache = Cache(options.folder)

@@ -12,13 +12,14 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 
 from earmark.errors import EarmarkError, FetchError, MissingExtraError, UsageError, first_line
 from earmark.fetching import http
 from earmark.fetching.arrival import Arrival, Wanted
-from earmark.fetching.connection import Endpoint
+from earmark.fetching.connection import Endpoint, check_proxy
 from earmark.fetching.names import Place, is_commit, resolve
 from earmark.fetching.values import FetchOptions
 
@@ -42,7 +43,7 @@ class RepoFile:
 def commit_of(place: Place) -> str:
     """The commit, 40 hex digits, that the place's revision names now. Raises FetchError and UsageError."""
     with _faults(place):
-        found: object = _client().repo_info(**_repository(place), revision=place.revision, timeout=_TIMEOUT_S).sha
+        found: object = _client(place).repo_info(**_repository(place), revision=place.revision, timeout=_TIMEOUT_S).sha
     if not isinstance(found, str) or not is_commit(found):
         raise FetchError("server", place.name, f"the hub names no commit for it: {found!r}")
     return found
@@ -51,7 +52,7 @@ def commit_of(place: Place) -> str:
 def listing(place: Place) -> list[RepoFile]:
     """Every file of the repository at the place's commit, sorted by path. Raises FetchError and UsageError."""
     with _faults(place):
-        info = _client().repo_info(
+        info = _client(place).repo_info(
             **_repository(place), revision=place.revision, files_metadata=True, timeout=_TIMEOUT_S
         )
         found = [RepoFile(one.rfilename, one.size, _sha256(one), one.blob_id) for one in info.siblings or ()]
@@ -64,14 +65,15 @@ def arrive(place: Place, partial: Path, options: FetchOptions) -> Arrival | None
     if wanted.size_bytes is not None and wanted.size_bytes > options.max_bytes:
         problem = f"it is {wanted.size_bytes:,} bytes, and no file is to be larger than {options.max_bytes:,}"
         raise FetchError("too_large", place.name, problem)
-    arrived = _brought(place, partial, options)
+    must_be = Wanted(wanted.sha256, wanted.size_bytes)
+    arrived = _brought(place, partial, options, must_be)
     if arrived is None:
         return None
     other = _blob_problem(partial, wanted.blob_id) if wanted.blob_id and not wanted.sha256 else None
-    return Arrival(partial, place.revision, wanted=Wanted(wanted.sha256, wanted.size_bytes), problem=other)
+    return Arrival(partial, place.revision, wanted=must_be, problem=other)
 
 
-def _brought(place: Place, partial: Path, options: FetchOptions) -> Arrival | None:
+def _brought(place: Place, partial: Path, options: FetchOptions, wanted: Wanted) -> Arrival | None:
     """The file as it came. Only the endpoint gets the token: it redirects to a signed address for a large file."""
     with _faults(place):
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
@@ -82,7 +84,7 @@ def _brought(place: Place, partial: Path, options: FetchOptions) -> Arrival | No
     found = resolve(url)
     there = dataclasses.replace(place, locator=found.locator, user=found.user)
     try:
-        return http.arrive(there, partial, None, options, is_checked=True, endpoint=endpoint)
+        return http.arrive(there, partial, None, options, wanted, endpoint)
     except FetchError as error:
         if error.kind in ("denied", "missing"):
             with _faults(place):
@@ -98,7 +100,7 @@ def _blob_problem(path: Path, wanted: str) -> str | None:
 def _stated(place: Place) -> RepoFile:
     """What the hub says of the file."""
     with _faults(place):
-        found = _client().get_paths_info(**_repository(place), paths=[place.file], revision=place.revision)
+        found = _client(place).get_paths_info(**_repository(place), paths=[place.file], revision=place.revision)
     for one in found:
         if one.path == place.file and hasattr(one, "size"):
             return RepoFile(one.path, one.size, _sha256(one), one.blob_id)
@@ -124,8 +126,10 @@ def _repository(place: Place) -> dict[str, Any]:
     return {"repo_id": name, "repo_type": repo_type}
 
 
-def _client() -> Any:  # noqa: ANN401  # its type would be imported with it
+def _client(place: Place) -> Any:  # noqa: ANN401  # its type would be imported with it
     from huggingface_hub import HfApi
+
+    check_proxy(_endpoint(), place)  # the client would raise what is no word of ours
 
     return HfApi(library_name="earmark")
 
@@ -158,24 +162,45 @@ def _in_our_words(error: Exception, place: Place) -> EarmarkError:
         what = "file in the repository at this" if isinstance(error, hub.RemoteEntryNotFoundError) else "branch, tag or"
         return FetchError("missing", place.name, f"there is no such {what} revision")
     if isinstance(error, hub.HfHubHTTPError):
-        return FetchError("server", place.name, first_line(error))
+        return _refused(error.response.status_code, place)
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError | FileNotFoundError):
         return FetchError("broken", place.name, first_line(error), hint="the same command tries again")
     return FetchError("unreachable", place.name, _root(error), hint="is there a network?")
 
 
+def _refused(status: int, place: Place) -> FetchError:
+    """What to say of an answer for which the hub gives no reason of its own."""
+    by_hand = f"or bring it here by hand, from {_page(place)} , and name the folder: ./FOLDER"
+    if status == HTTPStatus.NOT_FOUND:
+        problem = "the hub knows no such repository, revision or file"
+        return FetchError("missing", place.name, problem, hint=f"see that the name is right, {by_hand}")
+    problem = f"the hub answers {status}, and not with what was asked for"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        problem = f"the hub is out of order at the moment: it answers {status}"
+    return FetchError("server", place.name, problem, hint=f"type the same command again later, {by_hand}")
+
+
 def _denied(place: Place, *, is_gated: bool) -> FetchError:
-    _, _, name = place.locator.partition("/")
-    page = f"{'datasets/' if place.locator.startswith('datasets/') else ''}{name}"
+    from huggingface_hub import get_token
+
     token = "a token by HF_TOKEN or by `hf auth login`"  # noqa: S105  # how to give one
+    if is_gated and get_token():
+        problem = "its owner has not let in the account of the token that was given"
+        hint = f"accept the terms with that account at {_page(place)} , wait until its owner lets it in, and try again"
+        return FetchError("denied", place.name, problem, hint=hint)
     if is_gated:
         problem = "its owner lets in only those who accepted the terms"
-        return FetchError("denied", place.name, problem, hint=f"accept them at {_endpoint()}/{page}, then give {token}")
+        return FetchError("denied", place.name, problem, hint=f"accept them at {_page(place)} , then give {token}")
     problem = "there is no such repository, or it is private"
-    hint = f"is the name right ({_endpoint()}/{page})? A private one wants {token}"
+    hint = f"see at {_page(place)} that the name is right; for a private one give {token}"
     if not place.locator.startswith("datasets/"):
         hint += "; a data set is hf:datasets/OWNER/NAME"
     return FetchError("missing", place.name, problem, hint=hint)
+
+
+def _page(place: Place) -> str:
+    """The address of the repository for a browser."""
+    return f"{_endpoint()}/{place.locator.removeprefix('models/')}"
 
 
 def _endpoint() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from pyarrow import fs
 
 from earmark.errors import FetchError
 from earmark.fetching.arrival import Arrival
-from earmark.fetching.cache import Record, write_whole
+from earmark.fetching.cache import Record
 from earmark.fetching.names import Place
+from earmark.fetching.partial import begin, discard, facts_of, size_of
 from earmark.fetching.stores import client_of, no_bucket, store_fault
 from earmark.fetching.values import FetchOptions, FetchProgress
 
@@ -64,7 +64,7 @@ def arrive(place: Place, partial: Path, kept: Record | None, options: FetchOptio
         if problem is None and (taken.is_known or _is_unchanged(filesystem, path, place, opened)):
             etag = opened.etag
             return Arrival(partial, etag.strip('"') if etag else None, etag)
-        partial.unlink(missing_ok=True)
+        discard(partial)
     raise FetchError("broken", place.name, problem or "it changes again and again while it is read")
 
 
@@ -156,16 +156,11 @@ def _text(value: bytes | str) -> str:
 
 def _resumable(partial: Path, etag: str | None, size_bytes: int) -> int:
     """How many bytes of this very object are here. Writes down of what the partial file is from now on."""
-    facts = partial.with_suffix(".json")
-    try:
-        is_same = etag is not None and json.loads(facts.read_bytes()) == {"object_etag": etag}
-        start = partial.stat().st_size
-    except (OSError, ValueError):
-        is_same, start = False, 0
-    if is_same and 0 < start <= size_bytes:
+    facts = {"object_etag": etag}
+    start = size_of(partial) if etag is not None and facts_of(partial) == facts else 0
+    if 0 < start <= size_bytes:
         return start
-    partial.unlink(missing_ok=True)
-    write_whole(facts, json.dumps({"object_etag": etag}).encode())
+    begin(partial, facts)
     return 0
 
 

@@ -36,40 +36,6 @@ _REFUSED = (
     r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|INVALID_SIGNATURE|TOKEN|MISSING_AUTHENTICATION"
     r"|HTTP status 40[013]|PERMISSION_DENIED|UNAUTHENTICATED|credential|OAuth2"
 )
-_FAULTS = (
-    # What the client of gs: calls unavailable, too, so it comes first.
-    (
-        r"Could not create a OAuth2 access token",
-        "denied",
-        "no key was found that its server could be asked with",
-        _KEYS,
-    ),
-    (
-        r"NETWORK_CONNECTION|REQUEST_TIMEOUT|UNAVAILABLE|DEADLINE_EXCEEDED|curl",
-        "unreachable",
-        "its server does not answer",
-        _WHERE,
-    ),
-    (
-        r"HTTP status 30[1278]|PermanentRedirect|AuthorizationHeaderMalformed",
-        "server",
-        "its bucket is in another region",
-        _REGION,
-    ),
-    (
-        _REFUSED,
-        "denied",
-        "its server refuses: no key, or one that may not",
-        _KEYS,
-    ),
-    (
-        r"NO_SUCH_BUCKET|bucket '[^']*' not found|NOT_FOUND|HTTP status 404",
-        "missing",
-        "there is no such bucket",
-        _BUCKET,
-    ),
-)
-"""What a client says, by its first words that fit: what kind of fault it is, what to say, and the hint for a scheme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +45,47 @@ class StoreFault:
     kind: str
     problem: str
     hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What a client's words that match ``pattern`` mean; ``hints`` are by scheme."""
+
+    pattern: str
+    kind: str
+    problem: str
+    hints: dict[str, str]
+
+
+_FAULTS = (
+    # What the client of gs: calls unavailable, too, so it comes first.
+    _Fault(
+        r"Could not create a OAuth2 access token",
+        "denied",
+        "no key was found that its server could be asked with",
+        _KEYS,
+    ),
+    _Fault(
+        r"NETWORK_CONNECTION|REQUEST_TIMEOUT|UNAVAILABLE|DEADLINE_EXCEEDED|curl",
+        "unreachable",
+        "its server does not answer",
+        _WHERE,
+    ),
+    _Fault(
+        r"HTTP status 30[1278]|PermanentRedirect|AuthorizationHeaderMalformed",
+        "server",
+        "its bucket is in another region",
+        _REGION,
+    ),
+    _Fault(_REFUSED, "denied", "its server refuses: no key, or one that may not", _KEYS),
+    _Fault(
+        r"NO_SUCH_BUCKET|bucket '[^']*' not found|NOT_FOUND|HTTP status 404",
+        "missing",
+        "there is no such bucket",
+        _BUCKET,
+    ),
+)
+"""The first whose pattern is found holds."""
 
 
 def client_of(url: str, user: str | None = None) -> tuple[Any, str]:
@@ -121,9 +128,9 @@ def store_fault(error: Exception, url: str) -> StoreFault:
         return StoreFault("missing", "there is no such object", None)
     if isinstance(error, PermissionError):
         words = "ACCESS_DENIED"
-    for pattern, kind, problem, hints in _FAULTS:
-        if re.search(pattern, words, re.IGNORECASE):
-            return StoreFault(kind, problem, hints.get(scheme))
+    for fault in _FAULTS:
+        if re.search(fault.pattern, words, re.IGNORECASE):
+            return StoreFault(fault.kind, fault.problem, fault.hints.get(scheme))
     return StoreFault("server", f"its server answers: {said}", None)
 
 

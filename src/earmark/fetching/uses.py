@@ -5,7 +5,10 @@
     locks/use-<digits>.lock   held by a process from its first use until it ends; its time is that of the first use
 
 What a process uses is also given the time of that use, since many disks write down a reading once a day or never. So
-all that was used since the oldest of these processes began may be wanted still, and nothing else is.
+all that was used since the oldest of these processes began may be wanted still. Only its owner may give a file a time:
+what belongs to another user than one of these processes may be wanted, too, whatever its time. Nothing else is; but of
+a process that may not write in ``locks``, nobody knows. Times are compared, so the clocks of machines that share a
+cache must agree.
 
 Knows the disk, and nothing of what is in the cache.
 """
@@ -20,6 +23,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,8 +48,8 @@ def lock_of(path: Path) -> BaseFileLock:
 def use(folder: Path, path: Path) -> None:
     """Say that this process reads the file or folder ``path`` of the cache ``folder`` from now on, until it ends.
 
-    Whether it is there still is to be looked at afterwards. A cache that is read-only is cleaned by nobody, and takes
-    no mark.
+    Whether it is there still is to be looked at afterwards. A cache that this process may only read takes no mark, and
+    is read all the same: its owner should not clean it meanwhile.
     """
     with contextlib.suppress(OSError):
         _mark(folder)
@@ -54,30 +58,47 @@ def use(folder: Path, path: Path) -> None:
         os.utime(path) if path.is_dir() else os.utime(path, ns=(time.time_ns(), found.st_mtime_ns))
 
 
-def oldest_use_s(folder: Path) -> float:
-    """When the oldest other process that uses the cache began to, in seconds since 1970; infinity: there is none."""
+@dataclass(frozen=True, slots=True)
+class Living:
+    """The other processes that use a cache: when the oldest began to, in seconds since 1970, and their user ids."""
+
+    since_s: float = float("inf")
+    owners: frozenset[int] = frozenset()
+
+    def may_use(self, used_s: float, owner: int | None) -> bool:
+        """Whether one of them may read what was last used at ``used_s`` and belongs to the user id ``owner``."""
+        return used_s >= self.since_s or not self.owners <= {owner}
+
+
+def living(folder: Path) -> Living:
+    """The processes that use the cache ``folder``, but for this one. Raises OSError."""
     own = {lock.lock_file for (process, _), lock in _HELD.items() if process == os.getpid()}
-    marks = [path for path in _locks(folder, _MARK) if str(path) not in own]
-    return min((began_s for path in marks if (began_s := _held_since_s(path)) is not None), default=float("inf"))
+    held = [found for path in _locks(folder, _MARK) if str(path) not in own and (found := _held(path)) is not None]
+    if not held:
+        return Living()
+    return Living(min(one.st_mtime for one in held), frozenset(one.st_uid for one in held))
 
 
 def remove_free_locks(folder: Path) -> None:
     """Remove the lock files that nobody holds, also those of processes that died. Raises OSError."""
     for path in _locks(folder, _LOCK):
-        with at_once(path) as is_free:
+        with at_once(path) as is_free, contextlib.suppress(PermissionError):  # another user's
             if is_free:
                 path.unlink(missing_ok=True)  # whoever opened it just now sees that it has no name, and makes another
 
 
 @contextlib.contextmanager
 def at_once(path: Path) -> Iterator[bool]:
-    """Hold the lock at ``path`` for the length of the block; False where another has it, who is not waited for."""
+    """Hold the lock at ``path`` for the length of the block; False where another has it, who is not waited for.
+
+    One of another user that may not be opened counts as held: who has it cannot be asked.
+    """
     from filelock import Timeout
 
     lock = lock_of(path)
     try:
         lock.acquire(timeout=0)
-    except Timeout:
+    except (Timeout, PermissionError):
         yield False
         return
     try:
@@ -109,11 +130,12 @@ def _unmark(key: tuple[int, Path]) -> None:
         lock.release()
 
 
-def _held_since_s(path: Path) -> float | None:
+def _held(path: Path) -> os.stat_result | None:
+    """When a mark was made, and whose it is; None where nobody holds it."""
     with contextlib.suppress(FileNotFoundError):
-        began_s = path.stat().st_mtime
+        found = path.stat()
         with at_once(path) as is_free:
-            return None if is_free else began_s
+            return None if is_free else found
     return None
 
 

@@ -1,27 +1,29 @@
 """Rows of a file that is one JSON value: an array of objects, or ``{"data": [...]}``, as other tools write them.
 
-It knows where each row begins, and says what a file is that only looks like rows. The file is read whole: millions of
-rows want JSON Lines.
+It knows where each row begins, and says what a file is that only looks like rows. The file is read whole, so it has a
+largest size: millions of rows want JSON Lines.
 """
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gzip
 import json
 import re
 import shlex
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from earmark.errors import ManifestError
-from earmark.formats.lines import excerpt, text_lines
+from earmark.formats.lines import excerpt, text_line, text_lines
 from earmark.formats.row_chunks import NumberedRow
 
-MOST_CHARACTERS = 1 << 30
-"""Of a file that is read whole."""
+MOST_BYTES = 1 << 28
+"""Of a file that is read whole, unpacked: 256 MiB."""
 
 _BEGINNING_BYTES = 1 << 12
 _ARRAY = re.compile(r'\s*(?:(?P<object>\{)\s*"data"\s*:\s*\[(?=\s*\{)|\[)')
@@ -34,11 +36,13 @@ _decode = json.JSONDecoder().raw_decode
 def is_array(path: str) -> bool:
     """Whether the file is one array of rows, by how it begins. False for what cannot be opened: its reader tells.
 
-    Raises ManifestError for a file of objects that are spread over many lines.
+    An object with an array ``data`` is one where it holds nothing else to the end of the file; else it may be a row.
+    Nothing is read of a pipe, which can be read once. Raises ManifestError for a file of objects that are spread over
+    many lines.
     """
     beginning = _beginning(path)
-    if _ARRAY.match(beginning):
-        return True
+    if found := _ARRAY.match(beginning):
+        return found["object"] is None or not _begins_with_a_row(path)
     if _OBJECT.match(beginning):
         within = _ROWS_WITHIN.search(beginning)
         rows = f".{within[1]}[]" if within and "-" not in within[1] else f'.["{within[1]}"][]' if within else "."
@@ -71,25 +75,51 @@ def array_rows(path: str, bad: Callable[[ManifestError], None] | None = None) ->
         bad(error)
 
 
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    with Path(path).open("rb") as file:
+        yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if path.endswith(".gz") else file
+
+
 def _beginning(path: str) -> str:
+    if not Path(path).is_file():
+        return ""
     try:
-        with Path(path).open("rb") as file:
-            packed = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if path.endswith(".gz") else file
-            return packed.read(_BEGINNING_BYTES).removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace")
+        with _opened(path) as file:
+            return file.read(_BEGINNING_BYTES).removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace")
     except (OSError, EOFError, zlib.error):
         return ""
 
 
+def _begins_with_a_row(path: str) -> bool:
+    """Whether the first line is a whole object that has more than ``data``, or that has more lines behind it."""
+    try:
+        with _opened(path) as file:
+            raw = file.readline(MOST_BYTES + 1)
+            is_last = all(block.isspace() for block in iter(partial(file.read, _BEGINNING_BYTES), b""))
+        line = text_line(path, 1, raw)
+        rest = line[_end_of_array(path, line) :].strip()
+        if rest.startswith("}"):
+            return rest == "}" and not is_last
+        json.loads(f"{{{rest.removeprefix(',')}")
+    except (OSError, EOFError, zlib.error, ManifestError, ValueError, RecursionError):  # the reader of arrays tells
+        return False
+    return True
+
+
 def _whole(path: str) -> str:
-    pieces: list[str] = []
-    size = 0
-    for line in text_lines(path):
-        size += len(line)
-        if size > MOST_CHARACTERS:
-            hint = f"write one object a line: jq -c '.[]' {shlex.quote(path)} > OTHER.jsonl"
-            raise ManifestError(path, f"a JSON array of more than {MOST_CHARACTERS:,} characters", hint=hint)
-        pieces.append(line)
-    return "".join(pieces)
+    try:
+        is_small = Path(path).stat().st_size <= MOST_BYTES
+        with _opened(path) as file:
+            raw = file.read(MOST_BYTES + 1) if is_small else b""
+        if is_small and len(raw) <= MOST_BYTES:
+            return raw.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+        return "".join(text_lines(path))  # which says what is wrong, and where
+    beginning = _ARRAY.match(_beginning(path))
+    rows = ".data[]" if beginning and beginning["object"] else ".[]"
+    hint = f"write one object a line: jq -c '{rows}' {shlex.quote(path)} > OTHER.jsonl"
+    raise ManifestError(path, f"a JSON array in more than {MOST_BYTES:,} bytes", hint=hint)
 
 
 def _elements(path: str, text: str) -> Iterator[tuple[int, Any]]:
@@ -97,17 +127,33 @@ def _elements(path: str, text: str) -> Iterator[tuple[int, Any]]:
     beginning = _ARRAY.match(text)
     if beginning is None:
         raise _broken(path, text, 0, "it is no array")
-    place = _behind_spaces(text, beginning.end())
-    has_escapes = "\\ud" in text or "\\uD" in text
-    while not text.startswith("]", place):
-        element, end = _element(path, text, place, has_escapes=has_escapes)
+    end = beginning.end()
+    for place, end, element in _within(path, text, beginning.end()):  # noqa: B007  # the last end is that of all
         yield place, element
+    _check_end(path, text, _behind_spaces(text, end) + 1, is_object=beginning["object"] is not None)
+
+
+def _within(path: str, text: str, place: int) -> Iterator[tuple[int, int, Any]]:
+    """Each element with the places where it begins and ends, up to the bracket behind them."""
+    place = _behind_spaces(text, place)
+    has_escapes = "\\ud" in text or "\\uD" in text
+    is_more = not text.startswith("]", place)
+    while is_more:
+        element, end = _element(path, text, place, has_escapes=has_escapes)
+        yield place, end, element
         place = _behind_spaces(text, end)
-        if text.startswith(",", place):
+        is_more = text.startswith(",", place)
+        if is_more:
             place = _behind_spaces(text, place + 1)
         elif not text.startswith("]", place):
             raise _broken(path, text, place, "a comma, or the end of the array, is expected")
-    _check_end(path, text, place + 1, is_object=beginning["object"] is not None)
+
+
+def _end_of_array(path: str, text: str) -> int:
+    """The place behind the bracket that ends the array. Raises ManifestError where there is none."""
+    beginning = _ARRAY.match(text)
+    ends = (end for _, end, _ in _within(path, text, beginning.end() if beginning else 0))
+    return _behind_spaces(text, max(ends)) + 1
 
 
 def _element(path: str, text: str, place: int, *, has_escapes: bool) -> tuple[Any, int]:

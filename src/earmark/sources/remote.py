@@ -8,16 +8,15 @@ in a row is followed only to that same server or bucket, and in a local manifest
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from earmark.errors import FetchError, UsageError, without_secret
 from earmark.fetching import Fetched, FetchOptions, fetch, resolve
@@ -25,7 +24,8 @@ from earmark.fetching.cache import Cache, disk_faults
 from earmark.sources.base import DerivedSource, LinedSource, RestoringSource
 from earmark.sources.manifest import holds_audio
 from earmark.sources.naming import is_remote, is_remote_manifest
-from earmark.sources.urls import recorded_id, url_digest
+from earmark.sources.remote_folder import RemoteFolder, as_data_set
+from earmark.sources.urls import place_of, recorded_id, refused_place
 
 if TYPE_CHECKING:
     from earmark.records import Utterance
@@ -34,74 +34,7 @@ if TYPE_CHECKING:
 
 _FETCHED_AT_ONCE = 16
 _CHUNK = 4096
-_SUFFIX = 40
 _REASONS_KEPT = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFolder:
-    """A folder elsewhere: ``begin`` + path + ``end`` is what ``fetch`` takes. Both may hold secrets."""
-
-    begin: str
-    end: str = ""
-
-    @classmethod
-    def named(cls, name: str) -> Self:
-        """The folder called ``name``. Raises UsageError for what is no URL."""
-        name = as_data_set(name)
-        resolve(name)
-        if name.lower().startswith("hf:"):
-            return cls(name.rstrip("/") + "/")
-        parts = urlsplit(name)
-        # A store's query says which server and region; that of a web page may be a signature for it alone.
-        end = f"?{parts.query}" if parts.query and not parts.scheme.lower().startswith("http") else ""
-        return cls(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/", end)
-
-    @property
-    def shown(self) -> str:
-        """Its name without secrets."""
-        return without_secret(self.begin)
-
-    @property
-    def server(self) -> tuple[str, str]:
-        """Scheme, and host or bucket."""
-        parts = urlsplit(self.begin)
-        return parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
-
-    def file(self, uri: str) -> str:
-        """The name of the file that ``uri`` in a row means. Raises UsageError where it leads out of here."""
-        if ".." in uri.split("/") or "\0" in uri:
-            raise UsageError(f"{uri!r} leads out of {self.shown}")
-        if is_remote(uri):
-            resolve(uri)
-            if RemoteFolder(uri).server != self.server or self.begin.lower().startswith("hf:"):
-                cause = f"only what lies where the data lie is fetched: {self.shown}"
-                raise UsageError(f"{without_secret(uri)} is somewhere else", cause=cause, hint="--audio-root URL")
-            return self._in_store(uri) if self.server[0] in ("s3", "gs") else uri + self.end
-        if uri.startswith("/"):
-            hint = "--audio-root FOLDER, where the files are on this machine"
-            raise UsageError(f"{uri} is a path of another machine: the data are in {self.shown}", hint=hint)
-        return self.begin + (uri if self.begin.lower().startswith("hf:") else quote(uri)) + self.end
-
-    def _in_store(self, uri: str) -> str:
-        """The object that a whole URL in a row means, asked for where and as whom the user said.
-
-        The query of such a URL names the server that gets signed requests, so a row has none.
-        """
-        row, ours = urlsplit(uri), urlsplit(self.begin)
-        if row.query or "@" in row.netloc:
-            raise UsageError(
-                f"{without_secret(uri)} says more than a bucket and a path",
-                cause="only the name of the data or --audio-root says which server is asked, and as whom",
-            )
-        return f"{ours.scheme}://{ours.netloc}{row.path}{self.end}"
-
-
-def as_data_set(name: str) -> str:
-    """A name on the hub as that of a data set, which is what data are; another name as it is."""
-    if not name.lower().startswith("hf:") or name[3:].removeprefix("//").startswith("datasets/"):
-        return name
-    return f"hf:datasets/{name[3:].removeprefix('//')}"
 
 
 def open_remote(data: str, options: SourceOptions, opened: Callable[[str, SourceOptions], Source]) -> RemoteAudio:
@@ -153,7 +86,8 @@ class RemoteAudio:
     ``bring`` must have been called; a file that is not there has no link, and counts as missing. Links are named after
     the folder, so that data keep their paths, and with them their identity, on every machine. A row that has a URL is
     recorded without its secrets, as ``urls/DIGEST-FILE``. One that leads elsewhere is not followed and has no audio: it
-    is recorded as ``refused/DIGEST-FILE``, where nothing lies. Without a ``folder`` the audio is where the source says.
+    is recorded as ``refused/DIGEST-FILE``, where nothing lies, since a path that begins so is another place. Without a
+    ``folder`` the audio is where the source says.
     """
 
     def __init__(self, source: Source, name: str, folder: RemoteFolder | None, options: FetchOptions) -> None:
@@ -230,12 +164,12 @@ class RemoteAudio:
         except UsageError as error:
             if len(self._refusals) < _REASONS_KEPT:
                 cause = error.what + (f": {error.cause}" if error.cause else "")
-                self._refusals[_refused(uri)] = cause, error.hint or "mend the row"
+                self._refusals[refused_place(uri)] = cause, error.hint or "mend the row"
             return None
 
     def _bring_one(self, uri: str, name: str) -> None:
         get = partial(fetch, name, options=self._options)
-        link_fetched(get, Path(f"{self.root}/{_place(uri)}"), self._options)
+        link_fetched(get, Path(f"{self.root}/{place_of(uri)}"), self._options)
 
 
 def _recorded(utterance: Utterance, folder: RemoteFolder) -> Utterance:
@@ -243,22 +177,12 @@ def _recorded(utterance: Utterance, folder: RemoteFolder) -> Utterance:
     uri = utterance.audio.uri
     try:
         folder.file(uri)
-        place = _place(uri)
+        place = place_of(uri)
     except UsageError:
-        place = _refused(uri)
+        place = refused_place(uri)
     if place == uri:
         return utterance
     return replace(utterance, id=recorded_id(utterance.id), audio=replace(utterance.audio, uri=place))
-
-
-def _refused(uri: str) -> str:
-    """Where the audio of a row that is not followed would be below the folder of links; nothing is ever put there."""
-    return f"refused/{url_digest(uri)}-{re.sub(r'[^A-Za-z0-9.-]', '_', without_secret(uri))[-_SUFFIX:]}"
-
-
-def _place(uri: str) -> str:
-    """Where a row's audio is below the folder of links: two URLs that differ by their query are two."""
-    return f"urls/{url_digest(uri)}-{resolve(uri).file_name[-_SUFFIX:]}" if is_remote(uri) else uri
 
 
 def link_fetched(get: Callable[[], Fetched], link: Path, options: FetchOptions) -> None:

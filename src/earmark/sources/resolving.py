@@ -22,7 +22,6 @@ from earmark.sources.naming import AUDIO_SUFFIXES, MANIFEST_SUFFIXES, is_remote
 _PREFIX = re.compile(r"([a-z][a-z0-9_-]+):(?!//)(.*)", re.DOTALL)
 _WHAT_DATA_ARE = "a manifest, a folder of audio, or PREFIX:PATH: earmark ls sources"
 _ONE_SLASH = re.compile(r"(s3|gs|https?):/*", re.IGNORECASE)
-_LOUD_HUB = ("HF:", "Hf:", "hF:")
 _SAYS_LOCAL = ("./", "../", "/", "~")
 
 
@@ -36,7 +35,8 @@ def resolve_data(data: str, is_known: Callable[[str], bool]) -> tuple[str, str]:
     if data.startswith(("s3://", "gs://")) and not data.partition("?")[0].lower().endswith(MANIFEST_SUFFIXES):
         return "staged", data
     match = _PREFIX.fullmatch(data) if not data.startswith(_SAYS_LOCAL) else None
-    if (not is_remote(data) or data.startswith(_LOUD_HUB)) and not Path(data).exists():
+    is_loud_hub = data[:3] != "hf:" and data[:3].lower() == "hf:"
+    if (is_loud_hub or not is_remote(data)) and not Path(data).exists():
         _refuse_misspelt(data, is_known)
     if match and (is_known(match[1]) or not Path(data).exists()):
         return match[1], _at_home(match[2])

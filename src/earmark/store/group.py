@@ -24,13 +24,17 @@ from earmark.store.folder import TEMPORARY, Folder, LocalFolder
 _PUTS_AT_ONCE = 8
 _PUTS_IN_HAND = 32
 _SYNCED_TOGETHER = 16
+_TWICE = "{} is in the group already"
 
 
 class FileGroup(Protocol):
     """Files that are not safe yet."""
 
     def add(self, name: str, data: bytes) -> None:
-        """Write a file, which will stand over an older one of that name. Raises StoreError."""
+        """Write a file, which will stand over an older one of that name.
+
+        Raises StoreError, and ValueError for a name that the group has: which bytes would count, nothing says.
+        """
         ...
 
 
@@ -56,7 +60,7 @@ def committing(folder: Folder) -> Iterator[FileGroup]:
 
 class _OnDisk:
     def __init__(self, folder: LocalFolder) -> None:
-        self._root = folder.path
+        self._folder = folder
         self._disk = folder.disk
         self._url = folder.url
         self._folders: dict[str, Path] = {}
@@ -80,8 +84,10 @@ class _OnDisk:
     def add(self, name: str, data: bytes) -> None:
         parent, _, base = name.rpartition("/")
         with store_errors(self._url, name):
-            folder = self._folder(parent)
+            folder = self._folder_of(parent)
             temporary = folder / f"{TEMPORARY}{base}-{secrets.token_hex(6)}"
+            if folder / base in self._temporaries:
+                raise ValueError(_TWICE.format(name))
             self._temporaries[folder / base] = temporary
             with self._disk.open_new(temporary) as file:
                 self._disk.write(file, data)
@@ -90,13 +96,10 @@ class _OnDisk:
             self._syncs.append(self._thread.submit(self._sync, self._unsynced))
             self._unsynced = []
 
-    def _folder(self, name: str) -> Path:
+    def _folder_of(self, name: str) -> Path:
         """The folder of some of the files, which is looked for, and made, once."""
         if name not in self._folders:
-            folder = self._root / name
-            if not folder.is_dir():
-                self._disk.make_folder(folder)
-            self._folders[name] = folder
+            self._folders[name] = self._folder.make_below(name)
         return self._folders[name]
 
     def commit(self) -> None:
@@ -121,8 +124,12 @@ class _Puts:
         self._folder = folder
         self._threads = threads
         self._futures: deque[Future[None]] = deque()
+        self._names: set[str] = set()
 
     def add(self, name: str, data: bytes) -> None:
+        if name in self._names:
+            raise ValueError(_TWICE.format(name))
+        self._names.add(name)
         if len(self._futures) >= _PUTS_IN_HAND:  # so that a slow network does not fill the memory
             self._futures.popleft().result()
         self._futures.append(self._threads.submit(self._folder.write, name, data))

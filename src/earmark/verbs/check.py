@@ -259,6 +259,8 @@ def _heard(root: str, numbered: tuple[int, Utterance]) -> tuple[int, Place, Soun
             quality.clipped_share,
             quality.content,
             is_changed=audio.sha256 is not None and _sha256(os.path.join(root, audio.uri)) != audio.sha256,  # noqa: PTH118
+            beyond_share=quality.beyond_share,
+            peak_dbfs=quality.peak_dbfs,
         ),
     )
 

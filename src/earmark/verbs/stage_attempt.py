@@ -60,11 +60,13 @@ class StageAttempt:
         self._began = began
         self._is_skipped = np.asarray(pc.is_valid(utterances["skip_reason"]).to_numpy())
         self._num_skipped = int(self._is_skipped.sum())
-        self._parts = StagedParts(store.folder, facts.identity.fingerprint(), len(utterances))
+        self._parts = StagedParts(store.folder, facts.identity.fingerprint(), utterances["id"])
         self._kept = self._parts.rows()
         self._verifies = verify or facts.is_being_verified
         self.is_new_table = False
+        self.num_sampled_audio = 0
         self.num_changed_audio = 0
+        self.num_verified = 0
         self.num_damaged = 0
         self.num_new = 0
         self.new_audio_s = 0.0
@@ -173,6 +175,7 @@ class StageAttempt:
         Their sizes are compared, and where this verifies their bytes.
         """
         found = dict(self._kept.damaged_files() if self._verifies else self._kept.misfits())
+        self.num_verified = len(self._kept) - len(self._kept.failed()) if self._verifies else 0
         if not found:
             return
         self._unfinish(is_being_verified=self._verifies)
@@ -207,6 +210,7 @@ class StageAttempt:
                 audio_format=self._facts.identity.audio_format,
                 engine=self._workforce.name,
                 num_workers=self._workforce.num_workers,
+                num_sampled_audio=self.num_sampled_audio,
                 num_changed_audio=self.num_changed_audio,
                 damaged_parts=self._kept.damaged,
             )

@@ -29,19 +29,18 @@ _ROWS_AT_ONCE = 2_048
 _READERS = 4
 _BLOCK_BYTES = 1 << 20
 _KEYS = pa.schema([("index", pa.int64()), ("is_failed", pa.bool_()), ("part", pa.int32()), ("row", pa.int32())])
-
-
-_OF_A_FILE = ("num_samples", "size_bytes", "sha256", "coding", "is_exact")
-"""What is known of every file that was staged."""
+_OF_A_FILE = ("num_samples", "size_bytes", "sha256", "coding", "is_exact")  # known of every file that was staged
+_COUNTS = ("num_samples", "size_bytes", "num_clipped", "source_sample_rate", "source_num_channels")
+_SHA256 = r"\A[0-9a-f]{64}\z"
 
 
 @dataclass(frozen=True)
 class StagedParts:
-    """The parts of the staged set of ``num_utterances`` whose identity has ``fingerprint``."""
+    """The parts of the staged set whose identity has ``fingerprint``, of utterances with ``ids`` in their order."""
 
     folder: Folder
     fingerprint: str
-    num_utterances: int
+    ids: pa.ChunkedArray
 
     def rows(self) -> StagedRows:
         """Look at every part. Raises StoreError where bytes cannot be read."""
@@ -77,7 +76,7 @@ class StagedParts:
     def read(self, name: str) -> pa.Table:
         """The rows (schema.STAGED_PARTS) of a part. Raises DamagedPartError, else StoreError."""
         rows = read_part(self.folder, name, schema.STAGED_PARTS.names).replace_schema_metadata(None)
-        if problem := _problem(rows, self.num_utterances):
+        if problem := _problem(rows, self.ids):
             raise DamagedPartError(f"the part {name} in {self.folder.url} is damaged", cause=problem)
         return rows
 
@@ -109,7 +108,7 @@ class StagedRows:
     def is_done(self, *, retry_failed: bool) -> NDArray[np.bool_]:
         """Of each utterance, whether it has a row; with ``retry_failed`` one that did not fail."""
         keys = self._staged().keys if retry_failed else self.keys
-        done = np.zeros(self.parts.num_utterances, dtype=bool)
+        done = np.zeros(len(self.parts.ids), dtype=bool)
         done[keys["index"].to_numpy()] = True
         return done
 
@@ -167,16 +166,28 @@ def _winners(keys: pa.Table) -> pa.Table:
     return keys.filter(pa.array(is_first)).combine_chunks()
 
 
-def _problem(rows: pa.Table, num_utterances: int) -> str | None:
+def _problem(rows: pa.Table, ids: pa.ChunkedArray) -> str | None:
     """What tells that a worker of this staging did not write these rows; None where nothing does."""
     if not rows.schema.equals(schema.STAGED_PARTS):
         return "its columns are not those of a staging"
     least, most = pc.min_max(rows["index"]).as_py().values()
-    if len(rows) and not 0 <= least <= most < num_utterances:
-        return f"it has rows {least} to {most} of data with {num_utterances} utterances"
-    staged = rows.filter(pc.is_null(rows["error_kind"]))
+    if len(rows) and not 0 <= least <= most < len(ids):
+        return f"it has rows {least} to {most} of data with {len(ids)} utterances"
+    if not rows["id"].equals(ids.take(rows["index"])):
+        return "it has rows of other utterances"
+    return _problem_of_files(rows.filter(pc.is_null(rows["error_kind"])))
+
+
+def _problem_of_files(staged: pa.Table) -> str | None:
+    """The same of rows that did not fail."""
     if any(staged[name].null_count for name in _OF_A_FILE):
         return "it does not say what a file is"
+    for name in _COUNTS:
+        least = pc.min(staged[name]).as_py()
+        if least is not None and least < 0:
+            return f"it has a {name} of {least}"
+    if not pc.all(pc.match_substring_regex(staged["sha256"], _SHA256), min_count=0).as_py():
+        return "it has a sha256 that is none"
     for path, index in zip(staged["path"].to_pylist(), staged["index"].to_pylist(), strict=True):
         if not is_audio_name(path, index):  # what a row names is read, and removed when it is damaged
             return f"it names {path!r}"
