@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,25 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 TOKENS_PER_S = 3.4
 """Of English read aloud, in Whisper's tokens."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Width, encoder and decoder layers, attention heads, and mel channels."""
+
+    width: int
+    layers: tuple[int, int]
+    heads: int
+    num_mel_bins: int
+
+
 WHISPER = {
-    "tiny": {"d_model": 384, "layers": (4, 4), "heads": 6, "num_mel_bins": 80},
-    "large-v3": {"d_model": 1_280, "layers": (32, 32), "heads": 20, "num_mel_bins": 128},
-    "large-v3-turbo": {"d_model": 1_280, "layers": (32, 4), "heads": 20, "num_mel_bins": 128},
-    "toy": {"d_model": 64, "layers": (2, 2), "heads": 2, "num_mel_bins": 80},
+    "tiny": Shape(384, (4, 4), 6, 80),
+    "large-v3": Shape(1_280, (32, 32), 20, 128),
+    "large-v3-turbo": Shape(1_280, (32, 4), 20, 128),
+    "toy": Shape(64, (2, 2), 2, 80),
 }
-"""Width, encoder and decoder layers, heads and mel channels, as their authors state them; toy is nobody's."""
+"""As their authors state them; toy is nobody's."""
 PARAKEET = {
     "0.6b": {"hidden_size": 1_024, "num_hidden_layers": 24, "num_attention_heads": 8, "num_mel_bins": 128},
     "toy": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_mel_bins": 80},
@@ -67,17 +80,17 @@ def make_whisper(folder: Path, shape: str, texts: Sequence[str]) -> None:
     size = WHISPER[shape]
     tokenizer = _whisper_tokenizer(texts)
     token = tokenizer.convert_tokens_to_ids
-    width, (encoder_layers, decoder_layers) = size["d_model"], size["layers"]
+    width, (encoder_layers, decoder_layers) = size.width, size.layers
     config = transformers.WhisperConfig(
         vocab_size=len(tokenizer),
         d_model=width,
         encoder_layers=encoder_layers,
         decoder_layers=decoder_layers,
-        encoder_attention_heads=size["heads"],
-        decoder_attention_heads=size["heads"],
+        encoder_attention_heads=size.heads,
+        decoder_attention_heads=size.heads,
         encoder_ffn_dim=4 * width,
         decoder_ffn_dim=4 * width,
-        num_mel_bins=size["num_mel_bins"],
+        num_mel_bins=size.num_mel_bins,
         pad_token_id=token("<|endoftext|>"),
         bos_token_id=token("<|endoftext|>"),
         eos_token_id=token("<|endoftext|>"),
@@ -87,7 +100,7 @@ def make_whisper(folder: Path, shape: str, texts: Sequence[str]) -> None:
     torch.nn.init.normal_(model.model.decoder.embed_tokens.weight, std=0.5)
     model.generation_config = _whisper_generation(tokenizer)
     model.save_pretrained(folder)
-    extractor = transformers.WhisperFeatureExtractor(feature_size=size["num_mel_bins"])
+    extractor = transformers.WhisperFeatureExtractor(feature_size=size.num_mel_bins)
     transformers.WhisperProcessor(extractor, tokenizer).save_pretrained(folder)
 
 
@@ -127,7 +140,7 @@ def _whisper_tokenizer(texts: Sequence[str]) -> Any:  # noqa: ANN401  # Transfor
     return tokenizer
 
 
-class _Talkative(transformers.LogitsProcessor):
+class _Talkative(transformers.LogitsProcessor):  # type: ignore[misc]  # it ships no types
     """Lets no row end before it has said so many tokens, and each end then."""
 
     def __init__(self, num_tokens: torch.Tensor, end: int) -> None:

@@ -135,7 +135,8 @@ def waited_share(do: Callable[[], object]) -> float:
         do()
         synchronise()
         wall_s = time.perf_counter() - began
-    return 1 - sum(event.self_device_time_total for event in profile.key_averages()) / 1e6 / wall_s
+    busy_us: float = sum(event.self_device_time_total for event in profile.key_averages())
+    return 1 - busy_us / 1e6 / wall_s
 
 
 def print_limits(
@@ -143,7 +144,7 @@ def print_limits(
 ) -> None:
     """How much of the time the encoder's arithmetic and the decoder's reading of weights would take at the limit."""
     size = WHISPER[arguments.shape]
-    width, (encoder_layers, decoder_layers) = size["d_model"], size["layers"]
+    width, (encoder_layers, decoder_layers) = size.width, size.layers
     weights = 2 * 12 * width**2 * _WINDOW_FRAMES
     attention = 4 * width * _WINDOW_FRAMES**2
     encoder_s = len(clips) * encoder_layers * (weights + attention) / (arguments.peak_tflops * 1e12)

@@ -63,7 +63,7 @@ def main() -> None:
 
 def compare(shape: str, folder: Path, clips: Sequence[Samples], batch_s: float | None, sizes: Sequence[int]) -> None:
     """All arms over the same clips."""
-    asked = {"language": "en", "task": "transcribe"} if shape == "whisper" else {}
+    asked: dict[str, Any] = {"language": "en", "task": "transcribe"} if shape == "whisper" else {}
     with Transformers(model=str(folder), **asked) as recognizer:
         planned = plan(clips, batch_s or recognizer.usual_batch_s)
         ours, texts = timed("earmark", lambda: earmark_way(recognizer, clips, planned), clips, planned)

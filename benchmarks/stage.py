@@ -1,25 +1,36 @@
 """What staging costs beside a bare loop, what a second core gains, and what memory does as files become many.
 
-``python benchmarks/stage.py [--clips N] [--runs N] [--most N]``: CPU seconds of whole processes over generated clips of
-8 s, taking turns, start-up included. The bare loop decodes, takes the mean of the channels, resamples and encodes with
-soundfile and soxr, to the coding that earmark chooses, with libsndfile's own settings, and checks and syncs nothing.
-earmark does all that it does: index, checks, SHA-256, sync, parts, table. At most 1.15 x the bare loop, at least 1.8 x
-the throughput on two free cores, and the same peak memory at 1,000 and at ``--most`` clips.
+``python benchmarks/stage.py [--clips N] [--runs N] [--most N] [--only cost|cores|memory]``: whole processes over
+generated clips of 8 s, taking turns, start-up included. earmark does all that it does: index, checks, SHA-256, sync,
+parts, table.
+
+*Cost*, in CPU seconds. The bare loop decodes, takes the mean of the channels, resamples and encodes with soundfile and
+soxr, to the coding that earmark chooses, with libsndfile's own settings, and checks and syncs nothing. At most 1.15 x.
+
+*Cores*, in wall seconds: one worker and two, over six times ``--clips`` where a clip is little work, so that start-up
+is a small part. To the disk, where two workers wait for one disk, and to memory (``/dev/shm``), where cores alone are
+left. Beside them two bare loops at once against one after the other, which is what the machine gives at all: a core
+that other tenants use is not one. At least 1.8 x.
+
+*Memory*: the peak of a process that works itself, at 1,000 and at ``--most`` clips.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from _measure import machine, middle, run
+from _measure import Cost, machine, middle, run
 from numpy.typing import NDArray
 
 BARE_LOOP = """
@@ -36,12 +47,15 @@ for number, line in enumerate(manifest.read_text().splitlines()):
     soundfile.write(out / f"{number:08d}{suffix}", mono, 16000, subtype=subtype)
 """
 CLIP_S = 8.0
+CLIP_BYTES = 256_044  # as a WAV of 16 bits; of those that are larger there are fewer
+TIMES = 6
 NUM_FILES = 50
+IN_MEMORY = Path("/dev/shm")  # noqa: S108  # a benchmark's files, in a folder of a new name
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What clips are like, and what earmark makes of them with ``audio_format``."""
+    """What clips are like, and what earmark makes of them with ``audio_format``; ``work`` is relative to the least."""
 
     name: str
     rate_hz: int
@@ -50,13 +64,14 @@ class Kind:
     audio_format: str
     staged_suffix: str
     staged_subtype: str
+    work: int
 
 
 KINDS = (
-    Kind("16 kHz mono FLAC, to WAV of 16 bits", 16_000, 1, ".flac", "wav", ".wav", "PCM_16"),
-    Kind("16 kHz mono FLAC, to FLAC of 16 bits", 16_000, 1, ".flac", "flac", ".flac", "PCM_16"),
-    Kind("44.1 kHz stereo WAV, to WAV of floats", 44_100, 2, ".wav", "wav", ".wav", "FLOAT"),
-    Kind("44.1 kHz stereo WAV, to FLAC of 24 bits", 44_100, 2, ".wav", "flac", ".flac", "PCM_24"),
+    Kind("16 kHz mono FLAC, to WAV of 16 bits", 16_000, 1, ".flac", "wav", ".wav", "PCM_16", 1),
+    Kind("16 kHz mono FLAC, to FLAC of 16 bits", 16_000, 1, ".flac", "flac", ".flac", "PCM_16", 2),
+    Kind("44.1 kHz stereo WAV, to WAV of floats", 44_100, 2, ".wav", "wav", ".wav", "FLOAT", 5),
+    Kind("44.1 kHz stereo WAV, to FLAC of 24 bits", 44_100, 2, ".wav", "flac", ".flac", "PCM_24", 5),
 )
 
 
@@ -88,65 +103,101 @@ def write_data(folder: Path, kind: Kind, num_clips: int) -> Path:
     return manifest
 
 
-def stage(manifest: Path, out: Path, kind: Kind, *more: str) -> list[str]:
-    """The command that stages a manifest."""
+def bare(manifest: Path, out: Path, kind: Kind) -> Cost:
+    """The bare loop; what it wrote is removed."""
+    cost = run([sys.executable, "-c", BARE_LOOP, str(manifest), str(out), kind.staged_suffix, kind.staged_subtype])
+    shutil.rmtree(out)
+    return cost
+
+
+def staged(manifest: Path, out: Path, kind: Kind, *more: str) -> Cost:
+    """The same by earmark."""
     flags = ["--to", str(out), "--audio-format", kind.audio_format, "--progress", "none", *more]
-    return [sys.executable, "-m", "earmark", "stage", str(manifest), *flags]
+    cost = run([sys.executable, "-m", "earmark", "stage", str(manifest), *flags])
+    shutil.rmtree(out)
+    return cost
 
 
 def beside_the_bare_loop(folder: Path, kind: Kind, num_clips: int, num_runs: int) -> None:
     """Print the ratio of CPU seconds."""
     manifest = write_data(folder / f"{kind.rate_hz}", kind, num_clips)
-    bare, ours = [], []
+    loop, ours = [], []
     for _ in range(num_runs):
-        out = folder / "out"
-        command = [sys.executable, "-c", BARE_LOOP, str(manifest), str(out), kind.staged_suffix, kind.staged_subtype]
-        bare.append(run(command).cpu_s)
-        shutil.rmtree(out)
-        ours.append(run(stage(manifest, out, kind, "--engine", "inline")).cpu_s)
-        shutil.rmtree(out)
-    ratio = middle(ours) / middle(bare)
-    print(f"{kind.name}: bare {middle(bare):.1f} CPU s, earmark {middle(ours):.1f}: {ratio:.3f} x (at most 1.15)")
+        loop.append(bare(manifest, folder / "out", kind).cpu_s)
+        ours.append(staged(manifest, folder / "out", kind, "--engine", "inline").cpu_s)
+    ratio = middle(ours) / middle(loop)
+    print(f"{kind.name}: bare {middle(loop):.1f} CPU s, earmark {middle(ours):.1f}: {ratio:.3f} x (at most 1.15)")
 
 
-def two_cores(folder: Path, kind: Kind, num_clips: int, num_runs: int) -> None:
-    """Print the ratio of wall seconds."""
+def two_cores(folder: Path, target: Path, kind: Kind, num_clips: int, num_runs: int) -> None:
+    """Print what two workers gain over one, and what two bare loops gain, writing below ``target``."""
     manifest = write_data(folder / f"{kind.rate_hz}", kind, num_clips)
-    wall: dict[str, list[float]] = {"1": [], "2": []}
+    half = write_data(folder / f"{kind.rate_hz}", kind, num_clips // 2)
+    out = target / "out"
+    one, two, pairs = [], [], []
     for _ in range(num_runs):
-        for workers, seconds in wall.items():
-            out = folder / "out"
-            seconds.append(run(stage(manifest, out, kind, "--workers", workers)).wall_s)
-            shutil.rmtree(out)
-    ratio = middle(wall["1"]) / middle(wall["2"])
-    each = ", ".join(f"{workers} worker{'s' * (workers > '1')} {middle(wall[workers]):.1f} s" for workers in wall)
-    print(f"{kind.name}: {each}: {ratio:.2f} x the throughput (at least 1.8)")
+        one.append(staged(manifest, out, kind, "--workers", "1"))
+        two.append(staged(manifest, out, kind, "--workers", "2"))
+        pairs.append(gain_of_a_pair(half, target, kind))
+    walls = [middle([cost.wall_s for cost in costs]) for costs in (one, two)]
+    cpus = [middle([cost.cpu_s for cost in costs]) for costs in (one, two)]
+    print(
+        f"{kind.name}, {num_clips:,} clips: {walls[0]:.1f} s ({cpus[0]:.1f} of a core) and {walls[1]:.1f} s "
+        f"({cpus[1]:.1f}): {walls[0] / walls[1]:.2f} x (at least 1.8); two bare loops {middle(pairs):.2f} x",
+        flush=True,
+    )
+
+
+def gain_of_a_pair(manifest: Path, target: Path, kind: Kind) -> float:
+    """How many times the throughput of a bare loop two of them have that run at once."""
+    alone_s = bare(manifest, target / "bare", kind).wall_s
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(lambda name: bare(manifest, target / name, kind).wall_s, ("first", "second")))
+    return 2 * alone_s / max(both)
+
+
+def cores(folder: Path, kinds: Sequence[Kind], num_clips: int, num_runs: int) -> None:
+    """Print the gain to the disk, and to memory where there is room."""
+    print("to the disk:", flush=True)
+    for kind in kinds:
+        two_cores(folder, folder, kind, TIMES * num_clips // kind.work, num_runs)
+    needed = 2 * TIMES * num_clips * CLIP_BYTES
+    if not IN_MEMORY.is_dir() or shutil.disk_usage(IN_MEMORY).free < needed:
+        print(f"to memory: not measured, as {IN_MEMORY} has no room of {needed / 1e9:.0f} GB")
+        return
+    print(f"to memory ({IN_MEMORY}):", flush=True)
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as target:
+        for kind in kinds:
+            two_cores(folder, Path(target), kind, TIMES * num_clips // kind.work, num_runs)
 
 
 def memory(folder: Path, kind: Kind, most: int) -> None:
     """Print the peak memory of the driver, which works itself, at two sizes."""
     for num_clips in (1_000, most):
-        out = folder / "out"
         manifest = write_data(folder / f"{kind.rate_hz}", kind, num_clips)
-        cost = run(stage(manifest, out, kind, "--engine", "inline"))
-        shutil.rmtree(out)
-        print(f"{num_clips:>7,} clips: peak {cost.peak_mib:.0f} MiB, {cost.wall_s:.0f} s")
+        cost = staged(manifest, folder / "out", kind, "--engine", "inline")
+        print(f"{num_clips:>7,} clips: peak {cost.peak_mib:.0f} MiB, {cost.wall_s:.0f} s", flush=True)
 
 
 def main() -> None:
     """Print the ratios and the peaks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=3_000)
+    parser.add_argument("--clips", type=int, default=1_500)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--most", type=int, default=20_000)
+    parser.add_argument("--only", choices=["cost", "cores", "memory"])
     arguments = parser.parse_args()
     print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for kind in KINDS:
-            beside_the_bare_loop(folder, kind, arguments.clips, arguments.runs)
-        two_cores(folder, KINDS[0], arguments.clips, arguments.runs)
-        memory(folder, KINDS[0], arguments.most)
+        if arguments.only in (None, "cost"):
+            for kind in KINDS:
+                beside_the_bare_loop(folder, kind, arguments.clips, arguments.runs)
+        if arguments.only in (None, "cores"):
+            cores(folder, [KINDS[0], KINDS[1], KINDS[3]], arguments.clips, arguments.runs)
+        if arguments.only in (None, "memory"):
+            memory(folder, KINDS[0], arguments.most)
+    print(f"load after {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

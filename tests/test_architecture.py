@@ -84,8 +84,8 @@ FENCES = {
     "soxr": {"audio"},
     "rapidfuzz": {"scoring"},
     "kaldialign": {"scoring.open_asr"},
-    "filelock": {"store.lock", "fetching.cache"},
-    "urllib3": {"fetching.http", "fetching.connection", "recognizers.openai_api"},
+    "filelock": {"store.lock", "fetching.uses"},
+    "urllib3": {"fetching.http", "fetching.body", "fetching.connection", "fetching.proxies", "recognizers.openai_api"},
     "huggingface_hub": {"fetching.hub", "recognizers.nemo.offline"},  # there its switch alone
     "yaml": {"sources.hub_readme", "recognizers.nemo"},
     "ruamel": {"recognizers.speechbrain"},

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from earmark.audio.decode import decode
+from earmark.audio.level import rms_dbfs
 from earmark.audio.quality import measure_quality
 from earmark.errors import AudioError
 
@@ -41,6 +43,20 @@ def test_clipping_is_counted_in_samples(tmp_path):
     """A sine of twice full scale is beyond it for two thirds of its time."""
     quality = measured(tmp_path, tone(amplitude=2).clip(-1, 1))
     assert quality.clipped_share == pytest.approx(2 / 3, abs=0.01)
+
+
+def test_samples_beyond_full_scale_are_measured_as_they_are_decoded(tmp_path):
+    """Level and clipping are of what is cut at full scale; the peak says what was in the file."""
+    cut = measured(tmp_path, tone(amplitude=2).clip(-1, 1))
+    quality = measured(tmp_path, tone(amplitude=2))
+    assert quality.level_dbfs == pytest.approx(cut.level_dbfs)
+    assert quality.clipped_share == pytest.approx(cut.clipped_share)
+    assert quality.content == cut.content
+    assert quality.peak_dbfs == pytest.approx(6.02, abs=0.01)
+    assert quality.beyond_share == pytest.approx(2 / 3, abs=0.01)
+    assert cut.beyond_share == 0
+    heard = decode(str(tmp_path / "a.wav"), max_decoded_s=60)
+    assert quality.level_dbfs == pytest.approx(rms_dbfs(heard), abs=1e-3)
 
 
 def test_long_audio_is_measured_block_by_block(tmp_path):

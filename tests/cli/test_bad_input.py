@@ -81,6 +81,17 @@ def test_duplicate_ids_are_named(earmark, manifest):
     assert "'utt-002'" in said
 
 
+def test_one_piece_twice_without_ids_is_told_as_that(earmark, manifest):
+    """There is no column that could be left out."""
+    rows = [{name: value for name, value in row.items() if name != "id"} for row in rows_of(manifest)]
+    write_rows(manifest, [*rows, rows[2]])
+    code, _, said = earmark("eval", "echo", "--data", manifest)
+    assert code == 2
+    assert "1 duplicate id in" in said
+    assert "cause: the same file and time are there twice" in said
+    assert "leave the column out" not in said
+
+
 def test_missing_audio_says_how_many_the_first_and_audio_root(earmark, manifest, tmp_path):
     """Nothing is begun, and no folder is left behind."""
     elsewhere = write_rows(tmp_path / "elsewhere.jsonl", rows_of(manifest))

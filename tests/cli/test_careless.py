@@ -35,7 +35,7 @@ def typed(tmp_path, capsys, monkeypatch):
 
 LINES = {
     "check nonexistent": "earmark ls sources",
-    "check tables": "did you mean tables/m.csv?",
+    "check tables": "hint: tables/m.csv; folder:tables reads it as a plain folder",
     "check m.jsonll": "did you mean m.jsonl?",
     "check empty": "earmark ls sources",
     "check notes": "earmark ls sources",

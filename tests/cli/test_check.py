@@ -114,8 +114,11 @@ def test_utterances_that_would_fail_are_exit_code_3(earmark, manifest, tmp_path)
     code, page, said = earmark("check", manifest, "--missing-audio", "fail")
     assert code == 3
     assert "an evaluation would begin, and these utterances fail" in page
-    assert "--max-errors" in said
-    assert earmark("check", manifest, "--missing-audio", "skip")[0] == 0
+    assert "earmark eval --max-errors 1\n" in said
+    (tmp_path / "001.wav").write_bytes(b"no audio")
+    assert "--max-errors 2\n" in earmark("check", manifest, "--missing-audio", "fail")[2]
+    rest = earmark("check", manifest, "--missing-audio", "fail", "--decode", "none")[2]
+    assert "--max-errors 2, or more: not all was decoded\n" in rest
 
 
 def test_texts_and_names_do_not_speak_to_the_terminal(earmark, manifest):

@@ -41,6 +41,19 @@ def test_references_and_hypotheses_give_one_table(command):
     assert "%WER 33.33 [ 1 / 3, 0 ins, 0 del, 1 sub ]" in out
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("key", [None, "data"])
+def test_an_array_of_rows_is_scored_as_their_lines_are(command, tmp_path, key, indent):
+    """One JSON value of many rows, bare or as ``data``, is told from SegLST by what the first row holds."""
+    rows = [{"id": f"{n}", "text": "a b", "pred_text": "a" * (n + 1)} for n in range(3)]
+    (tmp_path / "lines.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "rows.json").write_text(json.dumps({key: rows} if key else rows, indent=indent))
+    line = "%WER 83.33 [ 5 / 6, 0 ins, 3 del, 2 sub ]"
+    for name in ("lines.jsonl", "rows.json"):
+        code, out, _ = command(name)
+        assert (code, line in out) == (0, True)
+
+
 def test_several_systems_are_rows_of_one_table(command):
     """Of one file, or of several -h."""
     _, out, said = command("m.jsonl", "--out", "runs")

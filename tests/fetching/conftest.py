@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from earmark.fetching import FetchOptions, connection, http
+from earmark.fetching import FetchOptions, http
 from tests.fetching.servers import Server, serving
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(http, "pause", lambda _seconds: None)
-    monkeypatch.setattr(connection, "STALL_S", 0.3)
     for name in ("EARMARK_CACHE", "EARMARK_OFFLINE", "EARMARK_ALLOW_PRIVATE"):
         monkeypatch.delenv(name, raising=False)
     with serving() as found:

@@ -163,6 +163,8 @@ class HubHandler(Handler):
             self.route(urlsplit(unquote(self.path)).path)
 
     def route(self, path: str) -> None:
+        if path.startswith("/api/") and path in self.state.tricks:
+            return self.state.tricks[path](self, 1)
         api = re.fullmatch(
             r"/api/(models|datasets)/([^/]+/[^/]+)(?:/(revision|paths-info|tree)/(refs/convert/[^/]+|[^/]+))?", path
         )
@@ -217,7 +219,7 @@ class HubHandler(Handler):
         etag = f'"{lfs(body)["lfs"]["sha256"] if lfs(body) else blob_id(body)}"'
         start = self.asked_start(etag)
         trick = self.state.tricks.get(urlsplit(unquote(self.path)).path)
-        if trick is not None and self.command == "GET":
+        if trick is not None:
             return trick(self, len(self.state.asked(unquote(self.path))))
         told = {"ETag": etag, "X_Repo_Commit": commit, "Accept_Ranges": "bytes"}
         if start is not None and self.command == "GET":

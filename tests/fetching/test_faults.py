@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import FetchError
-from earmark.fetching import FetchOptions, fetch, http
+from earmark.fetching import FetchOptions, connection, fetch, http
 from tests.fetching.servers import Handler, Server, etag_of, packed
 
 BODY = random.Random(1).randbytes(300_000)
@@ -159,8 +159,10 @@ def test_a_server_that_never_recovers_is_given_up(server: Server, options: Fetch
     assert len(server.requests) == 5
 
 
-def test_a_stalling_server_is_given_up(server: Server, options: FetchOptions):
+def test_a_stalling_server_is_given_up(server: Server, options: FetchOptions, monkeypatch: pytest.MonkeyPatch):
     """What it sent stays, to be gone on with."""
+    monkeypatch.setattr(connection, "STALL_S", 1.0)
+    monkeypatch.setattr(http, "_MAX_FAILURES", 2)
 
     def stall(handler: Handler, _number: int) -> None:
         handler.hang_up_after(BODY, 1000)
@@ -169,6 +171,7 @@ def test_a_stalling_server_is_given_up(server: Server, options: FetchOptions):
     server.tricks["/x"] = stall
     error = refused(f"{server.url}/x", options, "broken")
     assert "goes on" in str(error.hint)
+    monkeypatch.setattr(connection, "STALL_S", 30.0)
     server.tricks["/x"] = lambda handler, _: handler.file(BODY)
     check_right(fetch(f"{server.url}/x", options=options))
     assert server.requests[-1].headers["range"] == "bytes=1000-"
@@ -184,7 +187,7 @@ def test_a_server_that_drips_is_given_up(server: Server, options: FetchOptions, 
             handler.wfile.flush()
             server.release.wait(0.01)
 
-    monkeypatch.setattr(http, "_DRIP_S", 0.1)
+    monkeypatch.setattr("earmark.fetching.body._DRIP_S", 0.1)
     server.tricks["/x"] = drip
     assert "the server sent" in str(refused(f"{server.url}/x", options, "broken").cause)
 
@@ -270,7 +273,8 @@ def test_a_content_encoding_that_cannot_be_undone_is_an_error(server: Server, op
 
 def test_a_content_encoding_is_capped_by_what_it_unpacks_to(server: Server, options: FetchOptions):
     """Ten megabytes of zeros are ten kilobytes on the way."""
-    server.tricks["/x"] = lambda handler, _: handler.answer(200, packed(bytes(10_000_000)), Content_Encoding="gzip")
+    zeros = packed(bytes(10_000_000))
+    server.tricks["/x"] = lambda handler, _: handler.answer(200, zeros, Content_Encoding="gzip")
     capped = FetchOptions(cache=options.cache, allow_private=True, max_bytes=1_000_000)
     refused(f"{server.url}/x", capped, "too_large")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import socket
 import ssl
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
@@ -88,3 +89,27 @@ def test_https_is_never_left_for_http(
         fetch(f"https://localhost:{secure.port}/x", options=options)
     assert refused.value.kind == "address"
     assert not server.requests
+
+
+def test_a_password_goes_along_to_https_on_the_same_server(
+    server: Server, options: FetchOptions, certificate: Path, monkeypatch
+):
+    """One port that speaks both: who trusts it in the clear trusts it by TLS."""
+
+    class BothServer(ThreadingHTTPServer):
+        def get_request(self):
+            connection, address = super().get_request()
+            if connection.recv(1, socket.MSG_PEEK) == b"\x16":  # the beginning of TLS
+                connection = context.wrap_socket(connection, server_side=True)
+            return connection, address
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    monkeypatch.setattr(servers, "ThreadingHTTPServer", BothServer)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with servers.serving() as both:
+        both.files["/b"] = b"x"
+        both.tricks["/a"] = lambda handler, _: handler.answer(302, Location=f"https://localhost:{both.port}/b")
+        assert fetch(f"http://me:word@localhost:{both.port}/a", options=options).path.read_bytes() == b"x"
+        (first,), (second,) = both.asked("/a"), both.asked("/b")
+        assert second.headers["authorization"] == first.headers["authorization"] != ""

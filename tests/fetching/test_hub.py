@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fetching.servers import Repository, Server, hub
+from tests.fetching.servers import Repository, Server, etag_of, hub, serving
 
 OLD, NEW = "a" * 40, "b" * 40
 LARGE = random.Random(2).randbytes(200_000)
@@ -31,6 +34,7 @@ for call in calls:
         what = fetch_folder if call.pop("folder", False) else fetch
         patterns = {"patterns": tuple(call.pop("patterns"))} if "patterns" in call else {}
         name = call.pop("name")
+        if "cache" in call: call["cache"] = FetchOptions().folder.with_name(call["cache"])
         found = what(name, **patterns, options=FetchOptions(progress=told.append, **call))
         answer = {"revision": found.revision, "path": str(found.path), "told": len(told)}
         answer["files"] = {str(one.path): one.sha256 for one in found.files} if what is fetch_folder else {}
@@ -180,23 +184,177 @@ def test_a_path_that_leads_out_of_a_snapshot_is_refused(look: Looker, tmp_path: 
     assert not [*tmp_path.rglob("evil")]
 
 
-def test_a_dropped_connection_is_gone_on_with(look: Looker, repositories: dict[str, Repository]):
-    """By the client, with a range; it counts in blocks of 10 MiB."""
-    block = 10 * 2**20
-    large = LARGE * 60
-    repositories["models/owner/name"].commits[NEW]["large"] = large
-    path = f"/owner/name/resolve/{NEW}/large"
+MODEL = f"/owner/name/resolve/{NEW}/weights/model.bin"
+HALF = len(LARGE) // 2
+
+
+def test_a_dropped_connection_is_gone_on_with(look: Looker):
+    """With a range of the same version."""
 
     def drop_once(handler: Any, number: int) -> None:
-        start = handler.asked_start(handler.headers.get("If-Range"))
         if number == 1:
-            return handler.hang_up_after(large, block + 1)
-        return handler.answer(206, large[start:], Content_Range=f"bytes {start}-{len(large) - 1}/{len(large)}")
+            return handler.hang_up_after(LARGE, HALF)
+        return handler.file(LARGE)
 
-    look.server.tricks[path] = drop_once
-    (found,) = look({"name": "hf:owner/name/large"})
-    assert Path(found["path"]).read_bytes() == large
-    assert look.server.asked(path)[-1].headers["range"] == f"bytes={block}-"
+    look.server.tricks[MODEL] = drop_once
+    (found,) = look({"name": "hf:owner/name/weights/model.bin"})
+    assert Path(found["path"]).read_bytes() == LARGE
+    assert [one.headers.get("range") for one in look.server.asked(MODEL)] == [None, f"bytes={HALF}-"]
+
+
+def test_a_fetch_that_was_killed_goes_on_where_it_stopped(look: Looker):
+    """SIGKILL in the middle of a file of a folder: the next process asks for the rest only, and the bytes are right."""
+
+    def stall(handler: Any, _: int) -> None:
+        handler.hang_up_after(LARGE, HALF)
+        look.server.release.wait()
+
+    look.server.tricks[MODEL] = stall
+    script = (
+        "from earmark.fetching import FetchOptions, fetch_folder\n"
+        "tell = lambda one: print(one.done_bytes, flush=True)\n"
+        "fetch_folder('hf:owner/name', patterns=['*.bin'], options=FetchOptions(progress=tell))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], env=look.environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert any(int(line) == HALF for line in process.stdout)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    look.server.tricks[MODEL] = lambda handler, _: handler.file(LARGE)
+    (found,) = look({"name": "hf:owner/name", "folder": True, "patterns": ["*.bin"]})
+    assert (Path(found["path"]) / "weights/model.bin").read_bytes() == LARGE
+    last = look.server.asked(MODEL)[-1].headers
+    assert (last["range"], last["if-range"]) == (f"bytes={HALF}-", etag_of(LARGE))
+
+
+def _ignores_range(handler: Any) -> None:
+    handler.answer(200, LARGE, ETag=etag_of(LARGE))
+
+
+def _has_another_version(handler: Any) -> None:
+    handler.file(LARGE, etag='"another"')
+
+
+def _mixes_versions(handler: Any) -> None:
+    if "Range" not in handler.headers:
+        return handler.file(LARGE, etag='"another"')
+    told = {"Content_Range": f"bytes {HALF}-{len(LARGE) - 1}/{len(LARGE)}", "ETag": '"another"'}
+    return handler.answer(206, bytes(len(LARGE) - HALF), **told)
+
+
+def _lies_about_the_range(handler: Any) -> None:
+    if "Range" not in handler.headers:
+        return handler.file(LARGE)
+    told = {"Content_Range": f"bytes {HALF}-{len(LARGE) - 1}/{len(LARGE)}", "ETag": etag_of(LARGE)}
+    return handler.answer(206, LARGE[HALF:-1] + b"xxx", **told)
+
+
+def _has_other_bytes_of_the_same_version(handler: Any) -> None:
+    if "Range" not in handler.headers:
+        return handler.file(LARGE)
+    told = {"Content_Range": f"bytes {HALF}-{len(LARGE) - 1}/{len(LARGE)}", "ETag": etag_of(LARGE)}
+    return handler.answer(206, bytes(len(LARGE) - HALF), **told)
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        _ignores_range,
+        _has_another_version,
+        _mixes_versions,
+        _lies_about_the_range,
+        _has_other_bytes_of_the_same_version,
+    ],
+)
+def test_a_server_that_goes_on_wrongly_gives_the_right_file(look: Looker, trick: Callable[[Any], None]):
+    """What does not belong together is thrown away, and the file comes from its beginning."""
+
+    def drop_once(handler: Any, number: int) -> None:
+        return handler.hang_up_after(LARGE, HALF) if number == 1 else trick(handler)
+
+    look.server.tricks[MODEL] = drop_once
+    (found,) = look({"name": "hf:owner/name/weights/model.bin"})
+    assert Path(found["path"]).read_bytes() == LARGE
+
+
+def test_a_file_that_is_shorter_than_the_hub_says_is_refused(look: Looker):
+    """Also where its server promises no more than it sends."""
+    look.server.tricks[MODEL] = lambda handler, _: handler.file(LARGE[:-1])
+    (refused,) = look({"name": "hf:owner/name/weights/model.bin"})
+    assert refused["kind"] == "wrong"
+    assert "must have 200,000" in refused["cause"]
+    assert not [path for path in (look.cache / "partial").rglob("*") if path.is_file()]
+
+
+def test_a_signed_address_gets_no_token_and_is_shown_and_kept_nowhere(look: Looker):
+    """The hub redirects to one for each large file; where it is private, that is said."""
+    with serving() as storage:
+        signed = f"{storage.url}/model.bin?X-Amz-Signature=canary"
+        storage.tricks["/model.bin?X-Amz-Signature=canary"] = lambda handler, _: handler.file(LARGE)
+        look.server.tricks[MODEL] = lambda handler, _: handler.answer(302, Location=signed)
+        call = {"name": "hf:owner/name/weights/model.bin"}
+        (refused,) = look(call, HF_TOKEN=TOKEN)
+        (found,) = look(call, HF_TOKEN=TOKEN, EARMARK_ALLOW_PRIVATE="127.0.0.1")
+    assert (refused["kind"], storage.port) == ("address", urlsplit(signed).port)
+    assert "EARMARK_ALLOW_PRIVATE=127.0.0.1" in refused["hint"]
+    assert Path(found["path"]).read_bytes() == LARGE
+    assert look.server.asked(MODEL)[-1].headers["authorization"] == f"Bearer {TOKEN}"
+    assert [one.headers.get("authorization") for one in storage.requests] == [None]
+    kept = b"".join(path.read_bytes() for path in look.cache.rglob("*") if path.is_file())
+    assert "canary" not in json.dumps([refused, found]) + look.stderr
+    assert b"canary" not in kept
+    assert TOKEN.encode() not in kept
+
+
+def test_a_proxy_of_the_environment_is_used_for_the_hub(look: Looker):
+    """As its client does: on a cluster it may be the only way out. It is asked by the name of the hub."""
+    proxied = {"HF_ENDPOINT": "http://hub.invalid", "HTTP_PROXY": look.server.url.replace("//", "//me:word@")}
+    (found,) = look({"name": "hf:owner/name/weights/model.bin"}, **proxied)
+    assert Path(found["path"]).read_bytes() == LARGE
+    (asked,) = look.server.asked(f"http://hub.invalid{MODEL}")
+    assert asked.headers["host"] == "hub.invalid"
+    assert asked.headers["proxy-authorization"] == f"Basic {base64.b64encode(b'me:word').decode()}"
+    look.server.tricks[MODEL] = lambda handler, _: handler.answer(302, Location="http://169.254.169.254/x")
+    (refused,) = look({"name": f"hf:owner/name@{NEW}/weights/model.bin", "cache": "other"}, **proxied)
+    assert (refused["kind"], "169.254.169.254" in refused["cause"]) == ("address", True)
+    (unusable,) = look({"name": "hf:owner/name/config.json"}, **{**proxied, "HTTP_PROXY": "socks5://127.0.0.1:9"})
+    assert (unusable["error"], unusable["kind"]) == ("FetchError", "unreachable")
+    assert unusable["hint"].startswith("HTTP_PROXY=HOST:PORT names one")
+
+
+def test_terms_that_only_the_file_asks_for_are_said(look: Looker):
+    """The hub shows the list of a gated repository to all, and refuses its files."""
+    told = {"X_Error_Code": "GatedRepo", "X_Error_Message": "Access is restricted"}
+    look.server.tricks[MODEL] = lambda handler, _: handler.answer(403, **told)
+    (refused,) = look({"name": "hf:owner/name/weights/model.bin"})
+    assert (refused["kind"], "HF_TOKEN" in refused["hint"]) == ("denied", True)
+    assert "accepted the terms" in refused["cause"]
+
+
+def test_an_account_that_was_not_let_in_is_told_so(look: Looker):
+    """A token is there already, so it is no use to ask for one."""
+    told = {"X_Error_Code": "GatedRepo", "X_Error_Message": "Access is restricted"}
+    look.server.tricks[MODEL] = lambda handler, _: handler.answer(403, **told)
+    (refused,) = look({"name": "hf:owner/name/weights/model.bin"}, HF_TOKEN=TOKEN)
+    assert refused["cause"] == "its owner has not let in the account of the token that was given"
+    assert f"{look.server.url}/owner/name " in refused["hint"]
+    assert "HF_TOKEN" not in refused["hint"]
+    assert TOKEN not in json.dumps(refused)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "cause"), [(404, "missing", "knows no such"), (503, "server", "answers 503")]
+)
+def test_an_answer_without_a_reason_is_said_plainly(look: Looker, status: int, kind: str, cause: str):
+    """With the name as it was typed, and how to do without the hub."""
+    look.server.tricks["/api/models/owner/name"] = lambda handler, _: handler.answer(status)
+    (refused,) = look({"name": "hf:owner/name/config.json"})
+    assert (refused["kind"], refused["what"]) == (kind, "cannot fetch hf:owner/name/config.json")
+    assert cause in refused["cause"]
+    assert "bring it here by hand" in refused["hint"]
+    assert "/api/" not in refused["cause"]
 
 
 @pytest.mark.parametrize("name", ["weights/model.bin", "weights/vocab.txt"])

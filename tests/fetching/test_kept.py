@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +18,8 @@ from earmark.cli.main import run
 from earmark.errors import UsageError
 from earmark.fetching import FetchOptions, fetch
 from earmark.fetching.cache import Cache, key_of
-from earmark.fetching.kept import kept_in, remove_kept, sweep, total_bytes
+from earmark.fetching.cleaning import _remove, remove_kept, sweep
+from earmark.fetching.kept import kept_in, total_bytes
 from earmark.fetching.names import resolve
 from earmark.sources import open_source
 from earmark.verbs.cache import cache
@@ -112,6 +116,72 @@ def test_what_a_running_process_has_the_lock_of_stays(kept: Path, url: str, opti
     assert (kept / "partial" / download).read_bytes() == b"half"
     assert fetch(f"{url}/new.bin", options=replace(options, offline=True)).size_bytes == 3000
     assert len(cache(clean=True).removed) == 3
+
+
+USE = """
+import sys
+from earmark.fetching import fetch
+from earmark.sources import open_source
+fetch(sys.argv[1])
+list(open_source(sys.argv[2]).utterances())
+print("reading", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def another_process(url: str) -> Iterator[subprocess.Popen[str]]:
+    """One that fetched an old file and the audio of a table, and has them to read until its stdin ends."""
+    environment = {**os.environ, "EARMARK_ALLOW_PRIVATE": "127.0.0.1"}
+    words = [sys.executable, "-c", USE, f"{url}/old.bin", f"{url}/set.parquet"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "reading\n"
+        yield process
+
+
+def use_marks(kept: Path) -> list[Path]:
+    return sorted((kept / "locks").glob("use-*.lock"))
+
+
+def test_what_a_running_process_may_read_stays(kept: Path, url: str, capsys: pytest.CaptureFixture[str]):
+    """Though it holds no lock of it, and no disk says when it was read; what it cannot have used goes."""
+    for one in kept_in(kept):
+        for path in [one.path, *one.path.rglob("*")]:
+            age(path, 10)
+    marks = use_marks(kept)
+    with another_process(url) as process:
+        assert run(["cache", "--clean"]) == 0
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait() == 0
+    assert "3 things are in use, and not removed" in capsys.readouterr().err
+    assert sorted(one.name.rpartition("/")[2] for one in kept_in(kept) if one.kind == "file") == [
+        "old.bin",
+        "set.parquet",
+    ]
+    assert use_marks(kept) == marks, "whoever ends takes its mark away"
+    assert len(cache(clean=True).removed) == 3
+
+
+def test_a_process_that_was_killed_keeps_nothing(kept: Path, url: str):
+    """Its lock went with it, and the file of the lock goes now; those of who lives stay."""
+    marks = use_marks(kept)
+    with another_process(url) as process:
+        process.kill()
+    assert len(use_marks(kept)) == len(marks) + 1
+    with Cache(kept).locked("e" * 64):
+        assert len(cache(clean=True).removed) == 4
+        assert sorted((kept / "locks").iterdir()) == sorted([*marks, kept / "locks" / f"{'e' * 64}.lock"])
+
+
+def test_what_is_used_in_the_middle_of_its_removal_is_put_back(kept: Path):
+    """It was looked at before it was taken away, and is looked at again before it is deleted."""
+    for item in kept_in(kept):
+        assert _remove(kept, replace(item, used_s=item.used_s - 1)) is False
+        assert item.path.exists()
+    assert len(kept_in(kept)) == 4
+    assert not list((kept / "partial").glob(".tmp-*"))
 
 
 def test_temporaries_of_dead_processes_are_swept(kept: Path):

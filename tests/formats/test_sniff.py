@@ -6,7 +6,7 @@ import pytest
 
 from earmark.errors import ManifestError
 from earmark.formats import read_transcript
-from earmark.formats.sniff import formats_of
+from earmark.formats.sniff import format_of, formats_of
 from earmark.formats.transcript import Wanted
 
 WORDS = ("yes", "no", "well", "so", "and", "but", "oh", "then", "right", "okay")
@@ -27,9 +27,10 @@ def test_a_few_words_in_another_order_are_no_ids_by_themselves(put, reference, h
 
 
 @pytest.mark.parametrize("text", ['[{"text": "a", "pred_text": "b"}]', '[\n {"id": "1",\n "reference": "a"}\n]'])
-def test_an_array_of_utterances_is_told_how_to_become_lines(put, text):
-    """It is no list of segments, and one object a line is what is read."""
+def test_an_array_of_utterances_is_no_list_of_segments(put, text):
+    """Its first row says so; who says that it is one is told what else to say."""
     path = put("m.json", text)
+    assert format_of(path) == "jsonl"
     with pytest.raises(ManifestError, match="no session_id and no words") as raised:
-        read_transcript(path, Wanted("both"))
-    assert raised.value.hint == f"of utterances, write one object a line: jq -c '.[]' {path}"
+        read_transcript(path, Wanted("both"), format_name="seglst")
+    assert raised.value.hint == "--from jsonl, if these are utterances"

@@ -78,17 +78,6 @@ def test_shards_shrink_towards_the_end():
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_a_shard_of_short_clips_is_bounded():
-    """However little audio they hold, a worker has no more than so many in hand; a larger batch goes whole."""
-    table = utterances([0.1] * 2_000)
-    plan = planned(table, max_batch_s=0.2)
-    found = list(shards(table, plan, "/", nothing_done(plan), num_workers=1, speed=60.0, most_segments=64))
-    assert max(shard.num_segments for shard in found) == 64
-    assert sum(shard.num_segments for shard in found) == 2_000
-    (whole,) = shards(table, planned(table, max_batch_s=1e6), "/", np.zeros(1, bool), num_workers=1, most_segments=64)
-    assert whole.num_segments == 2_000
-
-
 def test_a_small_run_keeps_all_workers_busy():
     """Nine minutes of audio for two workers are cut far finer than 30 s at the end."""
     table = utterances([7.4] * 74)

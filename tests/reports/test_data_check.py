@@ -104,6 +104,7 @@ def test_each_trouble_is_found_alone(change, kinds):
     [
         (("truncated", "x"), {"truncated": 1}),
         (sound(9, clipped_share=0.01), {"clipped": 1}),
+        (sound(9, clipped_share=0.01, beyond_share=0.01, peak_dbfs=90.3), {"beyond_full_scale": 1}),
         (sound(9, level_dbfs=-70.0), {"silent": 1}),
         (sound(9, offset=-0.02), {"offset": 1}),
         (sound(0), {"doubled_content": 1}),

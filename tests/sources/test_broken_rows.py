@@ -28,6 +28,9 @@ class Told:
     def __init__(self) -> None:
         self.lines: list[int | None] = []
 
+    def begin(self) -> None:
+        self.lines.clear()
+
     def row(self, error: ManifestError) -> None:
         self.lines.append(error.line)
 

@@ -135,6 +135,20 @@ def test_a_table_without_sentences_names_its_columns(language):
     assert next(iter(open_source(f"common-voice:{language}:test", text_column="none").utterances())).reference is None
 
 
+def test_a_mistyped_text_column_is_not_answered_with_ids(language):
+    """The hint names the column that holds sentences, and those that hold ids are refused."""
+    header = "client_id\tpath\tsentence_id\tsentence\tsentence_domain\n"
+    (language / "test.tsv").write_text(f"{header}c\tcommon_voice_es_1.mp3\t3f\tHola.\t\n")
+    with pytest.raises(MissingColumnError, match="no column 'nope'") as caught:
+        list(open_source(f"common-voice:{language}:test", text_column="nope").utterances())
+    assert caught.value.hint == "--text-column sentence; --text-column none if there is no such text"
+    for column in ("sentence_id", "client_id"):
+        with pytest.raises(UsageError, match=f"--text-column {column} does not hold") as refused:
+            list(open_source(f"common-voice:{language}:test", text_column=column).utterances())
+        assert "it holds the ids" in str(refused.value.cause)
+        assert refused.value.hint == "--text-column sentence; none if there is no such text"
+
+
 def test_missing_clips_follow_the_rule(language):
     """A clip that is not there refuses the run, or is left out and counted."""
     (language / "clips" / "common_voice_es_2.mp3").unlink()

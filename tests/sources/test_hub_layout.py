@@ -277,7 +277,10 @@ def test_a_readme_that_says_nothing_leaves_it_to_the_names(readme):
         (head("- &a {config_name: a, data_files: [{<<: *a}]}"), "alias"),
         (head("- data_files:\n  - {split: t, path: a/*}\n  - {split: t, path: b/*}"), "stands twice"),
         (head("- data_files:\n  - {path: a/*}"), "no 'split'"),
-        (head("- data_files: " + "[" * 1000), "no YAML"),
+        (head("- data_files: [[]"), "no YAML"),
+        (head("- data_files: " + "[" * 1000), "1,000 brackets within each other"),
+        (head("- data_files: [" + "[]," * 60_000 + "]"), "180,002 brackets and commas"),
+        (head("- " * 50_000), "no YAML"),
         (head("- data_files: x\n" * 40_000), "characters"),
     ],
 )  # fmt: skip

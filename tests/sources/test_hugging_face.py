@@ -153,11 +153,18 @@ def test_the_set_of_the_chilean_leaderboard_is_there_by_its_name(look: Looker):
     assert found["name"] == f"hf:astroza/es-cl-asr-test-only@{OLD}:test"
 
 
-def test_a_limit_fetches_only_the_shards_that_it_needs(look: Looker):
-    """Three rows of seven lie in the first of two shards."""
-    (found,) = look({"name": "hf:owner/many/es_419:test", "limit": "3"})
-    assert found["rows"] == rows("test", 0, 3)
-    assert look.fetched() == {f"{NEW}/README.md", f"{NEW}/es_419/test-00000-of-00002.parquet"}
+@pytest.mark.parametrize("limit", [3, 4])
+def test_a_limit_fetches_only_the_shards_that_it_needs(look: Looker, limit: int):
+    """Three rows of seven lie in the first of two shards, and four fill it: the second is asked for by the fifth."""
+    (found,) = look({"name": "hf:owner/many/es_419:test", "limit": str(limit)})
+    assert found["rows"] == rows("test", 0, limit)
+    first = {f"{NEW}/README.md", f"{NEW}/es_419/test-00000-of-00002.parquet"}
+    assert look.fetched() == first
+    done = look.run("-m", "earmark", "check", "hf:owner/many/es_419:test", "--limit", str(limit), "--json")
+    assert (done.returncode, json.loads(done.stdout)["num_utterances"]) == (0, limit), done.stderr
+    assert look.fetched() == first
+    look({"name": "hf:owner/many/es_419:test", "limit": "5"})
+    assert look.fetched() == {*first, f"{NEW}/es_419/test-00001-of-00002.parquet"}
 
 
 def test_one_file_of_a_data_set_has_a_name(look: Looker):

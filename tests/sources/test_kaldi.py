@@ -99,6 +99,15 @@ def test_broken_lines_are_told_by_file_and_line(tmp_path, name, text, problem):
     assert problem in str(caught.value)
 
 
+def test_a_segment_may_say_its_channel(tmp_path):
+    """As extract-segments takes it, from 0; else it is the one of ``--channel``."""
+    write(tmp_path, wav_scp="r r.wav\n", segments="a r 0 1 1\nb r 1 2\n", text="a x\nb y\n")
+    assert [one.audio.channel for one in utterances(tmp_path, channel=3)] == [1, 3]
+    (tmp_path / "segments").write_text("a r 0 1 left\nb r 1 2\n")
+    with pytest.raises(ManifestError, match=r"segments:1: 'left' is no channel"):
+        utterances(tmp_path)
+
+
 def test_the_texts_must_be_there_unless_they_are_not_wanted(tmp_path):
     """A folder without ``text`` is refused, and read with ``--text-column none``."""
     write(tmp_path, wav_scp="a a.wav\n")

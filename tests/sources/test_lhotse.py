@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
+from earmark.audio.decode import decode
 from earmark.errors import ManifestError, UsageError
 from earmark.records import AudioRef, Utterance
 from earmark.sources import open_source
+from tests.toys import write_wav
 
 
 def recording(name: str = "rec-1", **changes: Any) -> dict[str, Any]:
@@ -200,23 +205,66 @@ def test_the_text_column_is_not_asked_for(tmp_path):
         open_source(f"lhotse:{tmp_path}/c.jsonl", text_column="said")
 
 
-def test_lhotse_itself_says_the_same(tmp_path):
-    """Where Lhotse can be imported, its own cuts give the same files, times and texts."""
-    lhotse = pytest.importorskip("lhotse")
-    from tests.toys import write_wav
+@pytest.fixture(scope="module")
+def lhotse():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what it imports
+        return pytest.importorskip("lhotse")
 
-    wav = write_wav(tmp_path / "a.wav", 3.0)
-    whole = lhotse.Recording.from_file(wav)
+
+@pytest.fixture
+def their_cuts(lhotse, tmp_path):
+    """Cuts as Lhotse makes them of two recordings, one of them with two channels: whole, cut out, and split up."""
+    noise = np.random.default_rng(7).uniform(-0.5, 0.5, (48_000, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "two.wav", noise, 16_000, subtype="PCM_16")
+    paths = write_wav(tmp_path / "one.wav", 3.0), tmp_path / "two.wav"
+    recordings = [lhotse.Recording.from_file(path) for path in paths]
     said = [
-        lhotse.SupervisionSegment(id=f"s{n}", recording_id=whole.id, start=float(n), duration=0.5, text=f"text {n}")
-        for n in range(3)
-    ]
-    cuts = lhotse.CutSet.from_manifests(
-        recordings=lhotse.RecordingSet.from_recordings([whole]),
-        supervisions=lhotse.SupervisionSet.from_segments(said),
+        lhotse.SupervisionSegment(
+            id=f"{one.id}-{n}", recording_id=one.id, start=n + 0.125, duration=0.5, channel=n % one.num_channels,
+            text=f"text {n}", speaker=f"spk{n}", language="en", gender="F", custom={"snr": n},
+        )
+        for one in recordings for n in range(3)
+    ]  # fmt: skip
+    manifests = lhotse.RecordingSet.from_recordings(recordings), lhotse.SupervisionSet.from_segments(said)
+    for manifest, name in zip(manifests, ("recordings", "supervisions"), strict=True):
+        manifest.to_file(tmp_path / f"set_{name}.jsonl.gz")
+    whole = lhotse.CutSet.from_manifests(*manifests)
+    pieces = [one.truncate(offset=0.875, duration=1.875).with_id(f"{one.id}-piece") for one in whole]
+    alone = [one.with_id(f"{one.id}-alone") for one in whole.trim_to_supervisions(keep_overlapping=False)]
+    return lhotse.CutSet.from_cuts([*whole, *pieces, *alone])
+
+
+def heard(source, utterance):
+    audio = utterance.audio
+    path = str(Path(source.root, audio.uri))
+    return decode(
+        path, start_s=audio.start_s or 0.0, duration_s=audio.duration_s, channel=audio.channel, max_decoded_s=9
     )
-    cuts.to_file(str(tmp_path / "cuts.jsonl.gz"))
-    ours = list(open_source(f"lhotse:{tmp_path}/cuts.jsonl.gz").utterances())
-    theirs = [(s.id, s.start, s.duration, s.text) for one in cuts for s in one.supervisions]
-    assert [(u.id, u.audio.start_s, u.audio.duration_s, u.reference) for u in ours] == theirs
-    assert {u.audio.uri for u in ours} == {str(wav)}
+
+
+@pytest.mark.parametrize("name", ["cuts.jsonl.gz", "cuts.json"])
+def test_lhotse_itself_says_the_same(their_cuts, tmp_path, name):
+    """Of cuts that Lhotse wrote: the same texts and facts, and the very samples that it loads."""
+    their_cuts.to_file(tmp_path / name)
+    with pytest.raises(UsageError, match="Lhotse") as caught:
+        open_source(str(tmp_path / name))
+    assert str(caught.value.hint).startswith(f"lhotse:{tmp_path / name}")
+    source = open_source(f"lhotse:{tmp_path / name}")
+    ours = list(source.utterances())
+    theirs = [one for cut_ in their_cuts for one in cut_.trim_to_supervisions(keep_overlapping=False)]
+    assert len(ours) == len(theirs) == 16
+    for one, piece in zip(ours, theirs, strict=True):
+        (said,) = piece.supervisions
+        assert (one.reference, one.speaker, one.language) == (said.text, said.speaker, said.language)
+        assert one.extra == {"gender": "F", "snr": said.custom["snr"]}
+        assert np.array_equal(heard(source, one), piece.load_audio()[0])
+
+
+def test_lhotse_itself_pairs_recordings_and_supervisions_so(lhotse, their_cuts, tmp_path):
+    """Each supervision of its files is an utterance here, with its id and the samples that Lhotse loads for it."""
+    source = open_source(f"lhotse:{tmp_path}/set_supervisions.jsonl.gz")
+    ours = {one.id: heard(source, one) for one in source.utterances()}
+    theirs = {one.supervisions[0].id: one.load_audio()[0] for one in list(their_cuts)[-6:]}
+    assert ours.keys() == theirs.keys()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)

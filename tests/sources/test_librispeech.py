@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from earmark.errors import ManifestError, UsageError
+from earmark.errors import FolderError, ManifestError, UsageError
 from earmark.sources import open_source
 
 
@@ -49,6 +50,26 @@ def test_the_folder_above_names_the_subsets(subset):
     with pytest.raises(UsageError, match="no LibriSpeech subset") as caught:
         list(open_source(f"librispeech:{subset.parent}").utterances())
     assert caught.value.hint == f"did you mean librispeech:{subset}?"
+
+
+@pytest.mark.parametrize("joint", [":", "/"])
+def test_an_unknown_subset_is_answered_with_those_that_lie_there(subset, joint, monkeypatch):
+    """All of them, and nothing else that lies there, however the subset was named."""
+    shutil.copytree(subset, subset.parent / "mine")
+    (subset.parent / "notes").mkdir()
+    monkeypatch.chdir(subset.parent.parent)
+    for folder in (str(subset.parent), subset.parent.name):
+        with pytest.raises(FolderError) as caught:
+            open_source(f"librispeech:{folder}{joint}nope")
+        assert caught.value.cause == f"there is no such folder; the subsets in {folder} are mine, test-clean"
+        assert caught.value.hint == f"did you mean librispeech:{folder}/test-clean?"
+
+
+def test_an_archive_that_is_not_there_is_called_one(tmp_path):
+    """And no folder."""
+    with pytest.raises(FolderError) as caught:
+        open_source(f"librispeech:{tmp_path}/nope.tar.gz")
+    assert caught.value.cause == "there is no such archive"
 
 
 @pytest.mark.parametrize("line", ["2-9-0000 AGAIN", "../../x TEXT"])

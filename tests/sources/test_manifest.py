@@ -129,7 +129,6 @@ def test_the_caret_points_at_the_column_of_any_line(before, after):
     ("line", "said"),
     [
         ("[1, 2]", "JSON array"),
-        ("[", "JSON array"),
         ('"text"', "not a JSON object"),
         ('{"audio": "b.wav", "text": {"a": 1}}', "'text' holds an object"),
         ('{"audio": "b.wav", "text": true}', "'text' holds true or false"),

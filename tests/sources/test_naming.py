@@ -10,7 +10,7 @@ from earmark.errors import UnknownNameError, UsageError
 from earmark.fetching import resolve
 from earmark.sources import open_source
 from earmark.sources.naming import known_split, without_device, without_split
-from earmark.sources.remote import RemoteFolder
+from earmark.sources.remote_folder import RemoteFolder
 
 WORDS = st.text(st.characters(exclude_characters="/:@\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
 PATHS = st.lists(WORDS, min_size=1, max_size=4).map(lambda words: "absent/" + "/".join(words))

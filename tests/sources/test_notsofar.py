@@ -137,7 +137,7 @@ def test_an_unknown_device_lists_the_known_ones(corpus):
     """A slip in the device's name is answered with what there is; ``plaza_0`` alone would be two devices."""
     with pytest.raises(UsageError, match="plaza_0") as caught:
         open_source(f"chime8_notsofar1:{corpus}@plaza_0")
-    assert caught.value.hint == "@sc, @mc, @close_talk, or one of close_talk, mc_plaza_0, sc_meetup_0, sc_plaza_0"
+    assert caught.value.hint == "@sc, @mc, @close_talk, or one of mc_plaza_0, sc_meetup_0, sc_plaza_0"
 
 
 def test_an_unknown_subset_lists_the_known_ones(corpus):

@@ -21,7 +21,9 @@ from earmark.planning.identity import data_fingerprint
 from earmark.planning.index import index_source
 from earmark.sources import open_source
 from earmark.sources.naming import is_remote_manifest
-from earmark.sources.remote import RemoteFolder
+from earmark.sources.remote_folder import RemoteFolder
+from earmark.sources.urls import place_of, refused_place
+from earmark.verbs.check import check
 from earmark.verbs.evaluate import evaluate
 from tests.fetching.servers import Repository, hub
 from tests.sources import embedding
@@ -218,8 +220,10 @@ def test_a_local_manifest_fetches_no_url(server, data, options):
     """A URL in a row of a file on this machine is a file that is not there, and no server hears of it."""
     url, asked = server
     write_rows(data / "m.jsonl", f"{url}/sets/one/clips/a.wav")
-    with pytest.raises(MissingAudioError):
-        index_source(open_source(str(data / "m.jsonl"), fetching=options))
+    for limit in (None, "1"):
+        with pytest.raises(MissingAudioError) as caught:
+            index_source(open_source(str(data / "m.jsonl"), fetching=options, limit=limit))
+        assert caught.value.cause == "a URL in a local manifest is not fetched"
     assert not asked
 
 
@@ -231,8 +235,10 @@ def test_urls_in_rows_lead_only_to_the_same_server(server, data, options):
     assert Path(source.root, next(iter(source.utterances())).audio.uri).is_file()
     with serving(data) as (other, unasked):
         write_rows(data / "n.jsonl", "clips/a.wav", f"{other}/clips/a.wav")
-        with pytest.raises(UsageError, match="is somewhere else"):
-            open_source(f"{url}/sets/one/n.jsonl", fetching=options)
+        source = open_source(f"{url}/sets/one/n.jsonl", fetching=options)
+        with pytest.raises(MissingAudioError, match="1 of 2 utterances") as caught:
+            index_source(source)
+        assert "is somewhere else" in str(caught.value.cause)
         assert not unasked
     assert asked["/sets/one/n.jsonl"] == 1
 
@@ -249,11 +255,46 @@ def test_urls_in_rows_lead_only_to_the_same_server(server, data, options):
     ],
 )
 def test_a_row_that_leads_elsewhere_is_refused(server, data, options, uri, problem):
-    """Nothing outside the folder of the data is fetched or read."""
-    write_rows(data / "m.jsonl", uri)
-    with pytest.raises(UsageError) as caught:
-        open_source(f"{server[0]}/sets/one/m.jsonl", fetching=options)
-    assert problem in str(caught.value)
+    """Nothing outside the folder of the data is fetched or read: the row has no audio, and says why."""
+    write_rows(data / "m.jsonl", uri, "clips/a.wav")
+    source = open_source(f"{server[0]}/sets/one/m.jsonl", fetching=options)
+    assert [Path(source.root, one.audio.uri).exists() for one in source.utterances()] == [False, True]
+    with pytest.raises(MissingAudioError) as caught:
+        index_source(source)
+    assert problem in str(caught.value.cause)
+    table = index_source(source, missing_audio="skip")
+    assert [reason is not None for reason in table["skip_reason"].to_pylist()] == [True, False]
+
+
+@pytest.mark.parametrize("form", ["{}", "./{}", "/{}", "//{}"])
+def test_no_row_gets_the_audio_of_another_one(server, data, options, form):
+    """A row may name exactly the place of one that is refused, or of one that has a URL; a folder may be called so."""
+    url, _ = server
+    refused, followed = "http://169.254.169.254/a.wav", f"{url}/sets/one/clips/a.wav"
+    for place in (refused_place(refused), place_of(followed), "paths/x.wav"):
+        write_wav(data / place, 0.25, seed=7)
+    named = [form.format(place) for place in (refused_place(refused), place_of(followed), "paths/x.wav")]
+    write_rows(data / "m.jsonl", refused, followed, *named)
+    source = open_source(f"{url}/sets/one/m.jsonl", fetching=options)
+    paths = [Path(source.root, one.audio.uri) for one in source.utterances()]
+    assert not paths[0].exists()
+    assert paths[1].read_bytes() == (data / "clips/a.wav").read_bytes()
+    is_relative = not form.startswith("/")
+    for path, name in zip(paths[2:], named, strict=True):
+        assert path.exists() == is_relative
+        if is_relative:
+            assert path.read_bytes() == (data / name).read_bytes()
+
+
+def test_a_check_counts_rows_that_lead_elsewhere(server, data, options, monkeypatch):
+    """They are missing audio like any other, of which --missing-audio says what becomes; the first one says why."""
+    monkeypatch.setenv("EARMARK_CACHE", str(options.cache))
+    monkeypatch.setenv("EARMARK_ALLOW_PRIVATE", "127.0.0.1")
+    write_rows(data / "m.jsonl", "clips/a.wav", "http://127.0.0.1:9/x.wav", "../y.wav")
+    found = check(f"{server[0]}/sets/one/m.jsonl", decode="none", missing_audio="fail")
+    (problem,) = (one for one in found.problems if one.kind == "missing_audio")
+    assert (found.num_utterances, found.verdict, problem.number) == (3, "fails", 2)
+    assert problem.detail.startswith("http://127.0.0.1:9/x.wav is somewhere else")
 
 
 def test_a_private_address_is_refused_unless_allowed(server, tmp_path):

@@ -23,6 +23,7 @@ from earmark.errors import (
     MissingAudioError,
     MissingColumnError,
     UnknownNameError,
+    UsageError,
 )
 from earmark.fetching import FetchOptions
 from earmark.recognizers.doubles import Noisy
@@ -97,8 +98,12 @@ def test_options_fill_what_the_set_does_not_say(source, tmp_path):
     assert next(open_source(there, language="es").utterances()).language == "es"
     assert next(open_source(there, text_column="heard").utterances()).reference == "b"
     assert next(open_source(there, text_column="none").utterances()).reference is None
-    with pytest.raises(MissingColumnError, match="no reference text"):
+    with pytest.raises(MissingColumnError, match="no column 'said'") as caught:
         next(open_source(there, text_column="said").utterances())
+    assert caught.value.cause == "its columns are text, heard"
+    assert caught.value.hint == "--text-column text; --text-column none if there is no such text"
+    with pytest.raises(UsageError, match="--text-column id does not hold the references"):
+        open_source(there, text_column="id")
 
 
 def test_the_table_is_a_plain_manifest_as_well(source, tmp_path):
@@ -239,6 +244,14 @@ def test_a_prefix_without_a_set_is_an_error(url):
     with pytest.raises(ManifestError, match=r"there is no staged\.json") as caught:
         open_source(url)
     assert SECRET not in f"{caught.value} {caught.value.hint}"
+    assert f"a manifest there has a full name: {caught.value.path}/FILE.csv" in caught.value.hint
+
+
+def test_a_bucket_that_is_not_there_is_said(bucket):
+    """And not that a file of it is missing."""
+    with pytest.raises(FetchError) as caught:
+        open_source(f"s3://key:{SECRET}@nothere/in{bucket.replace('allow_bucket_creation=True', '')}")
+    assert caught.value.cause == "there is no bucket 'nothere' on its server"
 
 
 @pytest.mark.parametrize("how", ["flag", "variable"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -13,8 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from earmark.audio.decode import decode
+from earmark.planning import in_order
+from earmark.planning.guided import ShardSize
+from earmark.store import group
 from earmark.store.disk import Disk
-from earmark.verbs import stage_attempt
 from earmark.verbs.stage import stage
 from tests.store.test_killed_at_every_operation import KILLED, MOST_OPERATIONS, OPERATIONS
 from tests.toys import ToySource, toy_source
@@ -25,15 +28,16 @@ CONTEXT.set_forkserver_preload([__name__])
 
 
 def work_and_die(work: Callable[[ToySource, Path], object], source: ToySource, to: Path, fatal: int) -> None:
-    """Do some staging, and end the process in the middle of the disk operation number ``fatal``, from 1."""
-    count = 0
+    """Do some staging, and end the process in the middle of the disk operation number ``fatal``, from 1.
+
+    Each file is synced by the thread that does it in large groups.
+    """
+    numbers = itertools.count(1)
 
     def mortal(method):
         @functools.wraps(method)
         def wrapper(self, *arguments):
-            nonlocal count
-            count += 1
-            if count == fatal:
+            if next(numbers) == fatal:
                 if method.__name__ == "write":  # a torn write: half of the bytes reach the disk
                     file, data = arguments
                     file.write(bytes(data)[: len(data) // 2])
@@ -43,6 +47,7 @@ def work_and_die(work: Callable[[ToySource, Path], object], source: ToySource, t
 
         return wrapper
 
+    group._SYNCED_TOGETHER = 1
     for name in OPERATIONS:
         setattr(Disk, name, mortal(getattr(Disk, name)))
     work(source, to)
@@ -52,7 +57,7 @@ def work_and_die(work: Callable[[ToySource, Path], object], source: ToySource, t
 def stage_in_parts(source: ToySource, to: Path, *, verify: bool = False) -> None:
     """Stage with a part for each utterance."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage_attempt, "_MOST_SEGMENTS", 1)
+        patch.setattr(in_order, "_SIZE", ShardSize(least_s=1.0, most_s=60.0, most_rows=1))
         stage(source, to, verify=verify)
 
 

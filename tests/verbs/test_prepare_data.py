@@ -72,6 +72,17 @@ def test_the_tables_are_those_of_the_recipe(language, tmp_path):
     assert Path(made.table("dev")).name == "valid.csv"
 
 
+@pytest.mark.parametrize("prefix", ["", "common-voice:"])
+def test_a_table_names_its_language(language, tmp_path, prefix):
+    """As a split does; a table that is not there is no folder."""
+    made = earmark.prepare_common_voice(f"{prefix}{language}/test.tsv", tmp_path / "tables")
+    assert made.splits["train"].num_rows == 8
+    with pytest.raises(FolderError, match=r"nope\.tsv"):
+        earmark.prepare_common_voice(f"{prefix}{language}/nope.tsv", tmp_path / "others")
+    with pytest.raises(UsageError, match="--to names no folder"):
+        earmark.prepare_common_voice(language, "")
+
+
 def test_every_row_is_kept_or_left_out_for_a_reason(language, tmp_path):
     """They add up; the longest clips are left out of the training table only."""
     made = earmark.prepare_common_voice(language, tmp_path / "tables")

@@ -201,7 +201,44 @@ def test_a_mended_original_is_warned_of(tmp_path):
     write_wav(tmp_path / "audio" / "000.wav", 0.5, seed=99)
     events = []
     assert stage(source, tmp_path / "set", observer=events.append).num_new == 0
-    assert events[0].num_changed_audio == 1
+    assert (events[0].num_changed_audio, events[0].num_sampled_audio) == (1, 8)
+
+
+def test_originals_that_changed_before_anything_was_staged_are_not_warned_of(tmp_path):
+    """The set is of the originals as they are now: nothing was reused, in this call or in a later one."""
+    source = toy_source(tmp_path / "audio", 8)
+    stage(source, tmp_path / "set")
+    for part in (tmp_path / "set" / "parts").iterdir():
+        part.unlink()
+    for number in range(8):
+        write_wav(tmp_path / "audio" / f"{number:03}.wav", 0.5, seed=99 + number)
+    first, again = (stage(source, tmp_path / "set") for _ in range(2))
+    assert (first.num_new, first.num_changed_audio) == (8, 0)
+    assert (again.num_new, again.num_changed_audio) == (0, 0)
+
+
+def test_a_folder_without_a_name_is_refused(source, monkeypatch, tmp_path):
+    """An empty shell variable is not the working folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("", " "):
+        with pytest.raises(UsageError, match="--to names no folder"):
+            stage(source, name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_is_told_by_its_plain_path(source, tmp_path):
+    """Without two dots; behind a link they lead to the folder above the one that is linked."""
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    assert stage(source, tmp_path / "deep" / ".." / "set").target == str(tmp_path / "set")
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "er")
+    assert stage(source, tmp_path / "link" / ".." / "two").target == str(tmp_path / "deep" / "two")
+
+
+def test_verifying_says_how_much_it_read(source, tmp_path):
+    """All files that are staged; without it none."""
+    assert stage(source, tmp_path / "set").num_verified == 0
+    assert stage(source, tmp_path / "set", verify=True).num_verified == 12
+    assert stage(source, tmp_path / "set").num_verified == 0
 
 
 def test_another_set_is_refused_and_the_fields_named(source, tmp_path):
@@ -214,6 +251,7 @@ def test_another_set_is_refused_and_the_fields_named(source, tmp_path):
     with pytest.raises(StagedMismatchError) as caught:
         stage(fewer, tmp_path / "set")
     assert set(caught.value.fields) >= {"num_utterances", "data_fingerprint"}
+    assert caught.value.cause == "num_utterances was 12, is now 5; so the data, or --limit, are others"
     other = toy_source(tmp_path / "other", 12, durations_s=[0.31] * 12)
     noisy = ToySource(
         other.root, tuple(replace(o, audio=s.audio) for o, s in zip(other.items, source.items, strict=True))

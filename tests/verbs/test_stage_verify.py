@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -73,7 +74,7 @@ def test_a_kill_after_the_damage_was_found_does_not_hide_it(tmp_path, monkeypatc
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage_attempt, "shards", kill)
+        patch.setattr(stage_attempt, "shards_in_order", kill)
         with pytest.raises(KilledError):
             stage(source, tmp_path / "set", verify=True)
     assert stage(source, tmp_path / "set").num_new == 1
@@ -147,18 +148,52 @@ def test_the_table_is_the_same_however_many_rows_are_in_hand(tmp_path, monkeypat
     assert stage(source, tmp_path / "other", verify=True).num_new == 0
 
 
-def rename_in_parts(folder: Path, place: int, path: str | None) -> None:
-    """Let the row at ``place`` of each part name another file, as somebody might who writes parts."""
+def change_parts(folder: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Rewrite each part with other rows and its own receipt, as somebody might who writes parts."""
     store = LocalFolder(folder)
     fingerprint = pq.read_schema(next(folder.glob("parts/*.parquet"))).metadata[b"earmark.receipt"]
     for receipt in receipts(store, json.loads(fingerprint)["spec_fingerprint"]):
         assert isinstance(receipt, Receipt)
         rows = read_part(store, receipt.part, schema.STAGED_PARTS.names).replace_schema_metadata(None)
-        paths = rows["path"].to_pylist()
-        paths[place] = path
-        column = rows.schema.get_field_index("path")
-        rows = rows.set_column(column, rows.schema.field(column), pa.array(paths, pa.string()))
-        write_part_table(store, rows, receipt)
+        write_part_table(store, change(rows), receipt)
+
+
+def with_first(rows: pa.Table, name: str, value: object) -> pa.Table:
+    """The rows with another value in the first one."""
+    place = rows.schema.get_field_index(name)
+    field = rows.schema.field(place)
+    return rows.set_column(place, field, pa.array([value, *rows[name].to_pylist()[1:]], field.type))
+
+
+STRANGE = {
+    "an index beyond the data": lambda rows: with_first(
+        with_first(rows, "index", 4), "path", "audio/00000/00000004.wav"
+    ),
+    "an index before the data": lambda rows: with_first(
+        with_first(rows, "index", -1), "path", "audio/-0001/-0000001.wav"
+    ),
+    "a failure far beyond the data": lambda rows: with_first(with_first(rows, "index", 2**62), "error_kind", "empty"),
+    "a file of no size": lambda rows: with_first(rows, "size_bytes", None),
+    "an index of text": lambda rows: rows.set_column(0, "index", rows["index"].cast(pa.string())),
+    "an index that may be null": lambda rows: rows.set_column(0, "index", rows["index"]),
+    "no path": lambda rows: rows.drop_columns(["path"]),
+    "no index": lambda rows: rows.drop_columns(["index"]),
+}
+
+
+@pytest.mark.parametrize("change", STRANGE.values(), ids=STRANGE)
+def test_a_part_that_no_worker_of_this_set_wrote_is_damaged(tmp_path, change):
+    """Its rows count for nothing, and it is named; what it should hold is staged again, and the set is whole."""
+    source = toy_source(tmp_path / "audio", 4)
+    stage(source, tmp_path / "set")
+    before = table(tmp_path / "set")
+    change_parts(tmp_path / "set", change)
+    events = []
+    summary = stage(source, tmp_path / "set", observer=events.append)
+    assert len(events[0].damaged_parts) == len(list((tmp_path / "set").glob("parts/*.parquet")))
+    assert (summary.num_new, summary.num_staged, summary.num_failed) == (4, 4, 0)
+    assert table(tmp_path / "set") == before
+    assert stage(source, tmp_path / "set", verify=True).num_new == 0
 
 
 @pytest.mark.parametrize("path", ["../victim.txt", "staged.json", "audio/00000/00000009.wav", "", None])
@@ -168,7 +203,7 @@ def test_a_part_that_names_another_file_is_damaged(tmp_path, path):
     stage(source, tmp_path / "set")
     before = {str(one): one.read_bytes() for one in (tmp_path / "set" / "audio").rglob("*.wav")}
     (tmp_path / "victim.txt").write_text("precious")
-    rename_in_parts(tmp_path / "set", 0, path)
+    change_parts(tmp_path / "set", lambda rows: with_first(rows, "path", path))
     events = []
     summary = stage(source, tmp_path / "set", verify=True, observer=events.append)
     assert len(events[0].damaged_parts) == len(list((tmp_path / "set").glob("parts/*.parquet")))

@@ -8,14 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import earmark
-from earmark.errors import FolderError, ManifestError, MissingAudioError, StagedMismatchError
+from earmark.errors import DamagedPartError, FolderError, ManifestError, MissingAudioError, StagedMismatchError
 from earmark.recognizers.doubles import Noisy
 from earmark.sources import open_source
+from earmark.store.folder import LocalFolder
 from earmark.verbs.stage import stage
+from earmark.verbs.stage_rows import StagedParts
 from tests.toys import ToySource, toy_source, write_manifest
 
 
@@ -139,6 +142,32 @@ def test_a_set_without_its_facts_is_a_staged_set(source, staged_set, tmp_path):
     assert len(list((staged_set / "audio").rglob("*.wav"))) == 3
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("num_samples", -5, "it has a num_samples of -5"),
+        ("size_bytes", -1, "it has a size_bytes of -1"),
+        ("sha256", "0" * 63 + "G", "it has a sha256 that is none"),
+        ("sha256", "0" * 64 + "\n", "it has a sha256 that is none"),
+        ("id", "another", "it has rows of other utterances"),
+    ],
+)
+def test_a_part_with_values_that_cannot_be_is_damaged(source, staged_set, column, value, problem):
+    """A part of anybody's is not believed: its work counts as not done, and is done again."""
+    path = next((staged_set / "parts").glob("*.parquet"))
+    rows = pq.read_table(path)
+    values = [*rows[column].to_pylist()[:-1], value]
+    place = rows.schema.get_field_index(column)
+    pq.write_table(rows.set_column(place, rows.schema.field(column), pa.array(values, rows.schema.types[place])), path)
+    parts = StagedParts(LocalFolder(staged_set), "", pa.chunked_array([[one.id for one in source.items]]))
+    with pytest.raises(DamagedPartError) as caught:
+        parts.read(f"parts/{path.name}")
+    assert caught.value.cause == problem
+    summary = stage(Path(source.root, "m.jsonl"), staged_set)
+    assert (summary.num_new, summary.num_staged) == (len(rows), 6)
+    assert all(count > 0 for count in pq.read_table(staged_set / "utterances.parquet")["num_samples"].to_pylist())
+
+
 def test_parts_of_a_run_are_no_staged_set(source, tmp_path):
     """A run that lost everything but its parts is not written into."""
     earmark.evaluate(Noisy(source.texts), source, out=str(tmp_path / "run"))
@@ -164,4 +193,7 @@ def test_the_program_says_what_the_samples_are_those_of(source, staged_set):
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     finally:
         first.write_bytes(whole)
-    assert "but of originals that changed since (1 of the sampled ones)" in done.stdout
+    assert "but of originals that changed since (1 of the 6 sampled)" in done.stdout
+    assert "warning: 1 of the 6 sampled audio files changed since staging began" in done.stderr
+    done = subprocess.run([*command, "--verify"], capture_output=True, text=True, check=True)
+    assert "note: 6 files read and compared" in done.stderr

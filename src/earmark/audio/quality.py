@@ -25,7 +25,9 @@ class AudioQuality:
 
     ``level_dbfs`` is the root mean square without the offset, so that a constant is silence. ``offset`` is the mean, as
     a share of full scale. ``clipped_share`` is the share of samples that stand at full scale. ``content`` is a digest
-    of the samples and their rate: the same for the same samples, however they were packed.
+    of the samples and their rate: the same for the same samples, however they were packed. All these are of samples
+    cut at -1 and 1, as ``decode`` gives them; ``peak_dbfs`` is of those in the file, of which ``beyond_share`` is the
+    share that was cut.
     """
 
     duration_s: float
@@ -33,6 +35,7 @@ class AudioQuality:
     peak_dbfs: float
     offset: float
     clipped_share: float
+    beyond_share: float
     content: bytes
 
 
@@ -67,14 +70,19 @@ class _Sums:
     squares: float = 0.0
     peak: float = 0.0
     num_clipped: int = 0
+    num_beyond: int = 0
     digest: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
 
     def add(self, block: NDArray[np.float32]) -> None:
+        peak = float(max(block.max(), -block.min()))
+        self.peak = max(self.peak, peak)
+        if peak > 1:
+            self.num_beyond += int(np.count_nonzero(np.abs(block) > 1))
+            block = np.clip(block, np.float32(-1), np.float32(1))
         exact = block.astype(np.float64)
         self.num_samples += len(block)
         self.total += float(exact.sum())
         self.squares += float(np.dot(exact, exact))
-        self.peak = max(self.peak, float(block.max()), -float(block.min()))
         self.num_clipped += num_clipped(block)
         self.digest.update(block.tobytes())
 
@@ -87,6 +95,7 @@ class _Sums:
             peak_dbfs=_decibels(self.peak),
             offset=offset,
             clipped_share=self.num_clipped / self.num_samples,
+            beyond_share=self.num_beyond / self.num_samples,
             content=self.digest.digest(),
         )
 

@@ -26,7 +26,7 @@ def cache_command(
     Parameters
     ----------
     clean
-        Remove what is listed, but what is being fetched just now.
+        Remove what is listed, but what a running process fetches or may still read.
     older_than
         Only what was not used for so many days.
     """
@@ -45,6 +45,8 @@ def cache_command(
 def _print_cleaned(report: CacheReport) -> None:
     if report.in_use:
         say(f"{number_of(len(report.in_use), 'thing', 'are')} in use, and not removed")
+    if report.not_ours:
+        say(f"{number_of(len(report.not_ours), 'thing', 'are')} another user's, and not removed")
     print(f"removed {len(report.removed):,}, {size(report.freed_bytes)}; left {size(report.size_bytes)}")  # noqa: T201  # the result
 
 

@@ -45,7 +45,10 @@ def print_verdict(found: DataCheck) -> None:
     if found.verdict == "refused":
         print_error(f"an evaluation of {found.data} would not begin", cause=_sum(found, "refuses"))
     elif found.verdict == "fails":
-        hint = "mend them, or allow them: earmark eval --max-errors 1%"
+        number = sum(one.number for one in found.problems if one.weight == "fails")  # an utterance fails once
+        hint = f"mend them, or allow them: earmark eval --max-errors {number}"
+        if found.decoded.rule != "all":
+            hint += ", or more: not all was decoded"
         print_error(f"in an evaluation of {found.data} utterances would fail", cause=_sum(found, "fails"), hint=hint)
 
 

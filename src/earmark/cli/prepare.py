@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from earmark.cli.progress import length
 from earmark.cli.screen import say, visible
 
 if TYPE_CHECKING:
     from earmark.verbs.prepare_data import PreparedData
-
-_HOUR_S = 3600
 
 
 def prepare_command(
@@ -54,7 +53,7 @@ def prepare_command(
 def _lines(made: PreparedData) -> list[str]:
     lines = []
     for split, one in made.splits.items():
-        kept = f"{one.num_kept:,} of {one.num_rows:,} rows, {one.audio_s / _HOUR_S:.2f} hours"
+        kept = f"{one.num_kept:,} of {one.num_rows:,} rows, {length(one.audio_s)}"
         lines.append(f"{made.table(split)}: {kept}")
         lines += [f"  left out: {number:,} {_REASONS.get(why, why)}" for why, number in one.left_out.items()]
     return lines

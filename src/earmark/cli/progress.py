@@ -79,7 +79,8 @@ def _staging_head(event: StageBegan) -> list[str]:
         to_go = f"{num_left:,} to go" if num_left else "nothing to do"
         lines.append(f"reuse  {num_done:,} of {event.num_segments:,} are done already; {to_go}")
     if event.num_changed_audio:
-        lines.append(f"warning: of the sampled audio files {event.num_changed_audio} changed since staging began; what")
+        number = f"{event.num_changed_audio} of the {event.num_sampled_audio}"
+        lines.append(f"warning: {number} sampled audio files changed since staging began; what")
         lines.append("         was staged before stays (--fresh does all again)")
     return lines + [f"warning: {name} is damaged and will be done again" for name in event.damaged_parts]
 

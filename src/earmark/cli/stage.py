@@ -97,9 +97,10 @@ def _lines(summary: StageSummary) -> list[str]:
 
 def _but(summary: StageSummary) -> str:
     """What the samples are not those of."""
-    return f",\n       but of originals that changed since ({summary.num_changed_audio:,} of the sampled ones)" * bool(
-        summary.num_changed_audio
-    )
+    if not summary.num_changed_audio:
+        return ""
+    number = f"{summary.num_changed_audio:,} of the {summary.num_sampled_audio:,} sampled"
+    return f",\n       but of originals that changed since ({number})"
 
 
 def _share(summary: StageSummary) -> str:
@@ -120,6 +121,8 @@ def _work(summary: StageSummary) -> str:
 
 def _notes(summary: StageSummary) -> list[str]:
     notes = []
+    if summary.num_verified:
+        notes.append(f"note: {number_of(summary.num_verified, 'file')} read and compared")
     if summary.num_damaged:
         notes.append(f"note: {number_of(summary.num_damaged, 'file', 'were')} damaged or gone, and staged again")
     if summary.num_failed:

@@ -232,10 +232,12 @@ class _Pool:
     def close(self) -> None:
         """End every worker: an idle one goes by itself, one that works or does not go is killed."""
         for slot in self.slots:
+            if slot.job is None and slot.connection is not None:
+                slot.connection.close()  # each one's before any is waited for, so that they go at the same time
+        for slot in self.slots:
             if slot.process is None:
                 continue
-            if slot.job is None and slot.connection is not None:
-                slot.connection.close()
+            if slot.job is None:
                 slot.process.join(_FAREWELL_S)
             slot.process.kill()
             slot.process.join()

@@ -10,6 +10,7 @@ from typing import Any
 from earmark.errors.base import EXIT_USAGE, EarmarkError, lines_listed
 
 _LONGEST_VALUE = 40
+_DIGESTS = ("audio_sample", "data_fingerprint", "data.fingerprint")
 
 
 class UsageError(EarmarkError):
@@ -72,16 +73,24 @@ class ManifestError(UsageError):
 
 
 class MissingColumnError(UsageError):
-    """A table has none of the columns that could hold ``role`` (such as the reference text), or not ``wanted``."""
+    """A table has none of the columns that could hold ``role`` (such as the reference text), or not ``wanted``.
 
-    def __init__(self, path: str, role: str, columns: Iterable[str], *, flag: str, wanted: str | None = None) -> None:
+    ``near`` is the one of them that the hint proposes.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        role: str,
+        columns: Iterable[str],
+        *,
+        flag: str,
+        wanted: str | None = None,
+        near: str | None = None,
+    ) -> None:
         self.path = path
         self.role = role
         self.columns = list(columns)
-        near = next(
-            (name for name in self.columns if role.rsplit(maxsplit=1)[-1] in name or "sent" in name or "trans" in name),
-            None,
-        )
         super().__init__(
             f"no {role} in {path}" if wanted is None else f"no column {wanted!r} in {path}",
             cause=f"its columns are {', '.join(self.columns) or '(none)'}",
@@ -90,16 +99,26 @@ class MissingColumnError(UsageError):
 
 
 class DuplicateIdError(UsageError):
-    """``num_duplicates`` utterances carry an id that another one has; ``first`` is such an id, ``lines`` its lines."""
+    """``num_duplicates`` utterances carry an id that another one has; ``first`` is such an id, ``lines`` its lines.
 
-    def __init__(self, data: str, num_duplicates: int, first: str, *, lines: Sequence[int] = ()) -> None:
+    ``is_made`` says that the id was made from path and time, so that both are the same.
+    """
+
+    def __init__(
+        self, data: str, num_duplicates: int, first: str, *, lines: Sequence[int] = (), is_made: bool = False
+    ) -> None:
         self.num_duplicates = num_duplicates
         self.first = first
+        cause = "results are matched by id, so each utterance needs its own"
+        hint = "give every utterance its own 'id', or leave the column out (then it is made from path and time)"
+        if is_made:
+            cause = "the same file and time are there twice, and without a column 'id' nothing tells them apart"
+            hint = "leave one of them out, or give each utterance its own 'id'"
         super().__init__(
             f"{num_duplicates:,} duplicate id{'s' if num_duplicates > 1 else ''} in {data}, first: {first!r}"
             + (f" ({lines_listed(lines)})" if lines else ""),
-            cause="results are matched by id, so each utterance needs its own",
-            hint="give every utterance its own 'id', or leave the column out (then it is made from path and time)",
+            cause=cause,
+            hint=hint,
         )
 
 
@@ -131,11 +150,20 @@ class MissingAudioError(UsageError):
 
 
 def _differences(fields: Mapping[str, tuple[object, object]]) -> str:
-    """What each field was and is now; long values that begin alike say nothing, and are only said to differ."""
+    """What each field was and is now; digests, and long values that begin alike, are only said to differ.
+
+    Where the number of utterances differs, the digests of them must: they say nothing more.
+    """
+    number = next((name for name in fields if name.endswith("num_utterances")), None)
     said = []
     for name, (there, here) in fields.items():
         was, now = _shortened(there), _shortened(here)
-        said.append(f"{name} is another" if was == now else f"{name} was {was}, is now {now}")
+        is_digest = name.endswith(_DIGESTS)
+        if is_digest and number is not None:
+            continue
+        said.append(f"{name} is another" if is_digest or was == now else f"{name} was {was}, is now {now}")
+    if number is not None:
+        said.append("so the data, or --limit, are others")
     return "; ".join(said)
 
 

@@ -8,7 +8,7 @@
     partial/<key>                a download that is not done, and partial/<key>.json what it is of
     snapshots/<key>/             a folder, and snapshots/<key>.json when it is whole
     by-hand/<key>-<file name>    put there by a person who has no network
-    locks/<key>.lock             one fetcher for a name at a time
+    locks/<key>.lock             one fetcher for a name at a time; and who uses what is here: see ``uses``
 
 Knows the disk, and no network.
 """
@@ -22,13 +22,13 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import FetchError
 from earmark.fetching.names import Place
+from earmark.fetching.uses import at_once, lock_of, use
 from earmark.fetching.values import Fetched, digest_of
 
 _SHORT_KEY = 16
@@ -67,28 +67,16 @@ class Cache:
     @contextlib.contextmanager
     def locked(self, key: str) -> Iterator[None]:
         """Hold the lock of ``key`` for the length of the block, waiting for it if need be."""
-        from filelock import FileLock
-
-        path = self._place("locks", f"{key}.lock")
-        # A mere file would be kept by a dead holder: better an error where there is no flock.
-        with FileLock(path, fallback_to_soft=False, preserve_lock_file=True):
+        with lock_of(self._lock(key)):
             yield
 
-    @contextlib.contextmanager
-    def locked_at_once(self, key: str) -> Iterator[bool]:
+    def locked_at_once(self, key: str) -> contextlib.AbstractContextManager[bool]:
         """Hold the lock of ``key`` for the length of the block; False where another has it, who is not waited for."""
-        from filelock import FileLock, Timeout
+        return at_once(self._lock(key))
 
-        lock = FileLock(self._place("locks", f"{key}.lock"), fallback_to_soft=False, preserve_lock_file=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+    def use(self, path: Path) -> None:
+        """Say that this process reads ``path`` of the cache from now on: what is cleaned meanwhile is not that."""
+        use(self.folder, path)
 
     def record(self, key: str) -> Record | None:
         """What is known of a name whose bytes are still here and as they were."""
@@ -140,6 +128,7 @@ class Cache:
 
     def fetched(self, record: Record, place: Place) -> Fetched:
         """What to give to whoever asked."""
+        self.use(self.blob(record.sha256))
         path = self.named(record.sha256, place.file_name)
         return Fetched(path, place.name, place.kind, record.revision, record.sha256, record.size_bytes)
 
@@ -151,10 +140,7 @@ class Cache:
         """Throw a download away, and what was known of it."""
         path = self.partial(key)
         for one in (path, path.with_suffix(".json")):
-            if one.is_dir() and not one.is_symlink():
-                shutil.rmtree(one)
-            else:
-                one.unlink(missing_ok=True)
+            one.unlink(missing_ok=True)
 
     def snapshot(self, key: str) -> Path:
         """Where a fetched folder is, or would be."""
@@ -173,6 +159,9 @@ class Cache:
         with contextlib.suppress(OSError):  # a cache that is read-only serves all the same
             self.remember(key, sound)
         return sound
+
+    def _lock(self, key: str) -> Path:
+        return self._place("locks", f"{key}.lock")
 
     def _place(self, *names: str) -> Path:
         path = self.folder.joinpath(*names)

@@ -3,7 +3,8 @@
 Whoever writes a URL must not reach what only this machine can reach (server-side request forgery). So the host is
 resolved here, every one of its addresses is checked, and the connection goes to the very address that was checked: a
 name server that answers otherwise a second time changes nothing. Each redirect is checked again. Environment variables
-for proxies are not followed, since behind a proxy no address can be checked.
+for proxies are not followed, since behind a proxy no address can be checked; but for the hub they are, which is the
+user's word, as an ``Endpoint`` says.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from __future__ import annotations
 import base64
 import ipaddress
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
 from earmark.errors import FetchError, without_secret
 from earmark.fetching.names import Place
+from earmark.fetching.proxies import connections, own_addresses, proxy_for, shown
 from earmark.fetching.values import FetchOptions
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, Timeout
 
 CONNECT_S = 10.0
 STALL_S = 30.0
@@ -43,6 +45,17 @@ class TransientFault(Exception):  # noqa: N818  # it is no error yet: it is trie
         self.wait_s = wait_s
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """That a URL is of a server which the user named, and not whoever wrote a manifest.
+
+    It may have any address, and is reached through the proxy of the environment, where there is one. ``authorization``
+    is a header's value for this server alone: no other that it redirects to gets it.
+    """
+
+    authorization: str | None = field(default=None, repr=False)
+
+
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the open internet, also by what it wraps (mapped, NAT64, 6to4, Teredo)."""
     ip = ipaddress.ip_address(address)
@@ -60,15 +73,22 @@ def _is_open(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
-def open_url(place: Place, headers: Mapping[str, str], options: FetchOptions) -> BaseHTTPResponse:
+def open_url(
+    place: Place, headers: Mapping[str, str], options: FetchOptions, endpoint: Endpoint | None = None
+) -> BaseHTTPResponse:
     """The answer to a GET, its body not read yet, after at most ten redirects.
 
     Raises TransientFault where nothing answers, and FetchError for an address or a redirect that is refused.
     """
     target = _Target.of(place.locator, place)
-    user = place.user
+    authorization = _basic(place.user) if endpoint is None else endpoint.authorization or _basic(place.user)
+    is_at_home = True
     for _ in range(_MAX_REDIRECTS + 1):
-        response = _request(target, {**headers, **_authorization(user)}, place, options)
+        ways = _ways(
+            target, place, options, by_proxy=endpoint is not None, may_be_private=bool(endpoint) and is_at_home
+        )
+        own = {"Authorization": authorization} if authorization and is_at_home else {}
+        response = _request(target, {**headers, **own}, place, ways)
         location = response.headers.get("Location")
         if response.status not in _REDIRECTS or location is None:
             return response
@@ -76,8 +96,8 @@ def open_url(place: Place, headers: Mapping[str, str], options: FetchOptions) ->
         following = _Target.of(urljoin(target.url, location), place)
         if target.scheme == "https" and following.scheme == "http":
             raise FetchError("address", place.name, "it is redirected from https: to http:, where anyone could answer")
-        if following.origin != target.origin:
-            user = None  # a password is for the server that it was given for
+        # A password is for the server that it was given for, and so is the trust in its address.
+        is_at_home = is_at_home and following.is_same_server(target)
         target = following
     raise FetchError("server", place.name, f"more than {_MAX_REDIRECTS} redirects")
 
@@ -101,9 +121,12 @@ class _Target:
             raise FetchError("address", place.name, problem)
         return cls(url, parts.scheme, host, port or _PORTS[parts.scheme])
 
-    @property
-    def origin(self) -> tuple[str, str, int]:
-        return self.scheme, self.host, self.port
+    def is_same_server(self, before: _Target) -> bool:
+        """Whether a redirect from ``before`` to this stays with the server, if only by the same name and by TLS."""
+        if (self.scheme, self.host, self.port) == (before.scheme, before.host, before.port):
+            return True
+        is_upgrade = (before.scheme, self.scheme) == ("http", "https") and before.host == self.host
+        return is_upgrade and (self.port == before.port or (before.port, self.port) == (80, 443))
 
     @property
     def path(self) -> str:
@@ -116,21 +139,23 @@ class _Target:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def _authorization(user: str | None) -> dict[str, str]:
-    if user is None:
-        return {}
-    return {"Authorization": f"Basic {base64.b64encode(unquote(user).encode()).decode()}"}
+def _basic(user: str | None) -> str | None:
+    return None if user is None else f"Basic {base64.b64encode(unquote(user).encode()).decode()}"
 
 
-def _request(target: _Target, headers: Mapping[str, str], place: Place, options: FetchOptions) -> BaseHTTPResponse:
+_Way = tuple["HTTPConnectionPool | PoolManager", str]
+"""Who takes a request to the target, and the address that it wants to hear."""
+
+
+def _request(target: _Target, headers: Mapping[str, str], place: Place, ways: Iterable[_Way]) -> BaseHTTPResponse:
     from urllib3.exceptions import HTTPError, SSLError
 
     problem = "it has no address"
-    for address in _checked_addresses(target, place, options):
+    for opener, address in ways:
         try:
-            return _pool(target, address).urlopen(
+            return opener.urlopen(
                 "GET",
-                target.path,
+                address,
                 headers={**headers, "Host": target.host_header, "Connection": "close"},
                 redirect=False,
                 retries=False,
@@ -141,41 +166,67 @@ def _request(target: _Target, headers: Mapping[str, str], place: Place, options:
         except SSLError as error:
             raise FetchError("server", place.name, f"the certificate of {target.host} does not hold: {error}") from None
         except HTTPError as error:
-            problem = f"{target.host}: {_plain(error)}"
+            problem = _said(error, target, place)
     raise TransientFault("unreachable", problem)
 
 
-def _plain(error: Exception) -> str:
-    """The words of an error of urllib3, without the objects that it talks about."""
-    return str(error).rpartition(": ")[2] or type(error).__name__
+def _said(error: Exception, target: _Target, place: Place) -> str:
+    """Who did not answer, and why: the words of an error of urllib3, without the objects that it talks about."""
+    from urllib3.exceptions import ProxyError
+
+    who = target.host
+    if isinstance(error, ProxyError):
+        who = f"the proxy {shown(proxy_for(target.scheme, target.host_header, place.name) or '')}"
+        error = error.original_error
+    return f"{who}: {str(error).rpartition(': ')[2] or type(error).__name__}"
 
 
-def _checked_addresses(target: _Target, place: Place, options: FetchOptions) -> list[str]:
+def _ways(target: _Target, place: Place, options: FetchOptions, *, by_proxy: bool, may_be_private: bool) -> list[_Way]:
+    """Each way to the target, all of them checked."""
+    proxy = proxy_for(target.scheme, target.host_header, place.name) if by_proxy else None
+    addresses = _addresses(target) if proxy is None else own_addresses(target.host)
+    if not may_be_private and not options.allows_private(target.host):
+        _refuse_private(addresses, target, place)
+    if proxy is not None:
+        return [(connections(proxy, _timeout()), f"{target.scheme}://{target.host_header}{target.path}")]
+    return [(_pool(target, address), target.path) for address in addresses]
+
+
+def _addresses(target: _Target) -> list[str]:
     try:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise TransientFault("unreachable", f"{target.host}: {getattr(error, 'strerror', None) or error}") from None
-    addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-    if not options.allows_private(target.host):
-        for address in addresses:
-            if not is_public(address):
-                where = "" if address == target.host.strip("[]") else f"{address}, which is "
-                raise FetchError(
-                    "address",
-                    place.name,
-                    f"{target.host} is {where}no public address",
-                    hint=f"EARMARK_ALLOW_PRIVATE={target.host} allows it, if you trust whoever wrote this URL",
-                )
-    return addresses
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+
+def _refuse_private(addresses: Iterable[str], target: _Target, place: Place) -> None:
+    for address in addresses:
+        if not is_public(address):
+            where = "" if address == target.host.strip("[]") else f"{address}, which is "
+            problem = f"{target.host} is {where}no public address"
+            hint = f"EARMARK_ALLOW_PRIVATE={target.host} allows it, if you trust whoever wrote this URL"
+            raise FetchError("address", place.name, problem, hint=hint)
 
 
 def _pool(target: _Target, address: str) -> HTTPConnectionPool:
     """Connections to a checked address that speak as if they were to the host."""
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 
-    timeout = Timeout(connect=CONNECT_S, read=STALL_S)
     if target.scheme == "http":
-        return HTTPConnectionPool(address, target.port, timeout=timeout)
+        return HTTPConnectionPool(address, target.port, timeout=_timeout())
     return HTTPSConnectionPool(
-        address, target.port, timeout=timeout, server_hostname=target.host, assert_hostname=target.host
+        address, target.port, timeout=_timeout(), server_hostname=target.host, assert_hostname=target.host
     )
+
+
+def check_proxy(url: str, place: Place) -> None:
+    """Raise FetchError where the environment names a proxy for ``url`` that cannot be used."""
+    target = _Target.of(url, place)
+    proxy_for(target.scheme, target.host_header, place.name)
+
+
+def _timeout() -> Timeout:
+    from urllib3 import Timeout
+
+    return Timeout(connect=CONNECT_S, read=STALL_S)

@@ -5,6 +5,7 @@ Knows the order of these, and what makes a file the right one; knows no protocol
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from pathlib import Path
@@ -59,9 +60,10 @@ class _Fetching:
         self._asked_s = time.time()
 
     def fetched(self) -> Fetched:
-        kept = self._cache.record(self._key)
-        if kept is not None and self._is_enough(kept):
-            return self._cache.fetched(kept, self._place)
+        with contextlib.suppress(FileNotFoundError):  # a clean took it just now: under the lock none does
+            kept = self._cache.record(self._key)
+            if kept is not None and self._is_enough(kept):
+                return self._cache.fetched(kept, self._place)
         with self._cache.locked(self._key):
             kept = self._cache.record(self._key)
             if kept is not None and self._is_enough(kept):
@@ -69,7 +71,7 @@ class _Fetching:
             record = self._of_known_bytes(kept) or self._put_by_hand() or self._brought(kept)
             if record != kept:
                 self._cache.remember(self._key, record)
-        return self._cache.fetched(record, self._place)
+            return self._cache.fetched(record, self._place)
 
     def _is_enough(self, kept: Record) -> bool:
         """Whether what is kept can be used unasked: it cannot change, or it came just now, or nobody may be asked."""
@@ -81,7 +83,10 @@ class _Fetching:
     def _of_known_bytes(self, kept: Record | None) -> Record | None:
         """The record of bytes that are here already, under whatever name they came."""
         sha256 = self._wanted.sha256
-        if sha256 is None or not self._cache.has(sha256):
+        if sha256 is None:
+            return None
+        self._cache.use(self._cache.blob(sha256))  # the lock of this name does not hold it yet
+        if not self._cache.has(sha256):
             return None
         found = self._cache.blob(sha256).stat()
         if self._wanted.problem(sha256, found.st_size):
@@ -149,7 +154,7 @@ class _Fetching:
             return objects.arrive(self._place, partial, kept, self._options)
         from earmark.fetching import http
 
-        return http.arrive(self._place, partial, kept, self._options, is_checked=self._wanted.is_known)
+        return http.arrive(self._place, partial, kept, self._options, self._wanted)
 
     def _checked(self, arrival: Arrival | None) -> tuple[Record | None, str]:
         """The record of a file that is right, and else what is wrong with it."""

@@ -26,6 +26,7 @@ from earmark.fetching.names import Place
 from earmark.fetching.values import Fetched, FetchedFolder, FetchOptions, FetchProgress, digest_of
 
 _AT_ONCE = 4
+_NO_URL = "a folder is ./FOLDER here, or hf:OWNER/NAME; an archive is unpacked by hand first"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class _Member:
 def fetch_whole_folder(place: Place, *, patterns: tuple[str, ...], options: FetchOptions) -> FetchedFolder:
     """See ``earmark.fetching.fetch_folder``."""
     if place.kind == "url":
-        raise UsageError(f"{place.name} is no folder", cause="a URL names one file", hint="an archive, to be unpacked")
+        raise UsageError(f"{place.name} is no folder", cause="a URL names one file", hint=_NO_URL)
     if place.kind == "local":
         return _local(place)
     cache = Cache(options.folder)
@@ -229,9 +230,13 @@ class _Snapshot:
             if "same_as" in facts:  # what a branch led to
                 return self._kept(facts["same_as"])
             base = self._cache.snapshot(key)
+            self._cache.use(base)
             files = tuple(
                 Fetched(base / path, self._name_of(path), self._place.kind, *rest) for path, _, *rest in facts["files"]
             )
+            for one in files:
+                if one.path.is_symlink():  # the disk has no hard links, so the blob is all there is
+                    self._cache.use(self._cache.blob(one.sha256))
             is_whole = all(_is_sound(one, row[1]) for one, row in zip(files, facts["files"], strict=True))
         except (OSError, ValueError, KeyError, TypeError):
             return None

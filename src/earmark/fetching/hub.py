@@ -1,26 +1,30 @@
-"""Files of the Hugging Face hub, by its own client: its endpoint, its tokens, its transfer. Knows no cache of ours.
+"""Files of the Hugging Face hub: its own client says what there is and who asks, ``http`` brings the bytes.
 
-The client checks the size of a file, and no digest; the hub states one for each file (SHA-256 of a large one, git's
-blob id of a small one), and both are checked here. HF_ENDPOINT, HF_TOKEN and the client's other variables hold. Its
-endpoint is the user's word, so its addresses are not checked as those of a URL are.
+Knows the client's endpoint and tokens (HF_ENDPOINT, HF_TOKEN and its other variables hold), and no cache of ours. The
+hub states a digest for each file (SHA-256 of a large one, git's blob id of a small one), and both are checked here. Its
+endpoint is the user's word, so its own address is not checked as that of a URL is; but those that it redirects to are.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 
 from earmark.errors import EarmarkError, FetchError, MissingExtraError, UsageError, first_line
+from earmark.fetching import http
 from earmark.fetching.arrival import Arrival, Wanted
-from earmark.fetching.names import Place, is_commit
-from earmark.fetching.values import FetchOptions, FetchProgress
+from earmark.fetching.connection import Endpoint, check_proxy
+from earmark.fetching.names import Place, is_commit, resolve
+from earmark.fetching.values import FetchOptions
 
 _TIMEOUT_S = 30.0
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class RepoFile:
 def commit_of(place: Place) -> str:
     """The commit, 40 hex digits, that the place's revision names now. Raises FetchError and UsageError."""
     with _faults(place):
-        found: object = _client().repo_info(**_repository(place), revision=place.revision, timeout=_TIMEOUT_S).sha
+        found: object = _client(place).repo_info(**_repository(place), revision=place.revision, timeout=_TIMEOUT_S).sha
     if not isinstance(found, str) or not is_commit(found):
         raise FetchError("server", place.name, f"the hub names no commit for it: {found!r}")
     return found
@@ -48,34 +52,44 @@ def commit_of(place: Place) -> str:
 def listing(place: Place) -> list[RepoFile]:
     """Every file of the repository at the place's commit, sorted by path. Raises FetchError and UsageError."""
     with _faults(place):
-        info = _client().repo_info(
+        info = _client(place).repo_info(
             **_repository(place), revision=place.revision, files_metadata=True, timeout=_TIMEOUT_S
         )
         found = [RepoFile(one.rfilename, one.size, _sha256(one), one.blob_id) for one in info.siblings or ()]
     return sorted(found, key=lambda one: one.path)
 
 
-def arrive(place: Place, partial: Path, options: FetchOptions) -> Arrival:
-    """Bring a file of a commit into the folder ``partial``, which is begun anew. Raises FetchError and UsageError."""
+def arrive(place: Place, partial: Path, options: FetchOptions) -> Arrival | None:
+    """Bring a file of a commit to ``partial``, and go on with what is there. Raises FetchError and UsageError."""
     wanted = _stated(place)
     if wanted.size_bytes is not None and wanted.size_bytes > options.max_bytes:
         problem = f"it is {wanted.size_bytes:,} bytes, and no file is to be larger than {options.max_bytes:,}"
         raise FetchError("too_large", place.name, problem)
-    if partial.is_dir():
-        shutil.rmtree(partial)  # the client cannot go on with what it left
-    with _faults(place):
-        from huggingface_hub import hf_hub_download
+    must_be = Wanted(wanted.sha256, wanted.size_bytes)
+    arrived = _brought(place, partial, options, must_be)
+    if arrived is None:
+        return None
+    other = _blob_problem(partial, wanted.blob_id) if wanted.blob_id and not wanted.sha256 else None
+    return Arrival(partial, place.revision, wanted=must_be, problem=other)
 
-        path = hf_hub_download(
-            **_repository(place),
-            filename=place.file,
-            revision=place.revision,
-            local_dir=partial,
-            tqdm_class=_bar(place, wanted.size_bytes, options),
-        )
-    found = Path(path)
-    other = _blob_problem(found, wanted.blob_id) if wanted.blob_id and not wanted.sha256 else None
-    return Arrival(found, place.revision, wanted=Wanted(wanted.sha256, wanted.size_bytes), problem=other)
+
+def _brought(place: Place, partial: Path, options: FetchOptions, wanted: Wanted) -> Arrival | None:
+    """The file as it came. Only the endpoint gets the token: it redirects to a signed address for a large file."""
+    with _faults(place):
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # its __all__ lacks it
+
+        url = hf_hub_url(**_repository(place), filename=place.file, revision=place.revision)
+        endpoint = Endpoint(build_hf_headers(library_name="earmark").get("authorization"))
+    found = resolve(url)
+    there = dataclasses.replace(place, locator=found.locator, user=found.user)
+    try:
+        return http.arrive(there, partial, None, options, wanted, endpoint)
+    except FetchError as error:
+        if error.kind in ("denied", "missing"):
+            with _faults(place):
+                get_hf_file_metadata(url, timeout=_TIMEOUT_S)  # the client knows why: the terms, the token
+        raise
 
 
 def _blob_problem(path: Path, wanted: str) -> str | None:
@@ -86,7 +100,7 @@ def _blob_problem(path: Path, wanted: str) -> str | None:
 def _stated(place: Place) -> RepoFile:
     """What the hub says of the file."""
     with _faults(place):
-        found = _client().get_paths_info(**_repository(place), paths=[place.file], revision=place.revision)
+        found = _client(place).get_paths_info(**_repository(place), paths=[place.file], revision=place.revision)
     for one in found:
         if one.path == place.file and hasattr(one, "size"):
             return RepoFile(one.path, one.size, _sha256(one), one.blob_id)
@@ -99,8 +113,11 @@ def _sha256(file: Any) -> str | None:  # noqa: ANN401  # two classes of the clie
 
 
 def _git_blob_id(path: Path) -> str:
-    content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _repository(place: Place) -> dict[str, Any]:
@@ -109,29 +126,12 @@ def _repository(place: Place) -> dict[str, Any]:
     return {"repo_id": name, "repo_type": repo_type}
 
 
-def _client() -> Any:  # noqa: ANN401  # its type would be imported with it
+def _client(place: Place) -> Any:  # noqa: ANN401  # its type would be imported with it
     from huggingface_hub import HfApi
 
+    check_proxy(_endpoint(), place)  # the client would raise what is no word of ours
+
     return HfApi(library_name="earmark")
-
-
-def _bar(place: Place, total: int | None, options: FetchOptions) -> Any:  # noqa: ANN401  # a class of the client's kind
-    """A progress bar for the client that draws nothing, and passes on how far it is."""
-    from huggingface_hub.utils.tqdm import tqdm
-
-    base: Any = tqdm
-
-    class Bar(base):  # type: ignore[misc]  # the client's, whose types are not exported
-        def __init__(self, *_: object, **named: Any) -> None:  # noqa: ANN401
-            super().__init__(disable=True)
-            self._done = int(named.get("initial") or 0)
-
-        def update(self, n: float | None = 1) -> bool | None:
-            self._done += int(n or 0)
-            options.tell(FetchProgress(place.name, self._done, total))
-            return None
-
-    return Bar
 
 
 @contextlib.contextmanager
@@ -162,24 +162,45 @@ def _in_our_words(error: Exception, place: Place) -> EarmarkError:
         what = "file in the repository at this" if isinstance(error, hub.RemoteEntryNotFoundError) else "branch, tag or"
         return FetchError("missing", place.name, f"there is no such {what} revision")
     if isinstance(error, hub.HfHubHTTPError):
-        return FetchError("server", place.name, first_line(error))
+        return _refused(error.response.status_code, place)
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError | FileNotFoundError):
         return FetchError("broken", place.name, first_line(error), hint="the same command tries again")
     return FetchError("unreachable", place.name, _root(error), hint="is there a network?")
 
 
+def _refused(status: int, place: Place) -> FetchError:
+    """What to say of an answer for which the hub gives no reason of its own."""
+    by_hand = f"or bring it here by hand, from {_page(place)} , and name the folder: ./FOLDER"
+    if status == HTTPStatus.NOT_FOUND:
+        problem = "the hub knows no such repository, revision or file"
+        return FetchError("missing", place.name, problem, hint=f"see that the name is right, {by_hand}")
+    problem = f"the hub answers {status}, and not with what was asked for"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        problem = f"the hub is out of order at the moment: it answers {status}"
+    return FetchError("server", place.name, problem, hint=f"type the same command again later, {by_hand}")
+
+
 def _denied(place: Place, *, is_gated: bool) -> FetchError:
-    _, _, name = place.locator.partition("/")
-    page = f"{'datasets/' if place.locator.startswith('datasets/') else ''}{name}"
+    from huggingface_hub import get_token
+
     token = "a token by HF_TOKEN or by `hf auth login`"  # noqa: S105  # how to give one
+    if is_gated and get_token():
+        problem = "its owner has not let in the account of the token that was given"
+        hint = f"accept the terms with that account at {_page(place)} , wait until its owner lets it in, and try again"
+        return FetchError("denied", place.name, problem, hint=hint)
     if is_gated:
         problem = "its owner lets in only those who accepted the terms"
-        return FetchError("denied", place.name, problem, hint=f"accept them at {_endpoint()}/{page}, then give {token}")
+        return FetchError("denied", place.name, problem, hint=f"accept them at {_page(place)} , then give {token}")
     problem = "there is no such repository, or it is private"
-    hint = f"is the name right ({_endpoint()}/{page})? A private one wants {token}"
+    hint = f"see at {_page(place)} that the name is right; for a private one give {token}"
     if not place.locator.startswith("datasets/"):
         hint += "; a data set is hf:datasets/OWNER/NAME"
     return FetchError("missing", place.name, problem, hint=hint)
+
+
+def _page(place: Place) -> str:
+    """The address of the repository for a browser."""
+    return f"{_endpoint()}/{place.locator.removeprefix('models/')}"
 
 
 def _endpoint() -> str:

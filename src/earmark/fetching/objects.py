@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from pyarrow import fs
 
 from earmark.errors import FetchError
 from earmark.fetching.arrival import Arrival
-from earmark.fetching.cache import Record, write_whole
+from earmark.fetching.cache import Record
 from earmark.fetching.names import Place
-from earmark.fetching.stores import StoreFault, client_of, store_fault
+from earmark.fetching.partial import begin, discard, facts_of, size_of
+from earmark.fetching.stores import client_of, no_bucket, store_fault
 from earmark.fetching.values import FetchOptions, FetchProgress
 
 _BLOCK_BYTES = 1 << 23
@@ -64,7 +64,7 @@ def arrive(place: Place, partial: Path, kept: Record | None, options: FetchOptio
         if problem is None and (taken.is_known or _is_unchanged(filesystem, path, place, opened)):
             etag = opened.etag
             return Arrival(partial, etag.strip('"') if etag else None, etag)
-        partial.unlink(missing_ok=True)
+        discard(partial)
     raise FetchError("broken", place.name, problem or "it changes again and again while it is read")
 
 
@@ -156,16 +156,11 @@ def _text(value: bytes | str) -> str:
 
 def _resumable(partial: Path, etag: str | None, size_bytes: int) -> int:
     """How many bytes of this very object are here. Writes down of what the partial file is from now on."""
-    facts = partial.with_suffix(".json")
-    try:
-        is_same = etag is not None and json.loads(facts.read_bytes()) == {"object_etag": etag}
-        start = partial.stat().st_size
-    except (OSError, ValueError):
-        is_same, start = False, 0
-    if is_same and 0 < start <= size_bytes:
+    facts = {"object_etag": etag}
+    start = size_of(partial) if etag is not None and facts_of(partial) == facts else 0
+    if 0 < start <= size_bytes:
         return start
-    partial.unlink(missing_ok=True)
-    write_whole(facts, json.dumps({"object_etag": etag}).encode())
+    begin(partial, facts)
     return 0
 
 
@@ -189,7 +184,8 @@ def _block(file: Any, start: int, num_bytes: int, mark: int) -> bytearray | None
     """
     block = bytearray(num_bytes)
     block[-1] = mark
-    file.seek(start)
+    if file.tell() != start:  # to the client of gs: each seek is another request, for all of the rest
+        file.seek(start)
     is_whole = file.readinto(block) == num_bytes and block[-1] != mark
     return block if is_whole else None
 
@@ -203,7 +199,7 @@ def _faults(place: Place, filesystem: Any = None, path: str = "") -> Iterator[No
         fault = store_fault(error, place.locator)
         bucket = path.partition("/")[0]
         if fault.kind == "missing" and filesystem is not None and not _has(filesystem, bucket):
-            fault = StoreFault("missing", f"there is no bucket {bucket!r} on its server", _BUCKET)
+            fault = no_bucket(bucket, place.locator)
         raise FetchError(fault.kind, place.name, fault.problem, hint=fault.hint) from None
 
 
@@ -213,6 +209,3 @@ def _has(filesystem: Any, bucket: str) -> bool:  # noqa: ANN401  # see above
         return bool(filesystem.get_file_info(bucket).type != fs.FileType.NotFound)
     except (OSError, pa.ArrowException):
         return True
-
-
-_BUCKET = "is its name right? AWS_ENDPOINT_URL names another server"

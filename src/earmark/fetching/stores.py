@@ -1,7 +1,7 @@
 """The clients of object stores: one for each bucket and server in a process, and what they raise in our words.
 
 Addresses and keys come from where the client looks for them: the URL, its query, and the usual variables, among them
-AWS_ENDPOINT_URL. Knows no file.
+AWS_ENDPOINT_URL and CLOUD_STORAGE_EMULATOR_ENDPOINT. Knows no file.
 """
 
 from __future__ import annotations
@@ -21,22 +21,21 @@ from earmark.errors import UsageError, first_line, without_secret
 
 _NUM_CLIENTS = 32
 _RETRY_S = 30
-_VARIABLES = ("AWS_", "GOOGLE_", "CLOUDSDK_")
+_VARIABLES = ("AWS_", "GOOGLE_", "CLOUDSDK_", "CLOUD_STORAGE_")
 _LOCK = threading.Lock()
 _KEYS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, give a key",
-    "gs": "GOOGLE_APPLICATION_CREDENTIALS names the file of a key",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS names the file of a key; gs://anonymous@BUCKET/... asks without one",
 }
-_WHERE = {"s3": "AWS_ENDPOINT_URL names another server; is there a network?", "gs": "is there a network?"}
+_SERVER = {"s3": "AWS_ENDPOINT_URL", "gs": "CLOUD_STORAGE_EMULATOR_ENDPOINT"}
+_WHERE = {scheme: f"{name} names another server; is there a network?" for scheme, name in _SERVER.items()}
+_BUCKET = {scheme: f"is its name right? {name} names another server" for scheme, name in _SERVER.items()}
+_REGION = {"s3": "AWS_DEFAULT_REGION, or ?region= in the URL"}
 _QUOTED = re.compile(r"'[^']*'")
-_DENIED = re.compile(
+_REFUSED = (
     r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|INVALID_SIGNATURE|TOKEN|MISSING_AUTHENTICATION"
-    r"|HTTP status 40[013]|PERMISSION_DENIED|UNAUTHENTICATED|credential|OAuth2",
-    re.IGNORECASE,
+    r"|HTTP status 40[013]|PERMISSION_DENIED|UNAUTHENTICATED|credential|OAuth2"
 )
-_UNREACHABLE = re.compile(r"NETWORK_CONNECTION|REQUEST_TIMEOUT|UNAVAILABLE|DEADLINE_EXCEEDED|curl", re.IGNORECASE)
-_ELSEWHERE = re.compile(r"HTTP status 30[1278]|PermanentRedirect|AuthorizationHeaderMalformed", re.IGNORECASE)
-_MISSING = re.compile(r"NO_SUCH_BUCKET|bucket '[^']*' not found|NOT_FOUND|HTTP status 404", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,47 @@ class StoreFault:
     kind: str
     problem: str
     hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What a client's words that match ``pattern`` mean; ``hints`` are by scheme."""
+
+    pattern: str
+    kind: str
+    problem: str
+    hints: dict[str, str]
+
+
+_FAULTS = (
+    # What the client of gs: calls unavailable, too, so it comes first.
+    _Fault(
+        r"Could not create a OAuth2 access token",
+        "denied",
+        "no key was found that its server could be asked with",
+        _KEYS,
+    ),
+    _Fault(
+        r"NETWORK_CONNECTION|REQUEST_TIMEOUT|UNAVAILABLE|DEADLINE_EXCEEDED|curl",
+        "unreachable",
+        "its server does not answer",
+        _WHERE,
+    ),
+    _Fault(
+        r"HTTP status 30[1278]|PermanentRedirect|AuthorizationHeaderMalformed",
+        "server",
+        "its bucket is in another region",
+        _REGION,
+    ),
+    _Fault(_REFUSED, "denied", "its server refuses: no key, or one that may not", _KEYS),
+    _Fault(
+        r"NO_SUCH_BUCKET|bucket '[^']*' not found|NOT_FOUND|HTTP status 404",
+        "missing",
+        "there is no such bucket",
+        _BUCKET,
+    ),
+)
+"""The first whose pattern is found holds."""
 
 
 def client_of(url: str, user: str | None = None) -> tuple[Any, str]:
@@ -86,12 +126,15 @@ def store_fault(error: Exception, url: str) -> StoreFault:
     words = _QUOTED.sub("''", said)  # a key may be called anything
     if isinstance(error, FileNotFoundError):
         return StoreFault("missing", "there is no such object", None)
-    if _UNREACHABLE.search(words):
-        return StoreFault("unreachable", "its server does not answer", _WHERE.get(scheme))
-    if _ELSEWHERE.search(words):
-        return StoreFault("server", "its bucket is in another region", "AWS_DEFAULT_REGION, or ?region= in the URL")
-    if isinstance(error, PermissionError) or _DENIED.search(words):
-        return StoreFault("denied", "its server refuses: no key, or one that may not", _KEYS.get(scheme))
-    if _MISSING.search(words):
-        return StoreFault("missing", "there is no such bucket", _WHERE.get(scheme))
+    if isinstance(error, PermissionError):
+        words = "ACCESS_DENIED"
+    for fault in _FAULTS:
+        if re.search(fault.pattern, words, re.IGNORECASE):
+            return StoreFault(fault.kind, fault.problem, fault.hints.get(scheme))
     return StoreFault("server", f"its server answers: {said}", None)
+
+
+def no_bucket(bucket: str, url: str) -> StoreFault:
+    """What to say where the whole bucket is not on the server of ``url``."""
+    hint = _BUCKET.get(urlsplit(url).scheme.lower())
+    return StoreFault("missing", f"there is no bucket {bucket!r} on its server", hint)

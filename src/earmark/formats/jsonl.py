@@ -1,4 +1,4 @@
-"""Rows of a manifest with one JSON object a line (JSON Lines; NeMo calls it .json)."""
+"""Rows of a manifest with one JSON object a line (JSON Lines; NeMo calls it .json), or of one array of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from earmark.errors import ManifestError
+from earmark.formats.json_arrays import array_rows, is_array
 from earmark.formats.lines import excerpt, text_line, text_lines
 from earmark.formats.row_chunks import NumberedRow, RowChunk
 
@@ -23,6 +24,9 @@ _decode = json.JSONDecoder().decode
 
 def jsonl_rows(path: str) -> Iterator[NumberedRow]:
     """Each row with its line, from 1. Blank lines are skipped. Raises ManifestError with line, column and caret."""
+    if is_array(path):
+        yield from array_rows(path)
+        return
     for number, line in enumerate(text_lines(path), start=1):
         yield from jsonl_row(path, number, line)
 
@@ -31,6 +35,9 @@ def jsonl_chunks(path: str) -> Iterator[RowChunk]:
     """The same rows, some megabytes at a time. Raises ManifestError where the file cannot be opened."""
     from earmark.formats.alike_lines import alike_columns  # what is read row by row needs no Arrow
 
+    if is_array(path):
+        yield RowChunk(None, partial(array_rows, path))
+        return
     try:
         with Path(path).open("rb") as file:
             number = 1
@@ -96,8 +103,6 @@ def in_lines(path: str) -> str:
 
 
 def _parsed(path: str, number: int, line: str) -> Any:  # noqa: ANN401  # JSON is anything
-    if number == 1 and line.lstrip().startswith("["):
-        return []
     try:
         return usable_json(line)
     except json.JSONDecodeError as error:

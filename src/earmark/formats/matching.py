@@ -71,17 +71,10 @@ def matched(reference: Transcript, files: Sequence[Transcript], missing: Missing
     is one. Raises UsageError for sides that seem swapped, duplicate ids, ids or numbers of rows that do not match, and
     missing hypotheses.
     """
-    notes = []
     has_times = any(one.kind != "texts" for one in (reference, *files))
     for file in files:
         _check_not_swapped(reference, file)
-    reference, *files = with_like_ids([reference, *files])
-    timed = [file for file in files if file.kind == "segments"]
-    if reference.kind == "segments" and timed and not has_same_segments(reference, timed):
-        notes.append("note: the segments differ, so all that a speaker says in a session is one utterance")
-        files = [_by_speaker(reference, file) if file.kind == "segments" else file for file in files]
-        reference = joined_by_speaker(reference)
-    files = [_untimed(reference, file) for file in files]
+    reference, files, notes = _by_utterance(reference, files)
     for one in (reference, *files):
         _check_ids(one)
     notes += [*_reference_notes(reference), *(note for file in files for note in file.notes)]
@@ -98,6 +91,18 @@ def matched(reference: Transcript, files: Sequence[Transcript], missing: Missing
             columns[name] = _filled(texts, missing)
             notes += _missing_notes(reference.rows, texts, name, missing, num_extra)
     return Outputs(reference.path, reference.rows, columns, tuple(notes))
+
+
+def _by_utterance(reference: Transcript, files: Sequence[Transcript]) -> tuple[Transcript, list[Transcript], list[str]]:
+    """The same with rows that are the same utterances on both sides, as far as times say so; and what to tell of it."""
+    notes = []
+    reference, *others = with_like_ids([reference, *files])
+    timed = [file for file in others if file.kind == "segments"]
+    if reference.kind == "segments" and timed and not has_same_segments(reference, timed):
+        notes.append("note: the segments differ, so all that a speaker says in a session is one utterance")
+        others = [_by_speaker(reference, file) if file.kind == "segments" else file for file in others]
+        reference = joined_by_speaker(reference)
+    return reference, [_untimed(reference, file) for file in others], notes
 
 
 def _check_not_swapped(reference: Transcript, file: Transcript) -> None:

@@ -159,41 +159,54 @@ def _systems(
 
 def _quickly(path: str, columns: Columns, systems: tuple[str, ...], *, by_number: bool) -> Transcript | None:
     """The same without an object for each row; None where the file is not as plain as that takes."""
+    table = _plain_table(path, columns)
+    ids = None if table is None else _plain_ids(table, columns, by_number=by_number)
+    if table is None or ids is None or ids.null_count or pc.any(pc.equal(ids, "")).as_py():
+        return None
+    facts = {
+        "line": _numbers(table),
+        "id": ids,
+        "reference": _column(table, columns.text, pa.string()),
+        "audio": pc.fill_null(_column(table, columns.audio, pa.string()), ""),
+        "start_s": _column(table, columns.start, pa.float64()),
+        "duration_s": _column(table, columns.duration, pa.float64()),
+        "language": _column(table, columns.language, pa.string()),
+        "speaker": _column(table, columns.speaker, pa.string()),
+    }
+    arrays = [facts.get(field.name, pa.nulls(len(table), field.type)) for field in ROWS]
+    hypotheses = dict(zip(systems, (table[name] for name in columns.hypotheses), strict=True))
+    return Transcript(path, pa.Table.from_arrays(arrays, schema=ROWS), hypotheses, is_keyed=not by_number)
+
+
+def _plain_table(path: str, columns: Columns) -> pa.Table | None:
+    """The columns that are known, as texts and seconds; None where they are not that in every row."""
     texts = (columns.id, columns.audio, columns.text, *columns.hypotheses, columns.language, columns.speaker)
     kinds = {name: pa.string() for name in texts if name is not None}
     seconds = {name: pa.float64() for name in (columns.start, columns.duration) if name is not None}
     if kinds.keys() & seconds.keys():
         return None
     table = plain_columns(path, kinds | seconds)
-    if table is None or not all(is_plain_number(table[name]) for name in seconds):
-        return None
+    is_plain = table is not None and all(is_plain_number(table[name]) for name in seconds)
+    return table if is_plain else None
 
-    def of(name: str | None, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
-        return pa.nulls(len(table), kind) if name is None else table[name]
 
-    text, number = pa.string(), pa.float64()
-    audio = pc.fill_null(of(columns.audio, text), "")
-    start_s, duration_s = of(columns.start, number), of(columns.duration, number)
+def _plain_ids(table: pa.Table, columns: Columns, *, by_number: bool) -> pa.Array | pa.ChunkedArray | None:
+    """Each row's id: its number, its own, or the one made of its audio; None where a row has no audio to make it of."""
     if by_number:
-        ids = pc.cast(pa.array(range(1, len(table) + 1), pa.int64()), text)
-    elif columns.id is not None:
-        ids = table[columns.id]
-    else:
-        uris = audio.to_pylist()
-        pieces = zip(uris, start_s.to_pylist(), duration_s.to_pylist(), repeat(None))
-        ids = pa.array(ids_of_all(pieces) if all(uris) else [""], text)
-    if ids.null_count or pc.any(pc.equal(ids, "")).as_py():
+        return pc.cast(_numbers(table), pa.string())
+    if columns.id is not None:
+        return table[columns.id]
+    if columns.audio is None:
         return None
-    facts = {
-        "line": pa.array(range(1, len(table) + 1), pa.int64()),
-        "id": ids,
-        "reference": of(columns.text, text),
-        "audio": audio,
-        "start_s": start_s,
-        "duration_s": duration_s,
-        "language": of(columns.language, text),
-        "speaker": of(columns.speaker, text),
-    }
-    arrays = [facts.get(field.name, pa.nulls(len(table), field.type)) for field in ROWS]
-    hypotheses = dict(zip(systems, (table[name] for name in columns.hypotheses), strict=True))
-    return Transcript(path, pa.Table.from_arrays(arrays, schema=ROWS), hypotheses, is_keyed=not by_number)
+    uris = table[columns.audio].to_pylist()
+    start_s, duration_s = (_column(table, name, pa.float64()) for name in (columns.start, columns.duration))
+    pieces = zip(uris, start_s.to_pylist(), duration_s.to_pylist(), repeat(None))
+    return pa.array(ids_of_all(pieces), pa.string()) if all(uris) else None
+
+
+def _column(table: pa.Table, name: str | None, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
+    return pa.nulls(len(table), kind) if name is None else table[name]
+
+
+def _numbers(table: pa.Table) -> pa.Array:
+    return pa.array(range(1, len(table) + 1), pa.int64())

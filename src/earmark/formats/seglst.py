@@ -11,11 +11,13 @@ from typing import Any
 
 from earmark.errors import ManifestError
 from earmark.formats.cells import as_seconds, as_text
-from earmark.formats.jsonl import in_lines, usable_json
+from earmark.formats.jsonl import usable_json
 from earmark.formats.lines import excerpt, text_lines
 from earmark.formats.transcript import Row, Transcript, Wanted, gather, one_text
 
 KEYS = ("session_id", "start_time", "end_time", "speaker", "words")
+SEGMENT_KEYS = frozenset({"session_id", "words"})
+"""An object that has none of them is no segment."""
 
 
 def read_seglst(path: str, wanted: Wanted, system: str) -> Transcript:
@@ -28,9 +30,9 @@ def _rows(path: str, wanted: Wanted) -> Iterator[Row]:
     for number, segment in enumerate(_segments(path), start=1):
         if not isinstance(segment, dict):
             raise ManifestError(path, f"segment {number} is not a JSON object")
-        if not segment.keys() & {"session_id", "words"}:
+        if not segment.keys() & SEGMENT_KEYS:
             problem = f"object {number} is no segment: it has no session_id and no words"
-            raise ManifestError(path, problem, hint=f"of utterances, write one object a line: {in_lines(path)}")
+            raise ManifestError(path, problem, hint="--from jsonl, if these are utterances")
         try:
             yield _row(path, number, segment, wanted)
         except ValueError as error:

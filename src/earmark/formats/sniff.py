@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import ManifestError, UsageError
+from earmark.formats.json_arrays import array_rows
 from earmark.formats.likeness import likeness
 from earmark.formats.lines import near_hint, text_lines
+from earmark.formats.seglst import SEGMENT_KEYS
 
 _BY_ENDING = {
     ".trn": "trn",
@@ -122,7 +124,16 @@ def _plain_format(path: str) -> str | None:
     if file.suffix.lower() in _BY_ENDING:
         return _BY_ENDING[file.suffix.lower()]
     start = next((line.lstrip()[:1] for line in text_lines(path) if not line.isspace()), "")
-    return {"{": "jsonl", "[": "seglst"}.get(start)
+    return _kind_of_array(path) if start == "[" else {"{": "jsonl"}.get(start)
+
+
+def _kind_of_array(path: str) -> str:
+    """Whether a JSON array holds segments or rows, by its first object; its reader tells what is wrong with it."""
+    try:
+        _, first = next(array_rows(path), (0, {}))
+    except ManifestError:
+        return "seglst"
+    return "seglst" if not first or first.keys() & SEGMENT_KEYS else "jsonl"
 
 
 def _told(path: str, lines: _Lines, others: Sequence[_Lines]) -> str:

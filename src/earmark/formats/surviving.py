@@ -11,6 +11,7 @@ from pathlib import Path
 
 from earmark.errors import ManifestError
 from earmark.formats.delimited import table_header
+from earmark.formats.json_arrays import array_rows, is_array
 from earmark.formats.jsonl import jsonl_row
 from earmark.formats.lines import text_line
 from earmark.formats.parquet import parquet_rows
@@ -32,6 +33,12 @@ def surviving_rows(kind: str, path: str, bad: BadRow) -> Iterator[NumberedRow]:
 
 
 def _objects(path: str, bad: BadRow) -> Iterator[NumberedRow]:
+    if is_array(path):
+        try:
+            yield from array_rows(path, bad)
+        except ManifestError as error:  # what stands behind that place cannot be told apart
+            bad(error)
+        return
     for number, line in _lines(path, bad):
         try:
             yield from jsonl_row(path, number, line)

@@ -58,29 +58,13 @@ class Columns:
     @classmethod
     def find(cls, path: str, row: Mapping[str, Any], wanted: Wanted) -> Columns:
         """Find the columns of a row that has all. Raises UsageError where one that is needed is not there."""
-        names = list(row)
-        known = by_lower_case(names)
-        others = _other_texts(row)
+        known = by_lower_case(list(row))
 
         def first(*candidates: str) -> str | None:
             return next((known[name] for name in candidates if name in known), None)
 
         systems = _chosen_systems(row, known, wanted)
-        _check_given(path, row, others, wanted, is_object=bool(systems))
-        text = stand_in = None
-        hyps: tuple[str, ...] = ()
-        if wanted.role != "hypothesis":
-            text = wanted.text_column or first(*REFERENCE)
-            if text is None or text == NONE:
-                raise _missing_column(path, names, "no reference text", "--text-column", others)
-        if systems:
-            hyps = (known[SEVERAL],)
-        elif wanted.role != "reference":
-            hyps = wanted.hyp_columns or _hypothesis_columns(known)
-            if not hyps:
-                stand_in = _stand_in(path, known, others, wanted)
-                hyps = (stand_in,)
-        _check_two_texts(path, text, hyps, others)
+        text, hyps, stand_in = _texts(path, row, known, wanted, has_systems=bool(systems))
         return cls(
             id=wanted.id_column or first(*ID),
             audio=first(*(name for name in AUDIO if known.get(name) not in (text, *hyps))),
@@ -100,6 +84,29 @@ class Columns:
         """All columns that mean something to us."""
         where = (self.start, self.duration, self.channel, self.language, self.speaker)
         return frozenset((self.id, self.audio, self.text, *self.hypotheses, *where))
+
+
+def _texts(
+    path: str, row: Mapping[str, Any], known: Mapping[str, str], wanted: Wanted, *, has_systems: bool
+) -> tuple[str | None, tuple[str, ...], str | None]:
+    """The columns of the reference and of the hypotheses, and the one that stands in for these."""
+    others = _other_texts(row)
+    _check_given(path, row, others, wanted, is_object=has_systems)
+    text = stand_in = None
+    hyps: tuple[str, ...] = ()
+    if wanted.role != "hypothesis":
+        text = wanted.text_column or next((known[name] for name in REFERENCE if name in known), None)
+        if text is None or text == NONE:
+            raise _missing_column(path, list(row), "no reference text", "--text-column", others)
+    if has_systems:
+        hyps = (known[SEVERAL],)
+    elif wanted.role != "reference":
+        hyps = wanted.hyp_columns or _hypothesis_columns(known)
+        if not hyps:
+            stand_in = _stand_in(path, known, others, wanted)
+            hyps = (stand_in,)
+    _check_two_texts(path, text, hyps, others)
+    return text, hyps, stand_in
 
 
 def is_meant(name: str) -> bool:

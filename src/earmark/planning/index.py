@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
+from pathlib import PurePath
 from typing import Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ MissingAudio = Literal["error", "fail", "skip"]
 
 MISSING_AUDIO_RULE = "audio file missing (--missing-audio skip)"
 _CHUNK = 65_536
+_PIECE = ("audio", "start_s", "stated_duration_s", "channel")
 _ROWS_A_RELEASE = 250_000
 
 
@@ -46,7 +48,7 @@ def index_source(source: Source, *, missing_audio: MissingAudio = "error") -> pa
         raise UsageError(f"no utterances in {source.name}", hint="earmark needs at least one")
     if indexer.num_missing and missing_audio == "error":
         first = indexer.first_missing
-        why = source.why_missing(first) if isinstance(source, DerivedSource) else why_not_fetched(first)
+        why = (source.why_missing(first) if isinstance(source, DerivedSource) else None) or why_not_fetched(first)
         raise MissingAudioError(source.name, indexer.num_missing, indexer.num_seen, first, root=source.root, why=why)
     table = indexer.table()
     _check_ids(table, source)
@@ -184,7 +186,14 @@ def _check_ids(table: pa.Table, source: Source) -> None:
         return
     first = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"].as_py()
     lines = source.lines_with(first) if isinstance(source, LinedSource) else []
-    raise DuplicateIdError(source.name, len(table) - num_distinct, first, lines=lines)
+    is_made = _is_made(first, table.filter(pc.equal(table["id"], first)))
+    raise DuplicateIdError(source.name, len(table) - num_distinct, first, lines=lines, is_made=is_made)
+
+
+def _is_made(utterance_id: str, rows: pa.Table) -> bool:
+    """Whether all these rows, which share the id, are one piece of one file, after which the id is called."""
+    pieces = {tuple(row.values()) for row in rows.select(list(_PIECE)).to_pylist()}
+    return len(pieces) == 1 and utterance_id.startswith(str(PurePath(rows["audio"][0].as_py()).with_suffix("")))
 
 
 def _are_distinct(ids: pa.ChunkedArray) -> bool:

@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 
 from earmark import schema
 from earmark.planning.batching import cut, longest_first, padded_cost_s
+from earmark.planning.guided import ShardSize, cumulated_s, guided
 from earmark.records import AudioRef, Batch, Segment, Shard
 from earmark.spec import RunSpec
 
 _LEAST_SHARD_S = 30.0
 _MOST_SHARD_S = (10.0, 600.0)
 _SHARDS_AT_LEAST = 1000
-_SHARDS_PER_WORKER = 4
-_NOMINAL_S = 10.0  # what an utterance of unknown length counts for
-_LEAST_SHARDS_PER_WORKER = 32
 
 
 def make_plan(utterances: pa.Table, segments: pa.Table, spec: RunSpec) -> pa.Table:
@@ -41,59 +39,24 @@ def make_plan(utterances: pa.Table, segments: pa.Table, spec: RunSpec) -> pa.Tab
     return pa.table(columns, schema=schema.PLAN)
 
 
-def plan_in_order(utterances: pa.Table) -> pa.Table:
-    """The table of schema.PLAN for work on single utterances that no recognizer batches: in the order of the data.
-
-    So pieces of one file, and files of one folder, are done together. Each utterance is a batch of its own.
-    """
-    units = _units(utterances, schema.SEGMENTS.empty_table())
-    columns = {name: units[name] for name in ("index", "segment", "num_segments", "start_s", "duration_s")}
-    return pa.table({**columns, "batch": units["index"], "cost": units["duration_s"]}, schema=schema.PLAN)
-
-
 def shards(
-    utterances: pa.Table,
-    plan: pa.Table,
-    root: str,
-    done: NDArray[np.bool_],
-    *,
-    num_workers: int,
-    speed: float = 1.0,
-    most_segments: int | None = None,
+    utterances: pa.Table, plan: pa.Table, root: str, done: NDArray[np.bool_], *, num_workers: int
 ) -> Iterator[Shard]:
-    """The batches that are not ``done``, in the plan's order, grouped as they are asked for.
+    """The batches that are not ``done``, in the plan's order, grouped as they are asked for (see ``guided``).
 
-    A shard holds a share of what remains (guided self-scheduling: Polychronopoulos and Kuck, 1987), so that few shards
-    are needed and no worker is left with a long one at the end. At least 30 s of audio, less where a small run would
-    leave workers idle. At most a thousandth of the run, between 10 s and 600 s, so that a kill costs little, results
-    show early, and a long run has not too many parts. All that is for recognition; of work that is ``speed`` times
-    faster, shards are as many times longer. ``most_segments`` bounds what a worker has in hand where clips are short;
-    a batch that is larger is a shard all the same.
+    At least 30 s of audio, less where a small run would leave workers idle. At most a thousandth of the run, between
+    10 s and 600 s, so that a kill costs little, results show early, and a long run has not too many parts.
     """
     plan = plan.filter(pa.array(~done[plan["batch"].to_numpy()]))
     if not len(plan):
         return
-    duration_s = plan["duration_s"].to_numpy()
-    ends = np.cumsum(np.where(duration_s > 0, duration_s, _NOMINAL_S))
-    # The rows at which a batch ends; a shard may only end there.
     batch = plan["batch"].to_numpy()
     stops = np.append(np.flatnonzero(np.diff(batch)) + 1, len(batch))
-    total_s = float(ends[-1])
-    least_s = min(speed * _LEAST_SHARD_S, total_s / (_LEAST_SHARDS_PER_WORKER * num_workers))
-    most_s = speed * min(max(_MOST_SHARD_S[0], total_s / _SHARDS_AT_LEAST), _MOST_SHARD_S[1])
-    row = 0
-    while row < len(plan):
-        before_s = float(ends[row - 1]) if row else 0.0
-        share_s = (total_s - before_s) / (_SHARDS_PER_WORKER * num_workers)
-        size_s = min(max(share_s, least_s), most_s)
-        # The last batch end that keeps within the size, or the first one after the row.
-        position = int(np.searchsorted(ends[stops - 1], before_s + size_s + 1e-9, side="right")) - 1
-        if most_segments is not None:
-            position = min(position, int(np.searchsorted(stops, row + most_segments, side="right")) - 1)
-        first = int(np.searchsorted(stops, row, side="right"))
-        stop = int(stops[max(position, first)])
+    ends_s = cumulated_s(plan["duration_s"].to_numpy())[stops - 1]
+    least_of_most_s, most_of_most_s = _MOST_SHARD_S
+    most_s = min(max(least_of_most_s, float(ends_s[-1]) / _SHARDS_AT_LEAST), most_of_most_s)
+    for row, stop in guided(ends_s, stops, ShardSize(least_s=_LEAST_SHARD_S, most_s=most_s), num_workers):
         yield _shard(utterances, plan.slice(row, stop - row), root)
-        row = stop
 
 
 def _units(utterances: pa.Table, segments: pa.Table) -> pa.Table:

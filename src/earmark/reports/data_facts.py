@@ -45,7 +45,8 @@ class HeaderFacts:
 class SoundFacts:
     """What decoding the utterance's audio showed. ``content`` is a digest of 8 bytes of its samples.
 
-    ``is_changed`` says that the file has other bytes than the data state.
+    ``is_changed`` says that the file has other bytes than the data state. ``beyond_share`` is the share of its samples
+    that are beyond full scale, and are cut when decoded; ``peak_dbfs`` is the largest of them, before that.
     """
 
     duration_s: float
@@ -54,6 +55,8 @@ class SoundFacts:
     clipped_share: float
     content: bytes
     is_changed: bool = False
+    beyond_share: float = 0.0
+    peak_dbfs: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

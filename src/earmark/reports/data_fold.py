@@ -139,7 +139,13 @@ class DataFold:
             self._repeats["doubled_content"].add(index, int.from_bytes(heard.content, "little"))
         if heard.is_changed:
             self._troubles.note("changed_audio", place, "its SHA-256 is not the one that the data state")
-        if heard.clipped_share > CLIPPED_SHARE:
+        self._add_level(heard, place)
+
+    def _add_level(self, heard: SoundFacts, place: Place) -> None:
+        if heard.beyond_share > CLIPPED_SHARE:  # which is why it is clipped, so that is not told as well
+            share = f"{heard.beyond_share:.1%} of its samples".replace("%", " %")
+            self._troubles.note("beyond_full_scale", place, f"{share}, the largest at {heard.peak_dbfs:+.1f} dBFS")
+        elif heard.clipped_share > CLIPPED_SHARE:
             self._troubles.note("clipped", place, f"{heard.clipped_share:.1%} of its samples".replace("%", " %"))
         if heard.level_dbfs < SILENT_DBFS:
             self._troubles.note("silent", place, f"{heard.level_dbfs:.0f} dBFS")

@@ -25,7 +25,10 @@ class ProblemKind:
 KINDS: dict[str, ProblemKind] = {
     "bad_row": ProblemKind("refuses", "row cannot be read", "rows cannot be read", "mend them: all are listed below"),
     "duplicate_id": ProblemKind(
-        "refuses", "id occurs again", "ids occur again", "give every utterance its own id, or leave the column out"
+        "refuses",
+        "id occurs again",
+        "ids occur again",
+        "give every utterance its own id; where there is no such column, the same file and time are there twice",
     ),
     "missing_audio": ProblemKind(
         "refuses",
@@ -140,6 +143,12 @@ KINDS: dict[str, ProblemKind] = {
         "recording is clipped",
         "recordings are clipped",
         "more than 1 sample in 1,000 stands at full scale: listen",
+    ),
+    "beyond_full_scale": ProblemKind(
+        "look",
+        "recording exceeds full scale",
+        "recordings exceed full scale",
+        "cut at +-1 when decoded: are the samples on another scale, such as that of 16-bit integers?",
     ),
     "silent": ProblemKind(
         "look", "recording is silent", "recordings are silent", "below -60 dBFS: leave them out, or record them again"

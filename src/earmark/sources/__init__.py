@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
 from typing import TYPE_CHECKING
 
 from earmark.errors import UsageError
@@ -63,22 +64,25 @@ def open_source(
     Raises UnknownNameError, UsageError, ManifestError or FetchError; a broken row shows only when the utterances are
     read. With ``broken``, which is told of them, broken rows raise nothing, and count for no limit.
     """
-
-    def chosen(name: str, options: SourceOptions) -> Source:
-        source = _opened(name, options)
-        if broken is None:
-            return _chosen(source, limit, seed)
-        if isinstance(source, ChoosableSource):  # so that nothing is brought of what is not chosen
-            return _without_broken(_chosen(source, limit, seed), broken)
-        return _chosen(_without_broken(source, broken), limit, seed)
-
     refuse_strange_urls(data, audio_root, _is_of_this_machine)
     options = SourceOptions(audio_root, text_column, channel, language, fetching)
+    chosen = partial(_opened_and_chosen, limit=limit, seed=seed, broken=broken)
     if is_remote_manifest(data) or (audio_root is not None and is_remote(audio_root)):
         from earmark.sources.remote import open_remote
 
         return open_remote(data, options, chosen)
     return chosen(data, options)
+
+
+def _opened_and_chosen(
+    name: str, options: SourceOptions, *, limit: str | None, seed: int | None, broken: Broken | None
+) -> Source:
+    source = _opened(name, options)
+    if broken is None:
+        return _chosen(source, limit, seed)
+    if isinstance(source, ChoosableSource):  # so that nothing is brought of what is not chosen
+        return _without_broken(_chosen(source, limit, seed), broken)
+    return _chosen(_without_broken(source, broken), limit, seed)
 
 
 def _is_of_this_machine(prefix: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self
 
-from earmark.errors import ManifestError, MissingColumnError, without_secret
+from earmark.errors import ManifestError, MissingColumnError, UsageError, without_secret
 from earmark.formats.cells import (
     AUDIO,
     CHANNEL,
@@ -25,10 +27,17 @@ from earmark.formats.cells import (
 )
 from earmark.formats.ids import DerivedIds
 from earmark.records import AudioRef, Utterance
+from earmark.sources.naming import AUDIO_SUFFIXES
 from earmark.sources.urls import recorded_id
 
 if TYPE_CHECKING:
     from earmark.sources.options import SourceOptions
+
+
+_COMMON = frozenset((*AUDIO, *ID, *TEXT))
+_IDS = "the ids"
+_NO_TEXTS = {"the paths of the audio": AUDIO, _IDS: ID, "the starts": START, "the durations": DURATION}
+_OF_A_TEXT = ("text", "sent", "trans")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +84,77 @@ def text_column(path: str, names: Iterable[str], options: SourceOptions) -> str 
     known = by_lower_case(names)
     column = options.text_column or next((known[name] for name in TEXT if name in known), None)
     if column is None or column not in names:
-        raise MissingColumnError(path, "reference text", names, flag="--text-column", wanted=options.text_column)
+        raise no_text_column(path, names, options.text_column)
+    refuse_no_text(path, column, names)
     return column
+
+
+def no_text_column(path: str, names: Iterable[str], wanted: str | None) -> MissingColumnError:
+    """That the references are in none of the columns ``names``, or that there is no column ``wanted``."""
+    names = list(names)
+    return MissingColumnError(
+        path, "reference text", names, flag="--text-column", wanted=wanted, near=_likely_text(by_lower_case(names))
+    )
+
+
+def refuse_no_text(path: str, column: str, names: Iterable[str]) -> None:
+    """Raise UsageError where a column that is named for the references is the one that holds something else."""
+    known = by_lower_case(names)
+    if role := _other_role(column, known):
+        raise UsageError(
+            f"--text-column {column} does not hold the references of {path}",
+            cause=f"it holds {role}; the columns are {', '.join(known.values())}",
+            hint=f"--text-column {shlex.quote(_likely_text(known) or 'NAME')}; none if there is no such text",
+        )
+
+
+def _other_role(column: str, known: Mapping[str, str]) -> str | None:
+    """What the column holds where that is no text of what is said; None where it may be."""
+    if column.lower().endswith("_id"):  # client_id and sentence_id of Common Voice are texts, too
+        return _IDS
+    for role, candidates in _NO_TEXTS.items():
+        if column == next((known[name] for name in candidates if name in known), None):
+            return role
+    return None
+
+
+def _likely_text(known: Mapping[str, str]) -> str | None:
+    """The column that a hint proposes: the first of the leaderboard's order, or one that is called nearly so."""
+    likely = (known[name] for name in TEXT if name in known)
+    similar = (own for name, own in known.items() if any(part in name for part in _OF_A_TEXT))
+    return next((name for name in (*likely, *similar) if _other_role(name, known) is None), None)
+
+
+def _refuse_headless(path: str, names: tuple[str, ...]) -> None:
+    """Raise UsageError for a table whose first line is a row: an audio file, and no name of a column that we know."""
+    first = next((name for name in names if PurePath(name).suffix.lower() in AUDIO_SUFFIXES), None)
+    suffix = PurePath(path).suffix.lower()
+    if first is None or suffix not in (".csv", ".tsv") or _COMMON.intersection(map(str.lower, names)):
+        return
+    comma = " TAB " if suffix == ".tsv" else ","
+    header = comma.join("audio" if name == first else "..." for name in names)
+    raise UsageError(
+        f"{path} has no header line",
+        cause=f"its first line is a row ({first[:60]!r} is a file); the names of the columns go before it",
+        hint=f"put this line first, with the other names for the dots (text, id, ...): {header}",
+    )
+
+
+def _refuse_silent(path: str, names: tuple[str, ...], options: SourceOptions) -> None:
+    """Raise UsageError for a table without a column of audio: once, with all that its header lacks."""
+    known = by_lower_case(names)
+    if PurePath(path).suffix.lower() not in (".csv", ".tsv") or any(name in known for name in AUDIO):
+        return
+    has_text = not options.has_text or options.text_column in names or any(name in known for name in TEXT)
+    lacks, hint = f"one of {', '.join(AUDIO)} must name the audio", "call the column of the paths 'audio'"
+    if not has_text:
+        lacks += f", and one of {', '.join(TEXT)} the reference text"
+        hint += " and that of the texts 'text', or --text-column NAME"
+    raise UsageError(
+        f"no audio path{'' if has_text else ' and no reference text'} in {path}",
+        cause=f"its columns are {', '.join(names)}; {lacks}",
+        hint=hint,
+    )
 
 
 class RowReader:
@@ -106,6 +184,8 @@ class RowReader:
         Raises MissingColumnError where the first row has no reference, and ValueError where a row has no audio.
         """
         if not self._layouts:
+            _refuse_headless(self._path, names)
+            _refuse_silent(self._path, names, self._options)
             self._text = text_column(self._path, names, self._options)
         if names not in self._layouts:
             columns = Columns.find(names, self._text)

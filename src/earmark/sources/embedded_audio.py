@@ -47,6 +47,7 @@ class EmbeddedAudio:
         Raises FetchError where the disk refuses, and ManifestError where the file is damaged.
         """
         with disk_faults(self._name, self._cache):
+            self._cache.use(self._folder)
             names = self._kept(group)
             if names is None:
                 with self._cache.locked(f"{FOLDER}-{self._identity}"):

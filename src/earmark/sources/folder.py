@@ -12,11 +12,9 @@ from pathlib import Path, PurePath
 from earmark.errors import FolderError, UsageError
 from earmark.formats.lines import near_hint, text_lines
 from earmark.records import AudioRef, Utterance
-from earmark.sources.naming import MANIFEST_SUFFIXES, likely
+from earmark.sources.naming import AUDIO_SUFFIXES, MANIFEST_SUFFIXES, likely
 from earmark.sources.options import SourceOptions
 from earmark.sources.tree import size_bytes, walk
-
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3"})
 
 
 class FolderSource:

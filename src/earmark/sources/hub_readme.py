@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import Any
 
 from earmark.errors import UsageError
@@ -18,7 +18,10 @@ from earmark.sources.hub_patterns import unclear
 
 DEFAULT = "default"
 
-_LARGEST_LIST = 1 << 19
+_LARGEST_LIST = 1 << 18
+_MOST_MARKS, _DEEPEST = 20_000, 50
+"""Of brackets and commas, and of brackets within brackets: the parser takes long for each, and for each level."""
+_MARK = re.compile(r"[\[\]{},]")
 _KEY = re.compile(r"""(?:configs|"configs"|'configs')[ \t]*:""")
 _HEAD = re.compile(r"\s*---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)", re.DOTALL)
 
@@ -99,8 +102,7 @@ def _configs(head: str) -> Any:  # noqa: ANN401  # as YAML says it
     """What stands behind ``configs`` in a head, as texts, lists and maps. Raises UsageError."""
     import yaml
 
-    if len(head) > _LARGEST_LIST:
-        raise unclear(f"its list of configurations has {len(head):,} characters")
+    _refuse_costly(head)
     try:
         node = yaml.compose(head, yaml.SafeLoader)
         pairs = node.value if node and node.id == "mapping" else []
@@ -109,6 +111,18 @@ def _configs(head: str) -> Any:  # noqa: ANN401  # as YAML says it
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         problem = str(error).partition("\n")[0]
         raise unclear(f"its head is no YAML: {problem}") from error
+
+
+def _refuse_costly(head: str) -> None:
+    """Raise UsageError for what would take the parser more than some seconds."""
+    if len(head) > _LARGEST_LIST:
+        raise unclear(f"its list of configurations has {len(head):,} characters")
+    marks = _MARK.findall(head)
+    if len(marks) > _MOST_MARKS:
+        raise unclear(f"its list of configurations has {len(marks):,} brackets and commas")
+    depth = max(accumulate((mark in "[{") - (mark in "]}") for mark in marks), default=0)
+    if depth > _DEEPEST:
+        raise unclear(f"its list of configurations has {depth:,} brackets within each other")
 
 
 def _of_node(node: Any, seen: set[int]) -> Any:  # noqa: ANN401  # yaml has no types

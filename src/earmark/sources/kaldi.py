@@ -13,14 +13,15 @@ from functools import cached_property
 from pathlib import Path
 
 from earmark.errors import FolderError, ManifestError, without_secret
-from earmark.formats.cells import as_seconds
+from earmark.formats.cells import as_channel, as_seconds
 from earmark.formats.lines import near_hint, text_lines
 from earmark.records import AudioRef, Utterance
 from earmark.sources.files import fingerprint_of_files
 from earmark.sources.options import SourceOptions
 
 _FILES = ("wav.scp", "segments", "text", "utt2spk", "utt2lang", "utt2dur", "reco2dur")
-_SEGMENT_CELLS = 4
+_SEGMENT_CELLS = (3, 4)
+"""Behind the id: recording, start and end, in seconds; and the channel, from 0, where a line says it."""
 _OFFSET = re.compile(r":\d+(\[[^\]]*\])?$")
 _TO_THE_END = re.compile(r"-1(?:\.0*)?", re.ASCII)
 _BLANKS = re.compile(r"[ \t]+")
@@ -82,9 +83,9 @@ class KaldiSource:
     def _segments(self, files: dict[str, tuple[int, str]]) -> Iterator[tuple[str, AudioRef]]:
         for utterance_id, (number, rest) in self._table("segments").items():
             cells = rest.split()
-            if len(cells) != _SEGMENT_CELLS - 1:
+            if len(cells) not in _SEGMENT_CELLS:
                 raise self._broken("segments", number, "an id, a recording, a start and an end are expected")
-            recording, start, end = cells
+            recording, start, end, *channel = cells
             if recording not in files:
                 raise self._broken("segments", number, f"no recording {recording!r} in wav.scp")
             start_s = self._seconds("segments", number, start)
@@ -94,7 +95,7 @@ class KaldiSource:
                 raise self._broken("segments", number, f"it ends at {end_s:g} s, and starts at {start_s:g} s")
             duration_s = None if end_s is None else end_s - start_s
             path = self._plain(*files[recording])
-            yield utterance_id, AudioRef(path, start_s, duration_s, self._options.channel)
+            yield utterance_id, AudioRef(path, start_s, duration_s, self._channel(number, channel))
 
     def _table(self, name: str, *, is_needed: bool = False) -> dict[str, tuple[int, str]]:
         """Map ids to (line, what follows the id); empty where the file is not there and need not be."""
@@ -139,6 +140,13 @@ class KaldiSource:
         except ValueError as error:
             raise self._broken(name, line, f"{text[:50]!r} is no number of seconds") from error
         return seconds or 0.0
+
+    def _channel(self, line: int, said: list[str]) -> int | None:
+        try:
+            channel = as_channel({"channel": said[0]}, "channel") if said else None
+        except ValueError as error:
+            raise self._broken("segments", line, f"{said[0][:50]!r} is no channel (0, 1, ...)") from error
+        return self._options.channel if channel is None else channel
 
     def _broken(self, name: str, line: int, problem: str, *, hint: str | None = None) -> ManifestError:
         return ManifestError(str(Path(self._path, name)), problem, line=line, hint=hint)

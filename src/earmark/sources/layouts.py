@@ -6,14 +6,17 @@ Names of files, and the first bytes of one, are looked at; nothing is read for i
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import re
 import shlex
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.formats.cells import AUDIO
-from earmark.sources.naming import likely
+from earmark.sources.manifests_in import manifests_in
+from earmark.sources.naming import MANIFEST_SUFFIXES, likely
 
 _BEGINNING_BYTES = 1 << 16
 _PACKED = (".jsonl.gz", ".json.gz")
@@ -29,6 +32,7 @@ class KnownLayout:
 
     what: str
     name: str
+    cause: str = "its prefix has to be said"
 
     @property
     def quoted(self) -> str:
@@ -44,10 +48,14 @@ def layout_of(path: Path) -> KnownLayout | None:
     kinds = [_kaldi, _saved]
     if endings & {"jsonl", "json", "gz"}:
         kinds.append(_lhotse)
+    if is_tree:
+        kinds += [_common_voice, _notsofar]
+    if endings.intersection(suffix[1:] for suffix in MANIFEST_SUFFIXES):
+        kinds.append(_manifest)
     if is_tree or "parquet" in endings:
         kinds.append(_parquet)
     if is_tree:
-        kinds += [_common_voice, _notsofar, _librispeech]
+        kinds.append(_librispeech)
     return next((found for kind in kinds if (found := kind(path))), None)
 
 
@@ -63,7 +71,7 @@ def _within(path: Path) -> tuple[bool, set[str]]:
 
 def _of_file(path: Path) -> KnownLayout | None:
     name = path.name.lower()
-    if name.endswith(_PACKED):
+    if name.endswith(_PACKED) and not _MANIFEST_COLUMN.search(_beginning(path)):
         return KnownLayout("packed JSON, as Lhotse writes it", f"lhotse:{path}")
     if name.endswith((".tar.gz", ".tgz")):
         return KnownLayout("an archive", f"librispeech:{path}")
@@ -76,16 +84,17 @@ def _of_file(path: Path) -> KnownLayout | None:
 
 def _beginning(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return file.read(_BEGINNING_BYTES).decode("utf-8", errors="replace")
-    except OSError:  # whoever reads it tells
+        with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+            beginning = (packed if path.name.endswith(".gz") else file).read(_BEGINNING_BYTES)
+            return beginning.decode("utf-8", errors="replace")
+    except (OSError, EOFError, zlib.error):  # whoever reads it tells
         return ""
 
 
 def _of_json(beginning: str, path: Path) -> KnownLayout | None:
     if _SPEECHBRAIN.match(beginning):
         return KnownLayout("a SpeechBrain descriptor", f"speechbrain:{path}")
-    first = beginning.partition("\n")[0]
+    first = beginning if beginning.lstrip().startswith("[") else beginning.partition("\n")[0]
     if _LHOTSE.search(first) and not _MANIFEST_COLUMN.search(first):
         return KnownLayout("a Lhotse manifest", f"lhotse:{path}")
     return None
@@ -131,6 +140,20 @@ def _lhotse(path: Path) -> KnownLayout | None:
     return KnownLayout("a folder of Lhotse manifests", f"lhotse:{found}") if found else None
 
 
+def _manifest(path: Path) -> KnownLayout | None:
+    found = manifests_in(path)
+    if not found:
+        return None
+    first, *others = found
+    layout = _of_file(first)
+    also = f"; so do {', '.join(one.name for one in others)}" if others else ""
+    return KnownLayout(
+        "a folder with a manifest",
+        layout.name if layout else str(first),
+        cause=f"{first.name} says which audio is meant, and what is said in it{also}",
+    )
+
+
 def _librispeech(path: Path) -> KnownLayout | None:
     for depth in ("", "*/", "*/*/"):
         found = {file.parents[2] for file in path.glob(f"{depth}[0-9]*/[0-9]*/*.trans.txt")}
@@ -147,6 +170,8 @@ def _parquet(path: Path) -> KnownLayout | None:
     if not any(any(path.glob(f"{depth}*.parquet")) for depth in ("", "*/", "*/*/")):
         return None
     _, _, found = snapshot(path)
+    if not found.configs:  # they are hidden
+        return None
     config = found.default or likely(found.configs)
     below = "" if config == found.default else f"/{config}"
     return KnownLayout("Parquet", f"parquet:{path}{below}:{likely(found.configs[config])}")

@@ -78,15 +78,21 @@ class LhotseSource:
     def _cut(self, cut: Row) -> Iterator[Utterance]:
         _refuse_other_cuts(cut)
         recording = _recording(cut)
-        channel = cut_channel(cut.get("channel"), self._options.channel)
         start_s, duration_s = _times(cut)
         supervisions = _list(cut, "supervisions")
         if not supervisions:
-            yield self._utterance(_id(cut), piece(recording, start_s, duration_s, channel), {}, cut)
+            audio = piece(recording, start_s, duration_s, self._channel(cut, {}))
+            yield self._utterance(_id(cut), audio, {}, cut)
         for supervision in supervisions:
             offset_s, length_s = _times(supervision)
-            audio = piece(recording, start_s + offset_s, length_s, cut_channel(supervision.get("channel"), channel))
+            audio = piece(recording, start_s + offset_s, length_s, self._channel(cut, supervision))
             yield self._utterance(_id(cut if len(supervisions) == 1 else supervision), audio, supervision, cut)
+
+    def _channel(self, cut: Row, supervision: Row) -> int | None:
+        """The supervision's own channel; where it has none, or several, what the cut or ``--channel`` says."""
+        own = supervision.get("channel")
+        has_one = own is not None and not (isinstance(own, list) and len(own) != 1)
+        return cut_channel(own, None if has_one else cut_channel(cut.get("channel"), self._options.channel))
 
     def _supervised(self, supervision: Row, recordings: Mapping[str, Row]) -> Utterance:
         recording = recordings.get(str(supervision.get("recording_id")))

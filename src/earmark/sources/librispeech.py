@@ -113,10 +113,28 @@ def _folder(path: str, options: SourceOptions) -> Path:
         return fetched_subset(official, options.fetching)
     if path.endswith(ARCHIVE_ENDINGS) and here.is_file():
         return unpacked_subset(path, options.fetching)
-    if "/" not in path and not path.startswith(("~", ".")):
+    is_word = "/" not in path and not path.startswith(("~", ".")) and (subset is None or not Path(tree).is_dir())
+    if is_word:
         hint = _near_hint(here, SUBSETS, is_subset=True)
         raise UnknownNameError("LibriSpeech subset or folder", path, SUBSETS, hint=hint)
-    raise FolderError(str(here), "there is no such folder", hint=_near_hint(here, SUBSETS))
+    raise _absent(here, SUBSETS, is_archive=path.endswith(ARCHIVE_ENDINGS))
+
+
+def _absent(here: Path, subsets: Collection[str], *, is_archive: bool) -> FolderError:
+    """That there is no such subset; where others lie beside it, which they are."""
+    present = [] if is_archive else sorted(path.name for path in _subsets_in(here.parent))
+    problem = f"there is no such {'archive' if is_archive else 'folder'}"
+    if present:
+        problem += f"; the subsets in {here.parent} are {', '.join(present)}"
+    hint = _near_hint(here, subsets)
+    if hint is None and present:
+        hint = f"did you mean {shlex.quote(f'librispeech:{here.parent / likely(present)}')}?"
+    return FolderError(str(here), problem, hint=hint)
+
+
+def _subsets_in(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if next(path.glob(_TRANSCRIPTS), None))
 
 
 def _near_hint(here: Path, subsets: Collection[str], *, is_subset: bool = False) -> str | None:

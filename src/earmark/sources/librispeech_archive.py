@@ -69,9 +69,10 @@ def unpacked_subset(path: str, options: FetchOptions) -> Path:
 
 def _unpacked(sha256: str, archive: Callable[[], Path], options: FetchOptions) -> Path:
     """What the archive of this digest holds. It is asked for only where it is not unpacked yet."""
-    home = options.folder / "unpacked" / sha256
+    cache, home = Cache(options.folder), options.folder / "unpacked" / sha256
+    cache.use(home)
     if not home.is_dir():
-        with Cache(options.folder).locked(f"unpacked-{sha256}"):
+        with cache.locked(f"unpacked-{sha256}"):
             if not home.is_dir():
                 extract(archive(), home)
     return home

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from earmark.errors import UnknownNameError
 
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3"})
 MANIFEST_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 _REMOTE = re.compile(r"(?:s3|gs|https?)://|hf:", re.IGNORECASE)
 _TABLE = re.compile(r"[^?#]*\.(?:jsonl|json|csv|tsv|parquet)(?:[?#].*)?", re.IGNORECASE | re.DOTALL)

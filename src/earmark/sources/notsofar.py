@@ -109,8 +109,9 @@ class NotsofarSource:
         self._devices = devices
         self._chosen = {meeting: self._choose(found) for meeting, found in self._recorded().items()}
         if not any(self._chosen.values()):
-            known = sorted({device for found in self._recorded().values() for device in found})
-            hint = f"@sc, @mc, @close_talk, or one of {', '.join(known)}" if known else None
+            known = {device for found in self._recorded().values() for device in found}
+            single = ", ".join(sorted(known - {"close_talk"}))
+            hint = f"@sc, @mc, @close_talk{single and f', or one of {single}'}" if known else None
             raise UsageError(f"no device {devices!r} recorded a meeting of {folder}", hint=hint)
 
     @property

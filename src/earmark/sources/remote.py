@@ -11,20 +11,21 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from earmark.errors import FetchError, UsageError, without_secret
 from earmark.fetching import Fetched, FetchOptions, fetch, resolve
 from earmark.fetching.cache import Cache, disk_faults
-from earmark.sources.base import LinedSource, RestoringSource
+from earmark.sources.base import DerivedSource, LinedSource, RestoringSource
 from earmark.sources.manifest import holds_audio
 from earmark.sources.naming import is_remote, is_remote_manifest
-from earmark.sources.urls import recorded_id, url_digest
+from earmark.sources.remote_folder import RemoteFolder, as_data_set
+from earmark.sources.urls import place_of, recorded_id, refused_place
 
 if TYPE_CHECKING:
     from earmark.records import Utterance
@@ -33,73 +34,7 @@ if TYPE_CHECKING:
 
 _FETCHED_AT_ONCE = 16
 _CHUNK = 4096
-_SUFFIX = 40
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFolder:
-    """A folder elsewhere: ``begin`` + path + ``end`` is what ``fetch`` takes. Both may hold secrets."""
-
-    begin: str
-    end: str = ""
-
-    @classmethod
-    def named(cls, name: str) -> Self:
-        """The folder called ``name``. Raises UsageError for what is no URL."""
-        name = as_data_set(name)
-        resolve(name)
-        if name.lower().startswith("hf:"):
-            return cls(name.rstrip("/") + "/")
-        parts = urlsplit(name)
-        # A store's query says which server and region; that of a web page may be a signature for it alone.
-        end = f"?{parts.query}" if parts.query and not parts.scheme.lower().startswith("http") else ""
-        return cls(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/", end)
-
-    @property
-    def shown(self) -> str:
-        """Its name without secrets."""
-        return without_secret(self.begin)
-
-    @property
-    def server(self) -> tuple[str, str]:
-        """Scheme, and host or bucket."""
-        parts = urlsplit(self.begin)
-        return parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
-
-    def file(self, uri: str) -> str:
-        """The name of the file that ``uri`` in a row means. Raises UsageError where it leads out of here."""
-        if ".." in uri.split("/") or "\0" in uri:
-            raise UsageError(f"{uri!r} leads out of {self.shown}")
-        if is_remote(uri):
-            resolve(uri)
-            if RemoteFolder(uri).server != self.server or self.begin.lower().startswith("hf:"):
-                cause = f"only what lies where the data lie is fetched: {self.shown}"
-                raise UsageError(f"{without_secret(uri)} is somewhere else", cause=cause, hint="--audio-root URL")
-            return self._in_store(uri) if self.server[0] in ("s3", "gs") else uri + self.end
-        if uri.startswith("/"):
-            hint = "--audio-root FOLDER, where the files are on this machine"
-            raise UsageError(f"{uri} is a path of another machine: the data are in {self.shown}", hint=hint)
-        return self.begin + (uri if self.begin.lower().startswith("hf:") else quote(uri)) + self.end
-
-    def _in_store(self, uri: str) -> str:
-        """The object that a whole URL in a row means, asked for where and as whom the user said.
-
-        The query of such a URL names the server that gets signed requests, so a row has none.
-        """
-        row, ours = urlsplit(uri), urlsplit(self.begin)
-        if row.query or "@" in row.netloc:
-            raise UsageError(
-                f"{without_secret(uri)} says more than a bucket and a path",
-                cause="only the name of the data or --audio-root says which server is asked, and as whom",
-            )
-        return f"{ours.scheme}://{ours.netloc}{row.path}{self.end}"
-
-
-def as_data_set(name: str) -> str:
-    """A name on the hub as that of a data set, which is what data are; another name as it is."""
-    if not name.lower().startswith("hf:") or name[3:].removeprefix("//").startswith("datasets/"):
-        return name
-    return f"hf:datasets/{name[3:].removeprefix('//')}"
+_REASONS_KEPT = 1000
 
 
 def open_remote(data: str, options: SourceOptions, opened: Callable[[str, SourceOptions], Source]) -> RemoteAudio:
@@ -150,7 +85,9 @@ class RemoteAudio:
 
     ``bring`` must have been called; a file that is not there has no link, and counts as missing. Links are named after
     the folder, so that data keep their paths, and with them their identity, on every machine. A row that has a URL is
-    recorded without its secrets, as ``urls/DIGEST-FILE``. Without a ``folder`` the audio is where the source says.
+    recorded without its secrets, as ``urls/DIGEST-FILE``. One that leads elsewhere is not followed and has no audio: it
+    is recorded as ``refused/DIGEST-FILE``, where nothing lies, since a path that begins so is another place. Without a
+    ``folder`` the audio is where the source says.
     """
 
     def __init__(self, source: Source, name: str, folder: RemoteFolder | None, options: FetchOptions) -> None:
@@ -158,6 +95,7 @@ class RemoteAudio:
         self._name = name
         self._folder = folder
         self._options = options
+        self._refusals: dict[str, tuple[str, str]] = {}
 
     @property
     def name(self) -> str:
@@ -180,11 +118,22 @@ class RemoteAudio:
     def utterances(self) -> Iterator[Utterance]:
         """Those of the source, by where their audio is on this machine."""
         utterances = self._source.utterances()
-        yield from utterances if self._folder is None else map(_recorded, utterances)
+        yield from utterances if self._folder is None else (_recorded(one, self._folder) for one in utterances)
 
     def lines_with(self, utterance_id: str) -> list[int]:
         """What the source says; none where it is no file of rows."""
         return self._source.lines_with(utterance_id) if isinstance(self._source, LinedSource) else []
+
+    @property
+    def loss(self) -> str | None:
+        """What the source says of itself."""
+        return self._source.loss if isinstance(self._source, DerivedSource) else None
+
+    def why_missing(self, uri: str) -> tuple[str, str] | None:
+        """Why a row was not followed, which ``bring`` has met; else what the source says."""
+        if (place := uri.removeprefix(f"{self.root}/")) in self._refusals:
+            return self._refusals[place]
+        return self._source.why_missing(uri) if isinstance(self._source, DerivedSource) else None
 
     def restore(self) -> None:
         """Have audio here that the source itself brings, where it is one that does."""
@@ -194,35 +143,46 @@ class RemoteAudio:
     def bring(self) -> None:
         """Fetch each file once, ``_FETCHED_AT_ONCE`` at a time, and link it. Keeps every path in memory meanwhile.
 
-        Raises FetchError for what is neither here nor missing there, UsageError for a path that leads elsewhere, and
-        what reading the source raises.
+        A row that leads elsewhere is left alone. Raises FetchError for what is neither here nor missing there, and what
+        reading the source raises.
         """
         if self._folder is None:
             return
-        uris = iter(dict.fromkeys(utterance.audio.uri for utterance in self._source.utterances()))
+        uris = dict.fromkeys(utterance.audio.uri for utterance in self._source.utterances())
+        named = ((uri, name) for uri in uris if (name := self._followed(uri, self._folder)) is not None)
         threads = ThreadPoolExecutor(_FETCHED_AT_ONCE, thread_name_prefix="earmark-fetch")
         try:
-            while chunk := [(uri, self._folder.file(uri)) for uri in islice(uris, _CHUNK)]:
+            while chunk := list(islice(named, _CHUNK)):
                 list(threads.map(self._bring_one, *zip(*chunk, strict=True)))
         finally:
             threads.shutdown(cancel_futures=True)
 
+    def _followed(self, uri: str, folder: RemoteFolder) -> str | None:
+        """The name of the file that a row means; None, and the reason is kept, where it is not to be fetched."""
+        try:
+            return folder.file(uri)
+        except UsageError as error:
+            if len(self._refusals) < _REASONS_KEPT:
+                cause = error.what + (f": {error.cause}" if error.cause else "")
+                self._refusals[refused_place(uri)] = cause, error.hint or "mend the row"
+            return None
+
     def _bring_one(self, uri: str, name: str) -> None:
         get = partial(fetch, name, options=self._options)
-        link_fetched(get, Path(f"{self.root}/{_place(uri)}"), self._options)
+        link_fetched(get, Path(f"{self.root}/{place_of(uri)}"), self._options)
 
 
-def _recorded(utterance: Utterance) -> Utterance:
+def _recorded(utterance: Utterance, folder: RemoteFolder) -> Utterance:
     """The utterance of a row without the secrets of a URL in it; the id may be made of it."""
     uri = utterance.audio.uri
-    if not is_remote(uri):
+    try:
+        folder.file(uri)
+        place = place_of(uri)
+    except UsageError:
+        place = refused_place(uri)
+    if place == uri:
         return utterance
-    return replace(utterance, id=recorded_id(utterance.id), audio=replace(utterance.audio, uri=_place(uri)))
-
-
-def _place(uri: str) -> str:
-    """Where a row's audio is below the folder of links: two URLs that differ by their query are two."""
-    return f"urls/{url_digest(uri)}-{resolve(uri).file_name[-_SUFFIX:]}" if is_remote(uri) else uri
+    return replace(utterance, id=recorded_id(utterance.id), audio=replace(utterance.audio, uri=place))
 
 
 def link_fetched(get: Callable[[], Fetched], link: Path, options: FetchOptions) -> None:

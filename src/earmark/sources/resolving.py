@@ -17,7 +17,7 @@ from earmark.fetching import resolve
 from earmark.fetching.names import shown_name
 from earmark.formats.lines import near_hint
 from earmark.formats.staged import FACTS as STAGED_FACTS
-from earmark.sources.naming import MANIFEST_SUFFIXES, is_remote
+from earmark.sources.naming import AUDIO_SUFFIXES, MANIFEST_SUFFIXES, is_remote
 
 _PREFIX = re.compile(r"([a-z][a-z0-9_-]+):(?!//)(.*)", re.DOTALL)
 _WHAT_DATA_ARE = "a manifest, a folder of audio, or PREFIX:PATH: earmark ls sources"
@@ -35,7 +35,8 @@ def resolve_data(data: str, is_known: Callable[[str], bool]) -> tuple[str, str]:
     if data.startswith(("s3://", "gs://")) and not data.partition("?")[0].lower().endswith(MANIFEST_SUFFIXES):
         return "staged", data
     match = _PREFIX.fullmatch(data) if not data.startswith(_SAYS_LOCAL) else None
-    if not is_remote(data) and not Path(data).exists():
+    is_loud_hub = data[:3] != "hf:" and data[:3].lower() == "hf:"
+    if (is_loud_hub or not is_remote(data)) and not Path(data).exists():
         _refuse_misspelt(data, is_known)
     if match and (is_known(match[1]) or not Path(data).exists()):
         return match[1], _at_home(match[2])
@@ -65,6 +66,8 @@ def _bare(data: str) -> tuple[str, str]:
         raise name
     if is_manifest:
         return "manifest", data
+    if path.is_file():
+        _refuse_near_data(path)
     if path.exists() or is_remote(data):
         endings = ", ".join(MANIFEST_SUFFIXES)
         raise UsageError(
@@ -73,6 +76,16 @@ def _bare(data: str) -> tuple[str, str]:
             hint="the URL of a manifest, to its very end" if is_remote(data) else _WHAT_DATA_ARE,
         )
     raise _nowhere(data)
+
+
+def _refuse_near_data(path: Path) -> None:
+    """Raise UsageError for a file that is no data, but nearly: a manifest that is packed, and one audio file."""
+    if path.name.lower().endswith(tuple(f"{suffix}.gz" for suffix in MANIFEST_SUFFIXES)):
+        hint = f"gunzip --keep {shlex.quote(str(path))}, and give {shlex.quote(str(path.with_suffix('')))}"
+        raise UsageError(f"{path} is packed", cause="only Lhotse's manifests are read so", hint=hint)
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        hint = f"{shlex.quote(str(path.parent))} is its folder; a manifest may list this file alone"
+        raise UsageError(f"{path} is one audio file", cause="data are a manifest, or a folder of audio", hint=hint)
 
 
 def _folder(data: str) -> str:
@@ -93,7 +106,7 @@ def _in_full(path: Path, other: str | None) -> UsageError | None:
     if found is None:
         return None
     plain = f"; {shlex.quote(f'{other}:{path}')} reads it as a plain {other}" if other else ""
-    return UsageError(f"{path} is {found.what}", cause="its prefix has to be said", hint=f"{found.quoted}{plain}")
+    return UsageError(f"{path} is {found.what}", cause=found.cause, hint=f"{found.quoted}{plain}")
 
 
 def _nowhere(data: str) -> UsageError:

@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from earmark import schema
-from earmark.errors import ManifestError, MissingColumnError, without_secret
+from earmark.errors import ManifestError, without_secret
 from earmark.formats.staged import ERRORS, TABLE, change_in, changed_name, failure_in, is_inside
 from earmark.records import AudioRef, Utterance
+from earmark.sources.columns import no_text_column, refuse_no_text
 from earmark.sources.staged_files import StagedFile, staged_files
 
 if TYPE_CHECKING:
@@ -40,13 +41,15 @@ class StagedSource:
 
     ``path`` is a folder, or an ``s3://`` or ``gs://`` URL: then ``staged.json`` is fetched when the set is opened, the
     table when it is first read, and the audio as the utterances are, some at a time. Raises ManifestError or
-    FolderError where there is no complete staged set, and FetchError.
+    FolderError where there is no complete staged set, UsageError for a text column of ids or paths, and FetchError.
     """
 
     def __init__(self, path: str, options: SourceOptions) -> None:
         self._name = without_secret(path)
         self._options = options
         self._files = staged_files(path, options.fetching)
+        if options.has_text and options.text_column is not None:
+            refuse_no_text(self._name, options.text_column, (*schema.STAGED.names, options.text_column))
 
     @property
     def name(self) -> str:
@@ -169,6 +172,5 @@ class StagedSource:
         if not self._options.has_text:
             return None
         if column not in extra:
-            names = [*schema.STAGED.names, *extra]
-            raise MissingColumnError(self._name, "reference text", names, flag="--text-column")
+            raise no_text_column(self._name, [_TEXT, *extra], column)
         return None if extra[column] is None else str(extra[column])

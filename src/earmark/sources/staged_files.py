@@ -18,7 +18,8 @@ from earmark.errors import FetchError, FolderError, ManifestError
 from earmark.fetching import FetchOptions, fetch
 from earmark.formats import staged
 from earmark.formats.staged import StagedFacts
-from earmark.sources.remote import RemoteFolder, link_fetched
+from earmark.sources.remote import link_fetched
+from earmark.sources.remote_folder import RemoteFolder
 
 _GETS_AT_ONCE = 16
 _MEND = "earmark stage DATA --to {} --verify mends it"
@@ -126,9 +127,9 @@ class _Remote:
         try:
             path = fetch(self._folder.file(staged.FACTS), options=options).path
         except FetchError as error:
-            if error.kind != "missing":
+            if error.kind != "missing" or error.hint is not None:  # it says that there is no such bucket
                 raise
-            hint = "earmark stage DATA --to URL makes one; of an object store, data are a staged set"
+            hint = f"earmark stage DATA --to URL makes one; a manifest there has a full name: {self._shown}/FILE.csv"
             raise ManifestError(self._shown, f"there is no {staged.FACTS}", hint=hint) from None
         self.facts = _facts(self._shown, path.read_bytes().decode("utf-8", "replace"))
         self.root = options.folder / "staged" / str(self.facts.table_sha256)

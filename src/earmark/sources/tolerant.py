@@ -13,6 +13,10 @@ from earmark.sources.base import DerivedSource, Source
 class Broken(Protocol):
     """Is told what of some data cannot be read, each time that it is met."""
 
+    def begin(self) -> None:
+        """The data are read from their beginning, for the first time or again."""
+        ...
+
     def row(self, error: ManifestError) -> None:
         """A row that is no utterance; those behind it can be read."""
         ...
@@ -67,6 +71,7 @@ class Tolerant:
 
     def utterances(self) -> Iterator[Utterance]:
         """Yield what can be read."""
+        self._broken.begin()
         if isinstance(self._source, RowSource):
             yield from self._source.surviving(self._broken.row)
             return

@@ -105,6 +105,7 @@ class LocalFolder:
     def __init__(self, path: Path, *, disk: Disk | None = None) -> None:
         self.path = path
         self.disk = disk or Disk()
+        self._lasting: set[str] = set()  # the folders below this one that are known to outlast a power cut
 
     @property
     def url(self) -> str:
@@ -183,6 +184,21 @@ class LocalFolder:
             if target.exists():
                 raise FileExistsError(target) from error
             self.disk.replace(temporary, target)
+
+    def make_below(self, name: str) -> Path:
+        """The folder ``name`` below this one, for good. Raises OSError.
+
+        Another process may have made it just now and not have synced the folders above it yet. So they are synced here,
+        once for each folder that is asked for.
+        """
+        folder = self.path / name
+        if not folder.is_dir():
+            self.disk.make_folder(folder)
+        if name not in self._lasting:
+            for above in reversed(Path(name).parents):
+                self.disk.sync_folder(self.path / above)
+        self._lasting.add(name)
+        return folder
 
     def make(self) -> None:
         """Make the folder itself, for good. Raises OSError."""

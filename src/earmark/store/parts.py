@@ -159,7 +159,7 @@ def read_part(folder: Folder, name: str, columns: Iterable[str] | None = None) -
         return _parsed(folder, name, rows)
     except FileNotFoundError as error:
         raise StoreError(f"the part {name} in {folder.url} is gone", cause="somebody removed it just now") from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, KeyError) as error:  # KeyError: a column that is not there
         problem = f"the part {name} in {folder.url} is damaged"
         hint = "remove it and type the same command: its work is done again"
         raise DamagedPartError(problem, cause=_one_line(error), hint=hint) from error

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from earmark.errors import FolderError, UsageError
 from earmark.fetching import FetchOptions
-from earmark.fetching.kept import Kept, kept_in, remove_kept, sweep, total_bytes
+from earmark.fetching.cleaning import remove_kept, sweep
+from earmark.fetching.kept import Kept, kept_in, total_bytes
 
 __all__ = ["CacheReport", "Kept", "cache"]
 
@@ -21,8 +22,9 @@ _DAY_S = 86_400.0
 class CacheReport:
     """What is in the cache at ``folder``, the largest first, and the bytes of all of it.
 
-    ``removed`` were removed, which freed ``freed_bytes``; ``in_use`` would have been, but a running process has them.
-    ``num_swept`` are temporary files of dead processes, which ``clean`` removes as well.
+    ``removed`` were removed, which freed ``freed_bytes``. ``in_use`` would have been, but a running process has them,
+    or may have them; and ``not_ours``, but only another user may do so. ``num_swept`` are temporary files of dead
+    processes, which ``clean`` removes as well.
     """
 
     folder: Path
@@ -30,6 +32,7 @@ class CacheReport:
     size_bytes: int
     removed: tuple[Kept, ...] = ()
     in_use: tuple[Kept, ...] = ()
+    not_ours: tuple[Kept, ...] = ()
     freed_bytes: int = 0
     num_swept: int = 0
 
@@ -38,8 +41,9 @@ def cache(*, clean: bool = False, older_than: float | None = None) -> CacheRepor
     """Look at the cache, and with ``clean`` remove what is in it.
 
     ``older_than`` is in days: only what was not used for so long. What was put there by hand is neither listed nor
-    removed, nor is what has a name that the cache does not give. Do not clean while a run reads what it fetched: only
-    what is being fetched is protected.
+    removed, nor is what has a name that the cache does not give. What was used since the oldest other process that uses
+    the cache began is not removed either, nor, while one of another user uses it, what that user could not mark as
+    used; but this process's own use keeps nothing. A process that may only read the cache is not known of.
 
     Raises UsageError for days below 0, and FolderError where the disk refuses.
     """
@@ -60,6 +64,7 @@ def cache(*, clean: bool = False, older_than: float | None = None) -> CacheRepor
             total_bytes(folder),
             cleaned.removed,
             cleaned.in_use,
+            cleaned.not_ours,
             cleaned.freed_bytes,
             num_swept,
         )

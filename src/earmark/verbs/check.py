@@ -102,13 +102,18 @@ def check(
 
 
 class _Rows:
-    """Takes broken rows, each once however often the data are read. They come in the order of their lines."""
+    """Takes broken rows, each once however often the data are read: they come in one order, each time."""
 
     def __init__(self, fold: DataFold) -> None:
         self._fold = fold
-        self._last_line = 0
+        self._num_met = 0
+        self._num_counted = 0
         self.first: ManifestError | None = None
         self.is_complete = True
+
+    def begin(self) -> None:
+        """Expect those that were met before."""
+        self._num_met = 0
 
     def rest(self, error: ManifestError) -> None:
         """Count the row, and remember that what is behind it was not read."""
@@ -117,10 +122,10 @@ class _Rows:
 
     def row(self, error: ManifestError) -> None:
         """Count the row, unless it was met before."""
-        line = error.line or 0
-        if self.first is not None and line <= self._last_line:
+        self._num_met += 1
+        if self._num_met <= self._num_counted:
             return
-        self._last_line = line
+        self._num_counted = self._num_met
         self.first = self.first or error
         head = ":".join(str(place) for place in (error.path, error.line, error.column) if place is not None)
         problem = error.what.removeprefix(f"{head}: ")
@@ -254,6 +259,8 @@ def _heard(root: str, numbered: tuple[int, Utterance]) -> tuple[int, Place, Soun
             quality.clipped_share,
             quality.content,
             is_changed=audio.sha256 is not None and _sha256(os.path.join(root, audio.uri)) != audio.sha256,  # noqa: PTH118
+            beyond_share=quality.beyond_share,
+            peak_dbfs=quality.peak_dbfs,
         ),
     )
 

@@ -73,6 +73,7 @@ class StageBegan:
     audio_format: str
     engine: str
     num_workers: int
+    num_sampled_audio: int
     num_changed_audio: int
     damaged_parts: tuple[str, ...]
 

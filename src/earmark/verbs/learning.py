@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from earmark.planning.batching import cut, longest_first
-from earmark.planning.plan import plan_in_order, shards
+from earmark.planning.in_order import shards_in_order
 from earmark.recognizers import Recognizer
 from earmark.records import Batch, Segment, Shard, StopCheck
 from earmark.spec import BatchingSpec, DataSpec, RunSpec
@@ -82,8 +82,8 @@ def best_batch_s(
 ) -> tuple[float, dict[float, float]]:
     """The fastest budget in seconds, and for each that was measured seconds of audio for a second of transcribing.
 
-    The declared budget stays unless another is faster by a twentieth, and where an utterance
-    of the sample fails. Raises what a run raises.
+    The declared budget stays unless another is faster by a twentieth, and where an utterance of the sample fails.
+    Raises what a run raises.
     """
     declared_s = declared.max_batch_s
     data = DataSpec(name="", fingerprint="", audio_sample="", num_utterances=len(utterances))
@@ -116,10 +116,9 @@ def _sample(utterances: pa.Table, root: str, spec: RunSpec, audio_s: float) -> l
     table = utterances.take(pa.array(np.sort(chosen)))
     position = pa.array(np.arange(len(table)), pa.int64())
     table = table.set_column(table.schema.get_field_index("index"), "index", position)
-    plan = plan_in_order(table)
     found = [
         segment
-        for shard in shards(table, plan, root, np.zeros(len(table), bool), num_workers=1)
+        for shard in shards_in_order(table, root, np.zeros(len(table), bool), num_workers=1)
         for batch in shard.batches
         for segment in batch.segments
     ]

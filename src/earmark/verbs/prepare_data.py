@@ -84,8 +84,8 @@ def prepare_common_voice(
 ) -> PreparedData:
     """Make ``train.csv``, ``valid.csv`` and ``test.csv`` in the folder ``to`` from a language of Common Voice.
 
-    ``data`` is the language's folder, with ``train.tsv``, ``dev.tsv``, ``test.tsv`` and ``clips/``, or the name of one
-    of its splits (``common-voice:FOLDER:train``), which means all three. The rules are those
+    ``data`` is the language's folder, with ``train.tsv``, ``dev.tsv``, ``test.tsv`` and ``clips/``, or one of its
+    tables or splits (``FOLDER/train.tsv``, ``common-voice:FOLDER:train``), which means all three. The rules are those
     of the language that a row names, else of ``language``, else of the folder's name. Rows are left out that have fewer
     than three words (Chinese, Japanese: two characters), no clip, or a clip that cannot be read; in the training table
     also those longer than ``max_train_s`` seconds.
@@ -113,6 +113,8 @@ def prepare_common_voice(
 def _sources(data: str, options: SourceOptions) -> dict[str, CommonVoiceSource]:
     """The three tables of a language, called by its folder, or as another verb would call one of its splits."""
     folder, _ = without_split(data.removeprefix(_PREFIX))
+    if folder.endswith(".tsv") and Path(folder).is_file():  # a table of the language, as other verbs take it
+        folder = str(Path(folder).parent)
     missing = [f"{split}.tsv" for split in TABLES if not Path(folder, f"{split}.tsv").is_file()]
     if missing and len(missing) < len(TABLES):
         cause = "tables to train on are made of all three: train, dev and test"
@@ -135,6 +137,8 @@ def _prepared(
 
 
 def _local(to: str) -> str:
+    if not to.strip():
+        raise UsageError("--to names no folder", cause="it is empty, which would be the working folder", hint=_OWN)
     if "://" in to:
         raise UsageError(f"--to {to} is no local folder", cause="SpeechBrain reads its tables from a disk")
     return to
@@ -158,6 +162,7 @@ def _kept(target: LocalFolder, identity: Mapping[str, Any]) -> dict[str, Prepare
     return splits if is_whole else None
 
 
+_OWN = "--to A_FOLDER_OF_ITS_OWN"
 _OTHER = "--to OTHER_FOLDER keeps both; remove the folder to make it anew"
 
 

@@ -47,10 +47,10 @@ class StageSummary:
 
     ``num_utterances`` is the sum of ``num_staged``, ``num_failed`` and ``num_skipped``; ``num_exact`` of the staged
     files hold the very samples that a run would have decoded from their originals when they were staged, of which, of
-    some that were looked at, ``num_changed_audio`` have other bytes now. ``num_new`` counts the utterances that
-    this call staged or
-    found to fail, ``new_audio_s`` their seconds, in ``wall_s``; ``num_damaged`` the files that were found to be gone or
-    of another size, or with ``verify`` to have other bytes. ``is_new_table`` says that this call wrote the table.
+    ``num_sampled_audio`` whose first bytes were looked at, ``num_changed_audio`` have others now. ``num_new`` counts
+    the utterances that this call staged or found to fail, ``new_audio_s`` their seconds, in ``wall_s``; ``num_damaged``
+    the files that were found to be gone or of another size, or with ``verify`` to have other bytes: then
+    ``num_verified`` files were read and compared, else 0. ``is_new_table`` says that this call wrote the table.
     """
 
     target: str
@@ -64,6 +64,8 @@ class StageSummary:
     size_bytes: int
     codings: Mapping[str, int]
     num_damaged: int
+    num_verified: int
+    num_sampled_audio: int
     num_changed_audio: int
     is_new_table: bool
     num_new: int
@@ -157,6 +159,7 @@ def _staged(
         attempt = StageAttempt(
             store, source, utterances, facts, workforce, verify=wish.verify, observer=observer, began=began
         )
+        attempt.num_sampled_audio = len(sample.split())
         attempt.num_changed_audio = num_changed(facts.identity.audio_sample, sample)
         attempt.stage(wish.audio_format, stop, retry_failed=wish.retry_failed)
         counts = attempt.finish()
@@ -164,6 +167,8 @@ def _staged(
         target=store.url,
         **{name: getattr(counts, name) for name in StagedCounts.__slots__},
         num_damaged=attempt.num_damaged,
+        num_verified=attempt.num_verified,
+        num_sampled_audio=attempt.num_sampled_audio,
         num_changed_audio=attempt.num_changed_audio,
         is_new_table=attempt.is_new_table,
         num_new=attempt.num_new,
@@ -187,6 +192,9 @@ def _facts(store: RunStore, source: Source, utterances: pa.Table, wish: _Wish, s
         check_audio(store.folder, utterances, source.root)
         clear(store.folder, kept or replace(new, identity=replace(identity, data_fingerprint="unknown")))
     elif kept is not None:
+        if not store.folder.names(layout.PARTS):  # nothing was staged of the originals as they were
+            kept = replace(kept, identity=replace(kept.identity, audio_sample=sample), counts=None, table_sha256=None)
+            identity = replace(identity, audio_sample=sample)
         if differences := kept.identity.differences(identity):
             raise StagedMismatchError(store.url, differences)
         return kept

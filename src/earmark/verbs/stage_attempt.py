@@ -19,7 +19,7 @@ from earmark.audio.encode import AudioFormat
 from earmark.errors import InterruptedRunError, without_secret
 from earmark.formats import staged
 from earmark.formats.staged import StagedCounts, StagedFacts
-from earmark.planning.plan import plan_in_order, shards
+from earmark.planning.in_order import shards_in_order
 from earmark.sources.base import Source
 from earmark.staging import Staging, versions
 from earmark.store.folder import LocalFolder
@@ -27,15 +27,10 @@ from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, RunProgressed, StageBegan
 from earmark.verbs.interrupt import StopRequest
 from earmark.verbs.run_log import log
-from earmark.verbs.stage_rows import sha256_of, staged_rows, withdraw
+from earmark.verbs.stage_rows import StagedParts, StagedRows, sha256_of
 from earmark.verbs.stage_table import check_sum, counts_of, write_errors, write_table
 from earmark.verbs.stage_target import write_facts
 from earmark.verbs.workforce import Workforce
-
-_SPEED = 60.0
-"""Staging is at least so many times faster than recognizing, so a shard may hold so many times more audio."""
-_MOST_SEGMENTS = 500
-"""The rows, and on a disk the files, that a worker has in hand before it commits them."""
 
 
 class StageAttempt:
@@ -65,10 +60,13 @@ class StageAttempt:
         self._began = began
         self._is_skipped = np.asarray(pc.is_valid(utterances["skip_reason"]).to_numpy())
         self._num_skipped = int(self._is_skipped.sum())
-        self._kept = staged_rows(store.folder, facts.identity.fingerprint())
+        self._parts = StagedParts(store.folder, facts.identity.fingerprint(), utterances["id"])
+        self._kept = self._parts.rows()
         self._verifies = verify or facts.is_being_verified
         self.is_new_table = False
+        self.num_sampled_audio = 0
         self.num_changed_audio = 0
+        self.num_verified = 0
         self.num_damaged = 0
         self.num_new = 0
         self.new_audio_s = 0.0
@@ -76,25 +74,15 @@ class StageAttempt:
     def stage(self, audio_format: AudioFormat, stop: StopRequest, *, retry_failed: bool) -> None:
         """Do what is left. Raises InterruptedRunError, with all that was done committed."""
         self._withdraw_damaged()
-        done = self._kept.is_done(len(self._utterances), retry_failed=retry_failed) | self._is_skipped
+        done = self._kept.is_done(retry_failed=retry_failed) | self._is_skipped
         self._tell_began(done)
         if done.all():
             return
         self._unfinish()
         if isinstance(self._store.folder, LocalFolder):
             self._store.folder.sweep(stale_after_s=0.0)  # the lock is ours, so no writer lives
-        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        identity = self._facts.identity
-        work = Staging(
-            folder=self._store.folder,
-            fingerprint=identity.fingerprint(),
-            audio_format=audio_format,
-            max_decoded_s=identity.max_decoded_s,
-            attempt=secrets.token_hex(4),
-            retry=started if retry_failed else "",
-        )
-        num_left = self._engine_works(work, done, stop)
-        self._kept = staged_rows(self._store.folder, identity.fingerprint())
+        num_left = self._engine_works(self._work(audio_format, is_retry=retry_failed), done, stop)
+        self._kept = self._parts.rows()
         if num_left:
             num_wanted = len(done) - self._num_skipped
             raise InterruptedRunError(num_wanted - num_left, num_wanted)
@@ -110,20 +98,36 @@ class StageAttempt:
         check_sum(counts, self._store.url)
         if not self._stands(counts):
             self._unfinish()
-            write_errors(self._store, self._utterances, rows)
-            sha256 = write_table(self._store, self._utterances, rows, without_secret(self._source.name))
-            self._facts = replace(
-                self._facts,
-                source=without_secret(self._source.name),
-                source_fingerprint=self._source.fingerprint,
-                counts=counts,
-                table_sha256=sha256,
-                is_being_verified=False,
-                versions=versions(),
-            )
-            write_facts(self._store.folder, self._facts)
-            self.is_new_table = True
+            self._write(rows, counts)
         return counts
+
+    def _work(self, audio_format: AudioFormat, *, is_retry: bool) -> Staging:
+        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        return Staging(
+            folder=self._store.folder,
+            fingerprint=self._parts.fingerprint,
+            audio_format=audio_format,
+            max_decoded_s=self._facts.identity.max_decoded_s,
+            attempt=secrets.token_hex(4),
+            retry=started if is_retry else "",
+        )
+
+    def _write(self, rows: StagedRows, counts: StagedCounts) -> None:
+        """Commit the list of failures, the table, and at last that the set is whole."""
+        source = without_secret(self._source.name)
+        write_errors(self._store, self._utterances, rows)
+        sha256 = write_table(self._store, self._utterances, rows, source)
+        self._facts = replace(
+            self._facts,
+            source=source,
+            source_fingerprint=self._source.fingerprint,
+            counts=counts,
+            table_sha256=sha256,
+            is_being_verified=False,
+            versions=versions(),
+        )
+        write_facts(self._store.folder, self._facts)
+        self.is_new_table = True
 
     def _stands(self, counts: StagedCounts) -> bool:
         """Whether the table, the facts and the list of failures are there as they must be."""
@@ -137,18 +141,9 @@ class StageAttempt:
 
     def _engine_works(self, work: Staging, done: NDArray[np.bool_], stop: StopRequest) -> int:
         """Let the engine do what is not ``done``; how many utterances are left after a stop."""
-        plan = plan_in_order(self._utterances)
-        left_s = float(np.sum(plan["duration_s"].to_numpy()[~done]))
+        left_s = float(np.sum(self._utterances["duration_s"].to_numpy()[~done]))
         num_before = self._num_done(done)
-        queue = shards(
-            self._utterances,
-            plan,
-            self._source.root,
-            done,
-            num_workers=self._workforce.num_workers,
-            speed=_SPEED,
-            most_segments=_MOST_SEGMENTS,
-        )
+        queue = shards_in_order(self._utterances, self._source.root, done, num_workers=self._workforce.num_workers)
         num_failed = 0
         for receipt in self._workforce.engine.run(work, queue, stop=stop):
             self.num_new += receipt.num_rows
@@ -180,15 +175,16 @@ class StageAttempt:
         Their sizes are compared, and where this verifies their bytes.
         """
         found = dict(self._kept.damaged_files() if self._verifies else self._kept.misfits())
+        self.num_verified = len(self._kept) - len(self._kept.failed()) if self._verifies else 0
         if not found:
             return
         self._unfinish(is_being_verified=self._verifies)
-        withdraw(self._store.folder, self._facts.identity.fingerprint(), found.keys())
+        self._parts.withdraw(found.keys())
         for path in found.values():
             log.warning("%s is damaged or gone, and will be staged again", path)
             self._store.folder.remove(path)
         self.num_damaged = len(found)
-        self._kept = staged_rows(self._store.folder, self._facts.identity.fingerprint())
+        self._kept = self._parts.rows()
 
     def _unfinish(self, *, is_being_verified: bool = False) -> None:
         """Let nobody take the set for a whole one while it changes, nor damage that was found for mended."""
@@ -214,6 +210,7 @@ class StageAttempt:
                 audio_format=self._facts.identity.audio_format,
                 engine=self._workforce.name,
                 num_workers=self._workforce.num_workers,
+                num_sampled_audio=self.num_sampled_audio,
                 num_changed_audio=self.num_changed_audio,
                 damaged_parts=self._kept.damaged,
             )

@@ -2,6 +2,7 @@
 
 Knows parts; decodes nothing. A success beats a failure, then the least part name wins, so the rows are the same
 whatever the number of workers and the kills. In memory are a few numbers for each row, and the rows of a few parts.
+A part may come from anybody: one that does not hold what a worker writes, of these very utterances, is damaged.
 """
 
 from __future__ import annotations
@@ -28,27 +29,86 @@ _ROWS_AT_ONCE = 2_048
 _READERS = 4
 _BLOCK_BYTES = 1 << 20
 _KEYS = pa.schema([("index", pa.int64()), ("is_failed", pa.bool_()), ("part", pa.int32()), ("row", pa.int32())])
+_OF_A_FILE = ("num_samples", "size_bytes", "sha256", "coding", "is_exact")  # known of every file that was staged
+_COUNTS = ("num_samples", "size_bytes", "num_clipped", "source_sample_rate", "source_num_channels")
+_SHA256 = r"\A[0-9a-f]{64}\z"
+
+
+@dataclass(frozen=True)
+class StagedParts:
+    """The parts of the staged set whose identity has ``fingerprint``, of utterances with ``ids`` in their order."""
+
+    folder: Folder
+    fingerprint: str
+    ids: pa.ChunkedArray
+
+    def rows(self) -> StagedRows:
+        """Look at every part. Raises StoreError where bytes cannot be read."""
+        names: list[str] = []
+        damaged: list[str] = []
+        keys = [_KEYS.empty_table()]
+        for found, rows in self._all():
+            if rows is None:
+                damaged.append(found.name if isinstance(found, DamagedPart) else found.part)
+            elif isinstance(found, Receipt):
+                place = np.full(len(rows), len(names), np.int32)
+                columns = [rows["index"], pc.is_valid(rows["error_kind"]), place, np.arange(len(rows), dtype=np.int32)]
+                keys.append(pa.table(columns, schema=_KEYS))
+                names.append(found.part)
+        return StagedRows(self, tuple(names), _winners(pa.concat_tables(keys)), tuple(damaged))
+
+    def withdraw(self, index: Collection[int]) -> None:
+        """Take the rows of some utterances out of every part that holds one, so that their work counts as not done.
+
+        A row that stayed in any part would count beside the one of the next attempt. Raises StoreError.
+        """
+        withdrawn = pa.array(index, pa.int64())
+        for receipt, rows in self._all():
+            if rows is None or isinstance(receipt, DamagedPart):
+                continue
+            kept = rows.filter(pc.invert(pc.is_in(rows["index"], value_set=withdrawn)))
+            if len(kept) < len(rows):
+                batches = tuple(kept["index"].to_pylist())  # an utterance is a batch
+                num_failed = len(kept) - kept["error_kind"].null_count
+                less = replace(receipt, batches=batches, num_rows=len(kept), num_failed=num_failed)
+                write_part_table(self.folder, kept, less)
+
+    def read(self, name: str) -> pa.Table:
+        """The rows (schema.STAGED_PARTS) of a part. Raises DamagedPartError, else StoreError."""
+        rows = read_part(self.folder, name, schema.STAGED_PARTS.names).replace_schema_metadata(None)
+        if problem := _problem(rows, self.ids):
+            raise DamagedPartError(f"the part {name} in {self.folder.url} is damaged", cause=problem)
+        return rows
+
+    def _all(self) -> Iterator[tuple[Receipt | DamagedPart, pa.Table | None]]:
+        """Each part with its rows, in the order of names; None where they cannot be read."""
+        for found in receipts(self.folder, self.fingerprint):
+            rows = None
+            if isinstance(found, Receipt):
+                with contextlib.suppress(DamagedPartError):
+                    rows = self.read(found.part)
+            yield found, rows
 
 
 @dataclass(frozen=True)
 class StagedRows:
     """Where the row that counts stands for each utterance that has one, by index; and the damaged parts.
 
-    ``keys`` has the columns index, is_failed, part (a place in ``parts``) and row (a place in that part).
+    ``keys`` has the columns index, is_failed, part (a place in ``names``) and row (a place in that part).
     """
 
-    folder: Folder
-    parts: tuple[str, ...]
+    parts: StagedParts
+    names: tuple[str, ...]
     keys: pa.Table
     damaged: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def is_done(self, num_utterances: int, *, retry_failed: bool) -> NDArray[np.bool_]:
+    def is_done(self, *, retry_failed: bool) -> NDArray[np.bool_]:
         """Of each utterance, whether it has a row; with ``retry_failed`` one that did not fail."""
         keys = self._staged().keys if retry_failed else self.keys
-        done = np.zeros(num_utterances, dtype=bool)
+        done = np.zeros(len(self.parts.ids), dtype=bool)
         done[keys["index"].to_numpy()] = True
         return done
 
@@ -68,7 +128,7 @@ class StagedRows:
         for start in range(0, len(self.keys), _ROWS_AT_ONCE):
             keys = self.keys.slice(start, _ROWS_AT_ONCE)
             tables = [
-                _rows(self.folder, self.parts[part]).take(keys.filter(pc.equal(keys["part"], part))["row"])
+                self.parts.read(self.names[part]).take(keys.filter(pc.equal(keys["part"], part))["row"])
                 for part in pc.unique(keys["part"]).to_pylist()
             ]
             rows = pa.concat_tables(tables)
@@ -79,7 +139,7 @@ class StagedRows:
         with ThreadPoolExecutor(_READERS, thread_name_prefix="verify") as threads:
             for piece in self._staged().pieces():
                 index, paths, hashes = (piece[name].to_pylist() for name in ("index", "path", "sha256"))
-                found = threads.map(lambda path: sha256_of(self.folder, path), paths)
+                found = threads.map(lambda path: sha256_of(self.parts.folder, path), paths)
                 for one, path, there, here in zip(index, paths, hashes, found, strict=True):
                     if there != here:
                         yield one, path
@@ -90,28 +150,12 @@ class StagedRows:
             paths = piece["path"].to_pylist()
             here: dict[str, int] = {}
             for prefix in {path.rpartition("/")[0] for path in paths}:
-                here |= self.folder.sizes(prefix)
+                here |= self.parts.folder.sizes(prefix)
             for one, path, size_bytes in zip(
                 piece["index"].to_pylist(), paths, piece["size_bytes"].to_pylist(), strict=True
             ):
                 if here.get(path) != size_bytes:
                     yield one, path
-
-
-def staged_rows(folder: Folder, fingerprint: str) -> StagedRows:
-    """Look at every part of the staging with ``fingerprint``. Raises StoreError where bytes cannot be read."""
-    parts: list[str] = []
-    damaged: list[str] = []
-    keys = [_KEYS.empty_table()]
-    for found, rows in _parts(folder, fingerprint):
-        if rows is None:
-            damaged.append(found.name if isinstance(found, DamagedPart) else found.part)
-        elif isinstance(found, Receipt):
-            place = np.full(len(rows), len(parts), np.int32)
-            columns = [rows["index"], pc.is_valid(rows["error_kind"]), place, np.arange(len(rows), dtype=np.int32)]
-            keys.append(pa.table(columns, schema=_KEYS))
-            parts.append(found.part)
-    return StagedRows(folder, tuple(parts), _winners(pa.concat_tables(keys)), tuple(damaged))
 
 
 def _winners(keys: pa.Table) -> pa.Table:
@@ -122,40 +166,32 @@ def _winners(keys: pa.Table) -> pa.Table:
     return keys.filter(pa.array(is_first)).combine_chunks()
 
 
-def _rows(folder: Folder, part: str) -> pa.Table:
-    """The rows of a part. Raises DamagedPartError as well where one names another file than its utterance's own."""
-    rows = read_part(folder, part, schema.STAGED_PARTS.names).replace_schema_metadata(None)
-    staged = rows.filter(pc.is_null(rows["error_kind"]))
+def _problem(rows: pa.Table, ids: pa.ChunkedArray) -> str | None:
+    """What tells that a worker of this staging did not write these rows; None where nothing does."""
+    if not rows.schema.equals(schema.STAGED_PARTS):
+        return "its columns are not those of a staging"
+    least, most = pc.min_max(rows["index"]).as_py().values()
+    if len(rows) and not 0 <= least <= most < len(ids):
+        return f"it has rows {least} to {most} of data with {len(ids)} utterances"
+    if not rows["id"].equals(ids.take(rows["index"])):
+        return "it has rows of other utterances"
+    return _problem_of_files(rows.filter(pc.is_null(rows["error_kind"])))
+
+
+def _problem_of_files(staged: pa.Table) -> str | None:
+    """The same of rows that did not fail."""
+    if any(staged[name].null_count for name in _OF_A_FILE):
+        return "it does not say what a file is"
+    for name in _COUNTS:
+        least = pc.min(staged[name]).as_py()
+        if least is not None and least < 0:
+            return f"it has a {name} of {least}"
+    if not pc.all(pc.match_substring_regex(staged["sha256"], _SHA256), min_count=0).as_py():
+        return "it has a sha256 that is none"
     for path, index in zip(staged["path"].to_pylist(), staged["index"].to_pylist(), strict=True):
         if not is_audio_name(path, index):  # what a row names is read, and removed when it is damaged
-            raise DamagedPartError(f"the part {part} in {folder.url} is damaged", cause=f"it names {path!r}")
-    return rows
-
-
-def _parts(folder: Folder, fingerprint: str) -> Iterator[tuple[Receipt | DamagedPart, pa.Table | None]]:
-    """Each part with its rows, in the order of names; None where they cannot be read."""
-    for found in receipts(folder, fingerprint):
-        rows = None
-        if isinstance(found, Receipt):
-            with contextlib.suppress(DamagedPartError):
-                rows = _rows(folder, found.part)
-        yield found, rows
-
-
-def withdraw(folder: Folder, fingerprint: str, index: Collection[int]) -> None:
-    """Take the rows of some utterances out of every part that holds one, so that their work counts as not done.
-
-    A row that stayed in any part would count beside the one of the next attempt. Raises StoreError.
-    """
-    withdrawn = pa.array(index, pa.int64())
-    for receipt, rows in _parts(folder, fingerprint):
-        if rows is None or isinstance(receipt, DamagedPart):
-            continue
-        kept = rows.filter(pc.invert(pc.is_in(rows["index"], value_set=withdrawn)))
-        if len(kept) < len(rows):
-            batches = tuple(kept["index"].to_pylist())  # an utterance is a batch
-            num_failed = len(kept) - kept["error_kind"].null_count
-            write_part_table(folder, kept, replace(receipt, batches=batches, num_rows=len(kept), num_failed=num_failed))
+            return f"it names {path!r}"
+    return None
 
 
 def sha256_of(folder: Folder, name: str) -> str | None:

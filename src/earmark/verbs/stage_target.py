@@ -35,7 +35,12 @@ _ENDPOINT = re.compile(r"(?:^|&)endpoint_override=([^&]*)")
 
 
 def target_store(to: str) -> RunStore:
-    """The folder that ``--to`` names, by its whole path. Raises UsageError for a name of data (``hf:owner/name``)."""
+    """The folder that ``--to`` names, by its whole path.
+
+    Raises UsageError for a name of data (``hf:owner/name``), and for no name, such as an empty shell variable gives.
+    """
+    if not to.strip():
+        raise UsageError("--to names no folder", cause="it is empty, which would be the working folder", hint=_HINT)
     prefix = _PREFIX.match(to)
     if prefix is not None and prefix[1].lower() in SOURCES.entries():
         raise UsageError(
@@ -43,7 +48,14 @@ def target_store(to: str) -> RunStore:
             cause=f"{prefix[1]}: begins a name of data, which a folder of that name would hide",
             hint=f"--to ./{to} if the folder is to be called so",
         )
-    return RunStore.at(to if "://" in to else str(Path(to).expanduser().absolute()))
+    return RunStore.at(to if "://" in to else _whole_path(to))
+
+
+def _whole_path(to: str) -> str:
+    """Without ``..``: as it is written, where that leads to the same folder. Behind a link it does not."""
+    path = Path(to).expanduser().absolute()
+    plain, real = Path(os.path.normpath(path)), path.resolve()
+    return str(plain if plain.resolve() == real else real)
 
 
 def check_target(folder: Folder, source: Source, *, audio_root: str | None, mends: bool) -> None:
