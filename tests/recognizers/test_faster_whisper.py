@@ -128,6 +128,40 @@ def test_a_file_that_is_not_in_the_identity_changes_nothing(model, copy, clips):
     assert answers[0][1][0].words
 
 
+def test_n_best_are_of_different_spelling(model, clips):
+    """Two ways through the search to one text are one text."""
+    with load_recognizer("faster-whisper", {"model": str(model), "beams": 4, "nbest": 4}) as recognizer:
+        for heard in recognizer.transcribe(clips):
+            texts = [one.text for one in heard.alternatives]
+            assert len(set(texts)) == len(texts)
+            assert texts[0] == heard.text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_no_model(copy, value):
+    """It would hear nothing in anything, and every count would look like one."""
+    path = copy / "model.bin"
+    content = bytearray(path.read_bytes())
+    at = content.index(b"encoder/layer_norm/gamma\0") + len(b"encoder/layer_norm/gamma\0") + 1 + 4 + 1 + 4
+    content[at : at + 4] = np.float32(value).tobytes()
+    path.write_bytes(content)
+    recognizer = load_recognizer("faster-whisper", {"model": str(copy)})
+    with pytest.raises(RecognizerError, match="are no numbers") as refused:
+        recognizer.__enter__()
+    assert "encoder/layer_norm/gamma" in str(refused.value.cause)
+
+
+def test_numbers_of_half_precision_are_looked_at_as_well(tmp_path):
+    """CTranslate2 keeps bfloat16 as the upper half of a float32."""
+    from earmark.recognizers.faster_whisper.weights import _is_finite
+
+    assert _is_finite(np.float16([1, -65504]).tobytes(), 4)
+    assert not _is_finite(np.float16([1, np.inf]).tobytes(), 4)
+    upper = np.float32([1.0, np.nan]).view("<u4") >> 16
+    assert not _is_finite(upper.astype("<u2").tobytes(), 5)
+    assert _is_finite(upper[:1].astype("<u2").tobytes(), 5)
+
+
 def test_audio_beyond_the_window_is_refused(model):
     """It would be cut in silence."""
     long = Waveform("long", np.zeros(31 * SAMPLE_RATE_HZ, np.float32))

@@ -186,6 +186,7 @@ def test_words_are_those_of_the_text_with_times_inside_the_audio(kind, options, 
         assert [word.text for word in one.words] == one.text.split()
         assert all(word.end_s <= clip.duration_s for word in one.words)
         assert all(word.confidence is not None for word in one.words)
+        assert one.confidence == pytest.approx(np.mean([word.confidence for word in one.words]))
     assert any(word.start_s > 0 for one in found for word in one.words)
 
 

@@ -129,12 +129,17 @@ def _hypothesis(
     texts = [tokenizer.decode(tokens).strip() for tokens in result.sequences_ids]
     num_tokens = len(result.sequences_ids[0])
     mean = result.scores[0] * num_tokens / (num_tokens + 1)  # the library divides by one less than it added up
-    scored = [Alternative(*one) for one in zip(texts, result.scores, strict=True) if math.isfinite(one[1])]
+    scored: dict[str, float] = {}
+    for text, score in zip(texts, result.scores, strict=True):
+        if math.isfinite(score):
+            scored.setdefault(text, score)  # the likeliest of those that are spelled alike
     return Hypothesis(
         texts[0],
         words,
         confidence=min(1.0, math.exp(mean)) if math.isfinite(mean) else None,
-        alternatives=tuple(scored) if loaded.settings.nbest > 1 and math.isfinite(mean) else (),
+        alternatives=tuple(Alternative(*one) for one in scored.items())
+        if loaded.settings.nbest > 1 and math.isfinite(mean)
+        else (),
     )
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from earmark.errors import RecognizerError
-from earmark.recognizers.faster_whisper.checkpoint import Checkpoint
+from earmark.recognizers.faster_whisper.checkpoint import MODEL, Checkpoint
 from earmark.recognizers.faster_whisper.settings import Settings
+from earmark.recognizers.faster_whisper.weights import check_numbers
 
 _ALL_THREADS = 0  # as many as the library likes
 
@@ -32,8 +33,8 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
     """Load the checkpoint as the settings say.
 
     The features are made for the mels and the window that the weights have. The library would read a file that newer
-    checkpoints do not bring, and count times by it. Raises RecognizerError for a device that is not there, and for what
-    CTranslate2 refuses.
+    checkpoints do not bring, and count times by it. Raises RecognizerError for a device that is not there, weights that
+    are no numbers, and what CTranslate2 refuses.
     """
     import ctranslate2
     from faster_whisper import WhisperModel
@@ -45,6 +46,7 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
             return {"feature_size": checkpoint.shapes.num_mels}
 
     device, number = _device(settings.device, ctranslate2.get_cuda_device_count())
+    check_numbers(checkpoint.place, checkpoint.folder / MODEL)
     try:
         whisper = Whisper(
             str(checkpoint.folder),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from earmark.recognizers.nemo.loading import Loaded
 from earmark.recognizers.nemo.quiet import quiet
 from earmark.recognizers.nemo.words import words_of
+from earmark.recognizers.word_times import mean_confidence
 from earmark.records import SAMPLE_RATE_HZ, Hypothesis, Waveform
 
 LEAST_SAMPLES = SAMPLE_RATE_HZ
@@ -66,4 +67,5 @@ def hypothesis_of(found: Any, waveform: Waveform, *, has_words: bool) -> Hypothe
     if not has_words:
         return Hypothesis(text)
     shift_s = _num_before(len(waveform.samples)) / SAMPLE_RATE_HZ
-    return Hypothesis(text, words=words_of(found, text=text, shift_s=shift_s, duration_s=waveform.duration_s))
+    words = words_of(found, text=text, shift_s=shift_s, duration_s=waveform.duration_s)
+    return Hypothesis(text, words, mean_confidence(words))
