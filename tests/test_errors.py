@@ -44,7 +44,7 @@ EXAMPLES = [
     UnknownNameError("model", "x", ["whisper"], hint="look it up"),
     MissingExtraError("model", "whisper", "transformers", "torch"),
     ManifestError("m.jsonl", "no JSON", line=3, column=7, excerpt="{x}\n ^", hint="mend it"),
-    MissingColumnError("m.csv", "reference text", ["path", "sentence"], flag="--text-column"),
+    MissingColumnError("m.csv", "reference text", ["path", "sentence"], flag="--text-column", near="sentence"),
     MissingColumnError("m.csv", "reference text", [], flag="--text-column"),
     DuplicateIdError("m.jsonl", 1, "a"),
     DuplicateIdError("m.jsonl", 2000, "a"),

@@ -65,7 +65,12 @@ KNOWN = {
     "leaky": Case("leaky", breaks=frozenset({"check_order", "check_batches", "check_memory"})),
     "fickle": Case("fickle", breaks=frozenset({"check_order", "check_batches", "check_memory", "check_repetition"})),
 }
-CHANGES = {"whisper": {"language": "es"}, "moonshine": {"beams": 2}, "canary": {"language": "es"}}
+CHANGES = {
+    "wavlm layer": {"dtype": "bfloat16"},
+    "whisper": {"language": "es"},
+    "moonshine": {"beams": 2},
+    "canary": {"language": "es"},
+}
 OPTIONS = {"parakeet ctc": {"words": True}, "parakeet tdt": {"words": True}}  # the text comes about as without
 KNOWN |= {
     f"transformers {kind}": Case(

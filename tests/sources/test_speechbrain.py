@@ -119,11 +119,17 @@ def test_a_plain_manifest_with_samples_names_this_source(tmp_path):
         list(open_source(str(tmp_path / "m.csv")).utterances())
 
 
-@pytest.mark.parametrize("prefix", ["", "speechbrain:"])
-def test_a_folder_of_descriptors_leads_to_one(tmp_path, prefix):
+@pytest.mark.parametrize(
+    ("prefix", "hint"),
+    [
+        ("speechbrain:", "did you mean speechbrain:{folder}/test.csv?"),
+        ("", "speechbrain:{folder}/test.csv; folder:{folder} reads it as a plain folder"),
+    ],
+)
+def test_a_folder_of_descriptors_leads_to_one(tmp_path, prefix, hint):
     """By its name in full."""
     for name in ("dev", "test"):
         (tmp_path / f"{name}.csv").write_text("ID,duration,wav,wrd\na,1,$data_root/a.wav,hi\n")
     with pytest.raises(UsageError) as caught:
         list(open_source(f"{prefix}{tmp_path}").utterances())
-    assert caught.value.hint == f"did you mean speechbrain:{tmp_path}/test.csv?"
+    assert caught.value.hint == hint.format(folder=tmp_path)
