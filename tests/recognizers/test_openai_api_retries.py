@@ -224,6 +224,15 @@ def test_a_pause_is_chance_between_nothing_and_a_bound(number):
     assert max(found) - min(found) > bound / 4
 
 
+def test_leaving_it_between_two_calls_of_a_batch_is_said_as_well(server):
+    """The threads may have ended before the last call of the batch is given to them."""
+    one = recognizer(server, concurrency=2).__enter__()
+    one._threads.shutdown()
+    with pytest.raises(RecognizerError, match="left before the server answered"):
+        one.transcribe(TONE_WAVEFORMS[:2])
+    one.__exit__(None, None, None)
+
+
 @pytest.mark.parametrize("trick", [hold, answers(429, {}, Retry_After="100")], ids=["held", "limited"])
 def test_leaving_it_ends_what_is_under_way(server, trick):
     """Calls that the server holds, and calls that wait for its limit to pass."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -132,10 +132,16 @@ class OpenAI:
         return [outcome for outcome in outcomes if isinstance(outcome, Hypothesis)]
 
     def _ask(self, batch: Sequence[Waveform]) -> list[Outcome]:
-        assert self._threads is not None, "enter the recognizer before asking it"  # noqa: S101  # a programmer's error
-        futures: list[Future[Outcome]] = [self._threads.submit(self._outcome, waveform) for waveform in batch]
+        threads = self._threads
+        assert threads is not None, "enter the recognizer before asking it"  # noqa: S101  # a programmer's error
+        try:
+            futures: list[Future[Outcome]] = [threads.submit(self._outcome, waveform) for waveform in batch]
+        except RuntimeError as error:  # another thread left meanwhile
+            raise RecognizerError(HungUpFault().problem) from error
         try:
             return [future.result() for future in futures]
+        except CancelledError as error:
+            raise RecognizerError(HungUpFault().problem) from error
         finally:
             for future in futures:  # after a Ctrl-C: what has not begun never begins
                 future.cancel()
