@@ -280,6 +280,11 @@ class Work(Protocol):
 class Engine(Protocol):
     """Decides where work runs. Knows processes, devices and hosts, and nothing about speech."""
 
+    @property
+    def num_workers(self) -> int:
+        """How many work at once, as far as it is known: shards are cut for so many."""
+        ...
+
     def run(self, work: Work, shards: Iterator[Shard], *, stop: StopCheck) -> Iterator[Receipt]:
         """Do all shards, in any order, each at least once, and yield the receipts as they come.
 

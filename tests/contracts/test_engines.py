@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from earmark.engines import ENGINES
+from earmark.engines.options import EngineOptions
 from earmark.engines.inline import InlineEngine
 from earmark.engines.processes import ProcessEngine, _Pool, _Slot
 from earmark.errors import EarmarkError, EngineError, UnknownNameError, UsageError
@@ -173,8 +174,12 @@ def diary(tmp_path: Path) -> Diary:
 @pytest.fixture(params=KINDS)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     name, num_workers = KINDS[request.param]
-    yield ENGINES.load(name)(num_workers)
+    yield ENGINES.load(name)(EngineOptions(num_workers=num_workers))
     assert multiprocessing.active_children() == []
+
+
+def processes(num_workers: int) -> ProcessEngine:
+    return ProcessEngine(EngineOptions(num_workers=num_workers))
 
 
 def never() -> bool:
@@ -253,20 +258,20 @@ def test_a_consumer_that_goes_away_leaves_no_worker(engine, diary):
 def test_the_inline_engine_has_one_worker():
     """Asked for more, it says which engine has them."""
     with pytest.raises(UsageError, match="not 2"):
-        InlineEngine(2)
+        InlineEngine(EngineOptions(num_workers=2))
 
 
 def test_inline_work_that_a_stop_forestalls_has_no_receipt(diary):
     """The stop comes when the shard is out and not yet begun: the work gives nothing, and nothing is given."""
     answers = iter([False])
-    assert list(InlineEngine().run(diary, iter(plain_shards(3)), stop=lambda: next(answers, True))) == []
+    assert list(InlineEngine(EngineOptions()).run(diary, iter(plain_shards(3)), stop=lambda: next(answers, True))) == []
     assert diary.noted("done") == []
 
 
 def test_processes_without_a_worker_are_refused():
     """A run that would do nothing must not look finished."""
     with pytest.raises(UsageError, match="0"):
-        ProcessEngine(0)
+        processes(0)
 
 
 def test_work_that_cannot_travel_is_an_error_with_a_sentence(tmp_path):
@@ -276,18 +281,18 @@ def test_work_that_cannot_travel_is_an_error_with_a_sentence(tmp_path):
         """Its class has no address."""
 
     with pytest.raises(EarmarkError, match="pickle"):
-        run(ProcessEngine(2), Rooted(str(tmp_path)), plain_shards(2))
+        run(processes(2), Rooted(str(tmp_path)), plain_shards(2))
 
 
 def test_workers_work_at_the_same_time(diary):
     """Two shards that wait for each other both end."""
-    receipts = run(ProcessEngine(2), diary, [shard("together-a"), shard("together-b")])
+    receipts = run(processes(2), diary, [shard("together-a"), shard("together-b")])
     assert {receipt.rank for receipt in receipts} == {0, 1}
 
 
 def test_a_dead_worker_is_replaced_in_its_place_and_its_shard_done_again(diary):
     """The shard is done in the end, by another process of the same rank."""
-    receipts = run(ProcessEngine(1), diary, [shard("s0"), shard("once-a s1"), shard("s2")])
+    receipts = run(processes(1), diary, [shard("s0"), shard("once-a s1"), shard("s2")])
     assert sorted(receipt.part for receipt in receipts) == ["once-a s1", "s0", "s2"]
     assert diary.noted("began once-a") == ["began once-a on 0"] * 2
     assert len(set(diary.pids("entered"))) == 2
@@ -296,7 +301,7 @@ def test_a_dead_worker_is_replaced_in_its_place_and_its_shard_done_again(diary):
 def test_an_idle_worker_that_dies_costs_nothing(diary):
     """Killed between two shards, it is replaced when the next one is sent."""
     parts = []
-    for receipt in ProcessEngine(1).run(diary, iter(plain_shards(3)), stop=never):
+    for receipt in processes(1).run(diary, iter(plain_shards(3)), stop=never):
         parts.append(receipt.part)
         if len(parts) == 1:
             os.kill(int(receipt.host), signal.SIGKILL)
@@ -307,7 +312,7 @@ def test_an_idle_worker_that_dies_costs_nothing(diary):
 
 def test_a_guilty_segment_is_found_and_only_it_is_given_up(diary):
     """Shard, batch, segment: what it met with is done, and its reason names the signal."""
-    receipts = run(ProcessEngine(2), diary, [shard("s0 SIGKILL-a", "s1 s2", number=1), *plain_shards(2)])
+    receipts = run(processes(2), diary, [shard("s0 SIGKILL-a", "s1 s2", number=1), *plain_shards(2)])
     given_up = [receipt for receipt in receipts if receipt.num_failed]
     assert [receipt.part for receipt in given_up] == ["SIGKILL-a"]
     assert "SIGKILL" in given_up[0].device
@@ -321,7 +326,7 @@ def test_a_guilty_segment_is_found_and_only_it_is_given_up(diary):
 )
 def test_the_reason_says_how_the_workers_died(diary, word, reason):
     """A signal by its name, an end by its exit code; three workers are tried."""
-    [receipt] = run(ProcessEngine(1), diary, [shard(word)])
+    [receipt] = run(processes(1), diary, [shard(word)])
     assert reason in receipt.device
     assert len(diary.noted(f"began {word}")) == 3
 
@@ -330,7 +335,7 @@ def test_workers_that_die_while_loading_end_the_run_and_fail_nothing(tmp_path):
     """An error of the engine, not an endless loop; nobody tried the utterances, so none is given up."""
     work = Diary(str(tmp_path), entering="exit")
     with pytest.raises(EngineError) as raised:
-        run(ProcessEngine(2), work, plain_shards(3))
+        run(processes(2), work, plain_shards(3))
     assert "exit code 3" in raised.value.cause
     assert work.noted("gave up") == []
 
@@ -338,7 +343,7 @@ def test_workers_that_die_while_loading_end_the_run_and_fail_nothing(tmp_path):
 def test_a_place_where_no_worker_can_load_fails_no_utterance(tmp_path):
     """A second worker that never fits beside the first costs no row: the first does the work."""
     work = Diary(str(tmp_path), entering="only-one-fits")
-    receipts = run(ProcessEngine(2), work, [shard("patient-a"), *plain_shards(3)])
+    receipts = run(processes(2), work, [shard("patient-a"), *plain_shards(3)])
     assert sorted(receipt.part for receipt in receipts) == ["patient-a", "s0", "s1", "s2"]
     assert work.noted("gave up") == []
 
@@ -347,7 +352,7 @@ def test_a_place_that_could_load_in_between_is_tried_again(tmp_path, monkeypatch
     """Failed starts count in a row: a device that is busy now and then does not lose its place for good."""
     monkeypatch.setattr("earmark.engines.processes._FAILED_STARTS", 2)
     work = Diary(str(tmp_path), entering="every-other-time")
-    [receipt] = run(ProcessEngine(1), work, [shard("once-a")])
+    [receipt] = run(processes(1), work, [shard("once-a")])
     assert (receipt.part, receipt.num_failed, len(work.noted("entered"))) == ("once-a", 0, 4)
 
 
@@ -356,7 +361,7 @@ def test_utterances_that_kill_every_worker_one_after_the_other_end_the_run(diary
     monkeypatch.setattr("earmark.engines.processes._DEATHS_PER_SHARD", 1)
     monkeypatch.setattr("earmark.engines.processes._GIVEN_UP_IN_A_ROW", 2)
     with pytest.raises(EngineError, match="2 utterances in a row") as raised:
-        run(ProcessEngine(1), diary, [shard(f"SIGKILL-{number}") for number in range(5)])
+        run(processes(1), diary, [shard(f"SIGKILL-{number}") for number in range(5)])
     assert "SIGKILL" in raised.value.cause
     assert len(diary.noted("gave up")) == 2
 
@@ -365,7 +370,7 @@ def test_utterances_that_kill_their_workers_now_and_then_do_not_end_the_run(diar
     """However many they are in all, a result in between shows that work is possible."""
     monkeypatch.setattr("earmark.engines.processes._DEATHS_PER_SHARD", 1)
     monkeypatch.setattr("earmark.engines.processes._GIVEN_UP_IN_A_ROW", 1)
-    receipts = run(ProcessEngine(1), diary, [shard("SIGKILL-a"), shard("s0"), shard("SIGKILL-b"), shard("s1")])
+    receipts = run(processes(1), diary, [shard("SIGKILL-a"), shard("s0"), shard("SIGKILL-b"), shard("s1")])
     assert [receipt.num_failed for receipt in receipts] == [1, 0, 1, 0]
 
 
@@ -422,7 +427,7 @@ def deaf_ear(number: int, frame: object) -> None:
 def test_a_worker_hears_no_signal_that_is_meant_for_its_driver(tmp_path, number):
     """Neither while its work arrives, nor while it loads; and the driver hears as before: it is the one to answer."""
     work = Interrupted(str(tmp_path), number=number)
-    [receipt] = run(ProcessEngine(1), work, [shard("s0")])
+    [receipt] = run(processes(1), work, [shard("s0")])
     assert (receipt.part, len(work.noted("signalled")), len(work.noted("entered"))) == ("s0", 2, 1)
     assert signal.getsignal(number) is deaf_ear
 
@@ -431,7 +436,7 @@ def test_a_worker_that_a_thread_started_hears_no_signal_either(tmp_path, number)
     """A thread may not silence signals beforehand, so the worker does it itself before it loads."""
     work = Interrupted(str(tmp_path), number=number, arriving=False)
     receipts: list[Receipt] = []
-    thread = threading.Thread(target=lambda: receipts.extend(run(ProcessEngine(1), work, [shard("s0")])))
+    thread = threading.Thread(target=lambda: receipts.extend(run(processes(1), work, [shard("s0")])))
     thread.start()
     thread.join(PATIENCE_S)
     assert [receipt.part for receipt in receipts] == ["s0"]
@@ -443,7 +448,7 @@ def test_a_worker_that_dies_after_a_stop_is_not_replaced(diary):
     is_asked = threading.Event()
     parts = []
     queue = iter([shard("s0"), shard("stopping-a"), shard("s1")])
-    for receipt in ProcessEngine(2).run(diary, queue, stop=is_asked.is_set):
+    for receipt in processes(2).run(diary, queue, stop=is_asked.is_set):
         parts.append(receipt.part)
         assert wait_until(lambda: bool(diary.noted("began stopping-a")))
         is_asked.set()
@@ -455,7 +460,7 @@ def test_a_worker_that_dies_after_a_stop_is_not_replaced(diary):
 
 def test_a_busy_worker_is_killed_when_the_consumer_goes_away(diary):
     """It does not keep the driver waiting for the end of its shard."""
-    receipts = ProcessEngine(2).run(diary, iter([shard("forever"), shard("s0"), shard("s1")]), stop=never)
+    receipts = processes(2).run(diary, iter([shard("forever"), shard("s0"), shard("s1")]), stop=never)
     assert next(receipts).part in ("s0", "s1")
     assert wait_until(lambda: bool(diary.noted("began forever")))
     receipts.close()
@@ -474,14 +479,14 @@ class LastWord(Diary):
 def test_a_worker_ends_without_a_search_of_all_that_it_loaded(tmp_path):
     """After a model was loaded, the interpreter's last search for cycles would cost a second."""
     diary = LastWord(str(tmp_path))
-    run(ProcessEngine(1), diary, plain_shards(1))
+    run(processes(1), diary, plain_shards(1))
     assert diary.noted("frozen") == ["frozen"]
     assert diary.noted("searched") == []
 
 
 def drive_forever(folder: str) -> None:
     """A driver that never ends by itself."""
-    run(ProcessEngine(2), Diary(folder), [shard("forever-a"), shard("forever-b")])
+    run(processes(2), Diary(folder), [shard("forever-a"), shard("forever-b")])
 
 
 def test_workers_end_when_their_driver_is_killed(diary):

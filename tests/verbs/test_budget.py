@@ -20,6 +20,7 @@ from earmark.verbs.budget import remember, remembered_s
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import MeasuringBegan
 from earmark.verbs.learning import best_batch_s
+from earmark.verbs.workforce import Workforce
 from earmark.verbs.prepare import indexed
 from tests.toys import ToySource, toy_source
 
@@ -94,7 +95,7 @@ class Timed(Echo):
 def measured(recognizer: Timed, source: ToySource) -> tuple[float, dict[float, float]]:
     utterances = indexed(None, source, missing_audio="error")
     rule = BatchingSpec(max_batch_s=USUAL_S)
-    return best_batch_s(rule, recognizer, utterances, source.root, "inline", lambda: False)
+    return best_batch_s(rule, recognizer, utterances, source.root, Workforce.one("inline"), lambda: False)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from earmark import _STARTED
-from earmark.cli.data_flags import ERRORS, MODEL, NO_DATA_FLAGS, OUTPUT, SCORING, WORKERS, DataFlag, DataFlags
-from earmark.cli.flags import at_most, check_allowance, number_of_workers
+from earmark.cli.data_flags import ERRORS, MODEL, NO_DATA_FLAGS, OUTPUT, SCORING, DataFlag, DataFlags
+from earmark.cli.flags import at_most, check_allowance
 from earmark.cli.model_flags import NO_MODEL_FLAGS, ModelFlags
 from earmark.cli.progress import observer_for
 from earmark.cli.results import print_summary
+from earmark.cli.worker_flags import NO_WORKER_FLAGS, WorkerFlags
 
 
 def eval_command(
@@ -22,8 +23,7 @@ def eval_command(
     flags: DataFlags = NO_DATA_FLAGS,
     model_flags: ModelFlags = NO_MODEL_FLAGS,
     audit: Annotated[int | None, Parameter(group=MODEL)] = None,
-    workers: Annotated[str, Parameter(group=WORKERS)] = "auto",
-    engine: Annotated[Literal["auto", "inline", "processes"], Parameter(group=WORKERS)] = "auto",
+    worker_flags: WorkerFlags = NO_WORKER_FLAGS,
     normalizer: Annotated[str, Parameter(group=SCORING)] = "basic",
     scorer: Annotated[str, Parameter(group=SCORING)] = "levenshtein",
     out: Annotated[str | None, Parameter(name=["--out", "-o"], group=OUTPUT)] = None,
@@ -43,10 +43,6 @@ def eval_command(
         Its name (earmark ls models), or its place: ./FOLDER, hf:OWNER/NAME.
     audit
         First see on N utterances whether batches change texts.
-    workers
-        Processes; auto: one a core.
-    engine
-        Where they run; auto: processes, so that a crash costs little.
     normalizer
         Done to both texts first: earmark ls normalizers.
     scorer
@@ -78,11 +74,10 @@ def eval_command(
             data,
             **flags.arguments(),
             **model_flags.arguments(),
+            **worker_flags.arguments(),
             out=out,
             normalizer=normalizer,
             scorer=scorer,
-            engine="processes" if engine == "auto" else engine,
-            workers=number_of_workers(workers, engine),
             audit=audit,
             retry_failed=retry_failed,
             fresh=fresh,

@@ -26,11 +26,16 @@ def options_from(settings: Sequence[str]) -> dict[str, OptionValue]:
     return options
 
 
-def number_of_workers(text: str, engine: str) -> int:
-    """``--workers``: a number from 1, or ``auto``: one a processor that this process may use."""
+def number_of_workers(text: str, engine: str, *, gpus: str | None = None) -> int | None:
+    """``--workers``: a number from 1, or ``auto``: one a processor that this process may use.
+
+    None where the engine chooses: one a GPU, a rank, or a slot of a cluster.
+    """
     if text == "auto":
         if engine == "inline":
             return 1
+        if engine not in ("auto", "processes") or gpus is not None:
+            return None
         from earmark.verbs.in_order import num_threads  # most commands have no such flag
 
         return num_threads()

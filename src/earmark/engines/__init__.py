@@ -9,3 +9,6 @@ ENGINES.add("inline", "earmark.engines.inline:InlineEngine", "one worker, in thi
 ENGINES.add(
     "processes", "earmark.engines.processes:ProcessEngine", "one worker process a core or a device, on this machine"
 )
+ENGINES.add("torchrun", "earmark.engines.torchrun:TorchrunEngine", "the ranks that torchrun started", extra="torchrun")
+ENGINES.add("ray", "earmark.engines.ray:RayEngine", "the nodes of a Ray cluster, joining and leaving", extra="ray")
+ENGINES.add("modal", "earmark.engines.modal:ModalEngine", "containers in Modal's cloud", extra="modal")

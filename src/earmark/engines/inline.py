@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
+from earmark.engines.options import EngineOptions
 from earmark.errors import UsageError
 from earmark.records import Receipt, Shard, StopCheck, Work
 
@@ -12,9 +13,12 @@ from earmark.records import Receipt, Shard, StopCheck, Work
 class InlineEngine:
     """One worker, rank 0, here."""
 
-    def __init__(self, num_workers: int = 1) -> None:
-        if num_workers != 1:
-            raise UsageError(f"the inline engine has one worker, not {num_workers}", hint="--engine processes")
+    num_workers = 1
+
+    def __init__(self, options: EngineOptions) -> None:
+        options.check("inline")
+        if options.num_workers not in (None, 1):
+            raise UsageError(f"the inline engine has one worker, not {options.num_workers}", hint="--engine processes")
 
     def run(self, work: Work, shards: Iterator[Shard], *, stop: StopCheck) -> Iterator[Receipt]:
         """See earmark.records.Engine. Nothing is loaded where there is no shard."""

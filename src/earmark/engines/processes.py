@@ -20,7 +20,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, cast
 
-from earmark.errors import EarmarkError, EngineError, UsageError
+from earmark.engines.options import EngineOptions
+from earmark.errors import EarmarkError, EngineError
 from earmark.records import Receipt, Shard, StopCheck, Work
 
 _DEATHS_PER_SHARD = 3
@@ -69,12 +70,11 @@ class _Slot:
 
 
 class ProcessEngine:
-    """``num_workers`` spawned processes on this machine."""
+    """Spawned processes on this machine, one unless more are asked for."""
 
-    def __init__(self, num_workers: int) -> None:
-        if num_workers < 1:
-            raise UsageError(f"the engine of processes needs a worker, not {num_workers}", hint="--workers 1")
-        self.num_workers = num_workers
+    def __init__(self, options: EngineOptions) -> None:
+        options.check("processes")
+        self.num_workers = options.num_workers or 1
 
     def run(self, work: Work, shards: Iterator[Shard], *, stop: StopCheck) -> Iterator[Receipt]:
         """See earmark.records.Engine.

@@ -104,13 +104,13 @@ def audit(
         if max_batch_s is None:
             batching = settled_batching(batching, recognizer, None, fetching.folder) or batching
         run = prepare(store, recognizer, source, utterances, batching, segmentation, stop=stop, observer=observer)
-        return _audit(run, recognizer, engine, rules, sample=sample, seed=seed or 0, stop=stop, observer=observer)
+        return _audit(run, recognizer, Workforce.one(engine), rules, sample=sample, seed=seed or 0, stop=stop, observer=observer)
 
 
 def audit_once(
     run: PreparedRun,
     recognizer: Recognizer,
-    engine: EngineName,
+    worker: Workforce,
     normalizer: Normalizer,
     *,
     sample: int,
@@ -118,14 +118,14 @@ def audit_once(
     stop: StopRequest,
     observer: Observer,
 ) -> None:
-    """Audit a run and keep what was found in its folder, unless it is there. Raises like ``audit``, and StoreError.
+    """Audit a run by ``worker`` and keep what was found, unless it is there. Raises like ``audit``, and StoreError.
 
     What is there answers for the same seed and a sample that is no larger; else it is replaced.
     """
     seed = seed or 0
     verdict = kept_answer(run.store, run.spec.fingerprint(), seed=seed, sample=sample)
     if verdict is None:
-        found = _audit(run, recognizer, engine, normalizer, sample=sample, seed=seed, stop=stop, observer=observer)
+        found = _audit(run, recognizer, worker, normalizer, sample=sample, seed=seed, stop=stop, observer=observer)
         run.store.folder.write(layout.AUDIT, found.to_json().encode())
         verdict = found.verdict
     observer(AuditEnded(is_invariant=verdict.kind == "invariant", sentence=verdict.sentence, advice=verdict.advice))
@@ -140,7 +140,7 @@ def check_sample(sample: int | None) -> None:
 def _audit(
     run: PreparedRun,
     recognizer: Recognizer,
-    engine: EngineName,
+    worker: Workforce,
     normalizer: Normalizer,
     *,
     sample: int,
@@ -152,7 +152,7 @@ def _audit(
     observer(AuditBegan(num_utterances=len(plan.sample), num_batches=len(plan.batches)))
     with tempfile.TemporaryDirectory(prefix="earmark-audit-") as folder:
         conditions = _Conditions.of(run, plan, Path(folder))
-        answers = _transcribe(run, recognizer, engine, conditions, LocalFolder(Path(folder)), stop)
+        answers = _transcribe(run, recognizer, worker, conditions, LocalFolder(Path(folder)), stop)
     if stop():
         raise InterruptedRunError(
             0, len(plan.sample), "nothing is kept of half an audit: the same command does it anew"
@@ -208,7 +208,7 @@ class _Answers:
 def _transcribe(
     run: PreparedRun,
     recognizer: Recognizer,
-    engine: EngineName,
+    worker: Workforce,
     conditions: _Conditions,
     folder: LocalFolder,
     stop: StopRequest,
@@ -228,7 +228,7 @@ def _transcribe(
         queues[name == AGAIN] += [Shard(tuple(batches[start : start + _CALLS_IN_A_SHARD])) for start in starts]
     work = Transcription(recognizer, run.spec, folder, run.attempt)
     for queue in queues.values():
-        for _ in Workforce.of(engine, 1).engine.run(work, iter(queue), stop=stop):
+        for _ in worker.engine.run(work, iter(queue), stop=stop):
             pass
     return _read(folder, names, conditions.done)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from earmark.engines.options import EngineOptions
 from earmark.errors import UsageError
 from earmark.planning.index import MissingAudio
 from earmark.planning.segmenting import segmentation_of
@@ -43,7 +44,12 @@ def evaluate(
     trust: bool = False,
     gpu_memory_limit: float | None = None,
     engine: EngineName = "auto",
-    workers: int = 1,
+    workers: int | None = 1,
+    gpus: str | None = None,
+    shard_timeout_s: float | None = None,
+    address: str | None = None,
+    runtime_env: str | None = None,
+    gpu: str | None = None,
     audio_root: str | None = None,
     text_column: str | None = None,
     channel: int | None = None,
@@ -68,7 +74,8 @@ def evaluate(
     Called again with the same arguments it does what is left, and nothing where nothing is left. ``model`` is a
     recognizer's name or an object with earmark's Recognizer contract; ``data`` is what ``earmark.open_source`` takes,
     or a Source. ``workers`` is the number of processes (with more than one, call this under
-    ``if __name__ == "__main__":``, since they are spawned). ``out`` defaults to a folder under ``runs/`` that is named
+    ``if __name__ == "__main__":``, since they are spawned; None: the engine's own choice). ``gpus``,
+    ``shard_timeout_s``, ``address``, ``runtime_env`` and ``gpu`` are asked of the engine: see EngineOptions. ``out`` defaults to a folder under ``runs/`` that is named
     after the model, the data and what can change the answer. ``trust`` lets code run that the model brings, and
     ``gpu_memory_limit`` is the share of a GPU's memory for each worker. ``max_batch_s`` of padded audio meet in a
     batch (None: what the run began with, else what is fastest as far as this machine knows). ``segmenter`` cuts audio
@@ -101,7 +108,17 @@ def evaluate(
     tell_loss(data, observer)
     rules = load_normalizer(normalizer)
     counting = load_scorer(scorer)
-    workforce = Workforce.of(engine, workers)
+    workforce = Workforce.of(
+        engine,
+        EngineOptions(
+            num_workers=workers,
+            gpus=gpus,
+            shard_timeout_s=shard_timeout_s,
+            address=address,
+            runtime_env=runtime_env,
+            gpu=gpu,
+        ),
+    )
     stop = StopRequest(lambda: observer(StopAsked()))
     # Before the lock, so that data which cannot be used leave no folder behind.
     out = os.fspath(out) if out is not None else None
@@ -117,13 +134,13 @@ def evaluate(
             measuring_began = time.monotonic()
             batching = settled or learned_batching(
                 batching, recognizer, utterances, data.root,
-                engine=engine, cache=fetching.folder, stop=stop, observer=observer,
+                worker=workforce.alone(), cache=fetching.folder, stop=stop, observer=observer,
             )  # fmt: skip
             began += time.monotonic() - measuring_began  # the attempt's wall time is of the run alone
         run = prepare(store, recognizer, data, utterances, batching, segmentation, stop=stop, observer=observer)
         if audit is not None:
             audit_began = time.monotonic()
-            audit_once(run, recognizer, engine, rules, sample=audit, seed=seed, stop=stop, observer=observer)
+            audit_once(run, recognizer, workforce.alone(), rules, sample=audit, seed=seed, stop=stop, observer=observer)
             began += time.monotonic() - audit_began  # the attempt's wall time is of the run alone
         attempt = RunAttempt(run, workforce, rules, counting, began=began, retry_failed=retry_failed, observer=observer)
         attempt.transcribe(recognizer, stop)

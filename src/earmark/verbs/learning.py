@@ -24,7 +24,7 @@ from earmark.store.folder import LocalFolder
 from earmark.store.parts import read_part
 from earmark.verbs.budget import remember
 from earmark.verbs.events import MeasuringBegan, Observer
-from earmark.verbs.workforce import EngineName, Workforce
+from earmark.verbs.workforce import Workforce
 from earmark.worker import Transcription
 
 _STEPS = (1 / 16, 1.0, 4.0)
@@ -42,19 +42,19 @@ def learned_batching(
     utterances: pa.Table,
     root: str,
     *,
-    engine: EngineName,
+    worker: Workforce,
     cache: Path,
     stop: StopCheck,
     observer: Observer,
 ) -> BatchingSpec:
     """The declared rule, or a faster one that is measured now and remembered, where the run is long enough for it.
 
-    Raises what a run raises.
+    ``worker`` measures. Raises what a run raises.
     """
     if not is_worth_learning(recognizer, utterances):
         return declared
     observer(MeasuringBegan(audio_s=_measured_s(declared.max_batch_s)))
-    best_s, rates = best_batch_s(declared, recognizer, utterances, root, engine, stop)
+    best_s, rates = best_batch_s(declared, recognizer, utterances, root, worker, stop)
     if rates:
         remember(recognizer, cache, best_s, rates)
     return dataclasses.replace(declared, max_batch_s=best_s)
@@ -77,7 +77,7 @@ def best_batch_s(
     recognizer: Recognizer,
     utterances: pa.Table,
     root: str,
-    engine: EngineName,
+    worker: Workforce,
     stop: StopCheck,
 ) -> tuple[float, dict[float, float]]:
     """The fastest budget in seconds, and for each that was measured seconds of audio for a second of transcribing.
@@ -99,7 +99,7 @@ def best_batch_s(
         for segments in calls:
             budget_of[len(batches)] = budget_s if batches else 0.0
             batches[len(batches)] = Batch(len(batches), tuple(segments))
-    rates = _rates(_done(recognizer, spec, batches.values(), engine, stop), budget_of)
+    rates = _rates(_done(recognizer, spec, batches.values(), worker, stop), budget_of)
     best_s = max(rates, key=lambda one: rates[one], default=declared_s)
     is_better = rates.get(best_s, 0.0) >= _LEAST_GAIN * rates.get(declared_s, np.inf)
     return (best_s if is_better else declared_s), rates
@@ -133,13 +133,13 @@ def _cut(sample: list[Segment], spec: RunSpec, rule: BatchingSpec) -> list[list[
 
 
 def _done(
-    recognizer: Recognizer, spec: RunSpec, batches: Iterable[Batch], engine: EngineName, stop: StopCheck
+    recognizer: Recognizer, spec: RunSpec, batches: Iterable[Batch], worker: Workforce, stop: StopCheck
 ) -> list[tuple[int, float, float, str | None]]:
     """The batch, the seconds of computing, those of audio and the error of each row; all batches done in order."""
     with tempfile.TemporaryDirectory(prefix="earmark-batches-") as name:
         folder = LocalFolder(Path(name))
         work = Transcription(recognizer, spec, folder, "learning")
-        for _ in Workforce.of(engine, 1).engine.run(work, iter([Shard(tuple(batches))]), stop=stop):
+        for _ in worker.engine.run(work, iter([Shard(tuple(batches))]), stop=stop):
             pass
         return [
             row

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from earmark.audio.encode import AudioFormat
+from earmark.engines.options import EngineOptions
 from earmark.errors import StagedMismatchError, without_secret
 from earmark.formats import staged
 from earmark.formats.staged import StagedCounts, StagedFacts, StagedIdentity
@@ -130,7 +131,7 @@ def stage(
     _ = source.fingerprint  # it is of the data as they are before anything is removed
     check_target(store.folder, source, audio_root=audio_root, mends=verify or fresh)
     wish = _Wish(audio_format, missing_audio, retry_failed=retry_failed, verify=verify, fresh=fresh)
-    return _staged(store, source, wish, Workforce.of(engine, workers), observer, began)
+    return _staged(store, source, wish, Workforce.of(engine, EngineOptions(num_workers=workers)), observer, began)
 
 
 @dataclass(frozen=True)
