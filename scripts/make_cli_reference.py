@@ -43,6 +43,7 @@ MEANING_OF_EXIT = {
     errors.EXIT_GATE_FAILED: (
         "a comparison is what `--fail-if` forbids, or an audit did not pass; it is printed all the same"
     ),
+    errors.EXIT_BUDGET_REACHED: "stopped at the sum of `--budget`; the same command with a larger one goes on",
     errors.EXIT_INTERRUPTED: "interrupted; the same command goes on",
 }
 

@@ -21,6 +21,12 @@ def _no_modules_that_cannot_be_looked_at() -> None:
                 del sys.modules[name]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a run remembers of its speed is not left in the cache of whoever runs the tests."""
+    os.environ.setdefault("EARMARK_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     folder = Path(os.environ.get("EARMARK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")).resolve()

@@ -19,7 +19,7 @@ FLOORS = {
     "planning": 3,
     "worker": 4, "staging": 4,
     "engines": 5,
-    "reports": 6,
+    "reports": 6, "diagnosis": 6, "tracking": 6,
     "verbs": 8,
     "cli": 9,
     "__main__": 10,
@@ -38,8 +38,10 @@ MAY_IMPORT = {
     "recognizers": {"errors", "records", "registry", "schema", "spec", "text", "audio", "fetching"},
     "store": {"errors", "records", "registry", "schema", "spec", "fetching.stores"},  # one client for both directions
     "planning": {"errors", "records", "registry", "text_bytes", "schema", "spec", "audio", "sources.base", "store"},
-    "engines": {"errors", "records", "registry", "spec"},
+    "engines": {"redaction", "errors", "records", "registry", "spec"},
     "reports": {"errors", "records", "registry", "text_bytes", "schema", "spec", "text", "scoring", "store"},
+    "diagnosis": {"redaction", "errors", "registry", "audio", "engines"},
+    "tracking": {"errors", "records", "registry", "schema", "spec", "store"},
     "cli": {"verbs", "errors", "records", "spec", "scoring.lines"},  # the lines that all tools of the field print alike
 }
 
@@ -60,6 +62,7 @@ ALLOWED = {
     ("cli.ls", "formats"),
     ("cli.explain", "reports.explain"),  # it asks which of two kinds of answer it was given
     ("cli.systems", "scoring.speechbrain_summary"),  # a summary in another tool's words
+    ("cli.ranks", "scoring.speechbrain_summary"),  # likewise, of each rank
 }
 
 FENCES = {

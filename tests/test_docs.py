@@ -107,15 +107,16 @@ def test_a_flag_is_of_the_same_type_in_every_verb(reference):
 
 
 SHARED = {
-    "--audio-root", "--batch-size", "--channel", "--cleanup", "--data", "--engine", "--format", "--fresh",
-    "--gpu-memory-limit", "--language", "--limit", "--max-batch-seconds", "--max-errors", "--missing-audio",
+    "--address", "--audio-root", "--batch-size", "--channel", "--cleanup", "--data", "--engine", "--format", "--fresh",
+    "--gpu-memory-limit", "--json", "--language", "--limit", "--max-batch-seconds", "--max-errors", "--missing-audio",
     "--normalizer", "--offline", "--out", "--progress", "--retry-failed", "--scorer", "--seed", "--segmenter", "--set",
-    "--slices", "--text-column", "--to", "--trust", "--workers", "DATA", "MODEL", "RUN",
+    "--slices", "--text-column", "--to", "--track-texts", "--trust", "--workers", "DATA", "MODEL", "RUN",
 }  # fmt: skip
 
 
 # A verb that makes one file in a chosen format, as its grammar was agreed: earmark export RUN --to FORMAT -o FILE.
-OF_THEIR_OWN = {("--out", "export"), ("--to", "export")}
+# Likewise earmark track RUN --to TRACKER.
+OF_THEIR_OWN = {("--out", "export"), ("--to", "export"), ("--to", "track")}
 
 
 @pytest.mark.parametrize("name", sorted(SHARED))

@@ -48,9 +48,9 @@ def scores(recognizer: Recognizer, source: Source, out: Path, **arguments) -> by
     return (out / layout.SCORES).read_bytes()
 
 
-def stop_early(recognizer: Recognizer, source: Source, out: Path) -> None:
+def stop_early(recognizer: Recognizer, source: Source, out: Path, **arguments) -> None:
     with pytest.raises(InterruptedRunError):
-        scores(recognizer, source, out, observer=StopAfter(1))
+        scores(recognizer, source, out, observer=StopAfter(1), **arguments)
 
 
 @pytest.mark.parametrize(("engine", "workers"), PLACES)
@@ -63,6 +63,17 @@ def test_the_scores_are_the_same_bytes_everywhere(source, truths, tmp_path, name
         stop_early(make(source.texts), source, tmp_path / "run")
     found = scores(make(source.texts), source, tmp_path / "run", engine=engine, workers=workers)
     assert found == truths[name]
+
+
+@pytest.mark.parametrize("name", RECOGNIZERS)
+def test_the_scores_of_shares_are_the_same_bytes(source, truths, tmp_path, name):
+    """Three drivers that share the run by hand, one of them stopped and begun again, with other engines."""
+    make, out = RECOGNIZERS[name], tmp_path / "run"
+    stop_early(make(source.texts), source, out, shard="2/3")
+    for shard in ("3/3", "1/3"):
+        evaluate(make(source.texts), source, out=str(out), normalizer="none", max_batch_s=1.0, shard=shard)
+        assert not (out / layout.SCORES).exists()
+    assert scores(make(source.texts), source, out, shard="2/3", engine="processes") == truths[name]
 
 
 def test_real_recognition_is_the_same_bytes_everywhere(tmp_path):

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from earmark.verbs.score import score
     from earmark.verbs.score_outputs import ScoredOutputs, score_files, score_texts
     from earmark.verbs.stage import StageSummary, stage
+    from earmark.verbs.track import track
 
 __version__ = "0.1.0"
 
@@ -72,6 +73,7 @@ _HOMES = {
     "score_files": "earmark.verbs.score_outputs",
     "score_texts": "earmark.verbs.score_outputs",
     "stage": "earmark.verbs.stage",
+    "track": "earmark.verbs.track",
 }
 
 __all__ = [  # sorted as a person would, and a test compares it with the table above
@@ -103,6 +105,7 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "score_files",
     "score_texts",
     "stage",
+    "track",
 ]
 
 

@@ -5,10 +5,11 @@ Every one is frozen: a stage takes values in and gives new values out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -254,6 +255,9 @@ class Receipt:
 StopCheck = Callable[[], bool]
 """Answers whether the user asked to stop: the worker then finishes its batch, commits and returns."""
 
+Probe = Callable[[], str | None]
+"""Asked on a worker, says why results of it would not meet the driver's; None where they would. It is picklable."""
+
 
 class Work(Protocol):
     """What an engine is given: entered once in each worker, called for each shard, picklable before it is entered."""
@@ -276,6 +280,36 @@ class Work(Protocol):
         """Commit the shard's rows as failed, for ``reason``. Needs no entering."""
         ...
 
+    def probing(self) -> AbstractContextManager[Probe]:
+        """What to ask other machines within the block, before any work. Needs no entering."""
+
+
+@runtime_checkable
+class MovableWork(Work, Protocol):
+    """Work that can be done where its folder is not: in another folder there, each part carried back as bytes."""
+
+    @property
+    def key(self) -> str:
+        """What its folder is called elsewhere: no other run's is called so."""
+        ...
+
+    @property
+    def extra(self) -> str | None:
+        """The extra of earmark that it needs beside the base."""
+        ...
+
+    def at(self, folder: str) -> Self:
+        """The same work, not entered, into the local folder ``folder``."""
+        ...
+
+    def part(self, receipt: Receipt) -> bytes:
+        """The part that was committed with ``receipt``."""
+        ...
+
+    def keep(self, receipt: Receipt, part: bytes) -> None:
+        """Commit a part that the same work committed elsewhere. Raises StoreError."""
+        ...
+
 
 class Engine(Protocol):
     """Decides where work runs. Knows processes, devices and hosts, and nothing about speech."""
@@ -290,4 +324,13 @@ class Engine(Protocol):
 
         A worker that dies is replaced and its shard is done again. After a stop no new shard begins.
         """
+        ...
+
+
+@runtime_checkable
+class DistantEngine(Engine, Protocol):
+    """An engine whose workers commit where the driver's folder is not, so that a driver that died left parts there."""
+
+    def left_behind(self, key: str, have: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """The parts of the work with that ``key``, by name, which are not among those that somebody has."""
         ...

@@ -24,6 +24,10 @@ _HARMLESS_KEYS = frozenset({
     "retry_limit_seconds", "project_id", "version", "versionid", "generation", "revision", "rev", "ref", "v",
     "alt", "format", "download", "dl", "raw", "lang", "split", "size", "page",
 })  # fmt: skip
+_SECRET_NAME = re.compile(
+    r"password|passwd|passphrase|secret|credential|api_?key|token(?!iz)|(?<![a-z])(?:keys?|pass|pat|auth|cookie)(?![a-z])",
+    re.IGNORECASE,
+)
 _HARMLESS_VALUE = re.compile(r"[\w.:/+-]{0,80}")
 
 
@@ -76,6 +80,11 @@ def _shown_query(query: str) -> str:
 def _is_harmless(pair: str) -> bool:
     (key, value), *_ = parse_qsl(pair, keep_blank_values=True) or [("", "")]
     return key.lower() in _HARMLESS_KEYS and "=" in pair and _HARMLESS_VALUE.fullmatch(value) is not None
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what is called so, such as a variable of the environment, is a secret by its name."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def without_user(url: str) -> str:

@@ -10,6 +10,7 @@ import hashlib
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -22,10 +23,11 @@ from earmark.audio.encode import LIBSNDFILE_VERSION, AudioFormat, EncodedAudio, 
 from earmark.audio.level import num_clipped, peak_dbfs, rms_dbfs
 from earmark.errors import AudioError, sentence_of
 from earmark.formats.staged import audio_name
-from earmark.records import SAMPLE_RATE_HZ, Batch, Receipt, Segment, Shard, StopCheck
+from earmark.records import SAMPLE_RATE_HZ, Batch, Probe, Receipt, Segment, Shard, StopCheck
 from earmark.store.folder import Folder
 from earmark.store.group import FileGroup, committing
 from earmark.store.parts import encodable, installed_versions, part_name, write_part_table
+from earmark.store.probe import probing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,6 +88,10 @@ class Staging:
         """Commit the shard's utterances as failed, for ``reason``. Raises StoreError."""
         rows = [_failed(segment, "worker_died", reason) for batch in shard.batches for segment in batch.segments]
         return self._commit(shard, rows, rank, compute_s=0.0, wait_s=0.0, is_given_up=True)
+
+    def probing(self) -> AbstractContextManager[Probe]:
+        """A probe in the staged set's folder. Raises StoreError."""
+        return probing(self.folder)
 
     def _row(self, segment: Segment, files: FileGroup) -> dict[str, Any]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -20,9 +21,11 @@ from typing import Any
 import pytest
 
 from earmark.engines import ENGINES
-from earmark.engines.options import EngineOptions
 from earmark.engines.inline import InlineEngine
-from earmark.engines.processes import ProcessEngine, _Pool, _Slot
+from earmark.engines.jobs import JobQueue
+from earmark.engines.options import EngineOptions
+from earmark.engines.place import Place
+from earmark.engines.processes import Pool, ProcessEngine
 from earmark.errors import EarmarkError, EngineError, UnknownNameError, UsageError
 from earmark.records import AudioRef, Batch, Engine, Receipt, Segment, Shard
 
@@ -67,6 +70,10 @@ def is_running(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def fits_everywhere() -> None:
+    """A probe that finds nothing wrong."""
 
 
 @dataclass
@@ -144,6 +151,9 @@ class Diary:
     def give_up(self, shard, *, rank, reason):
         self.note(f"gave up {' '.join(ids(shard))}")
         return self.receipt(shard, rank, reason)
+
+    def probing(self):
+        return contextlib.nullcontext(fits_everywhere)
 
     def receipt(self, shard: Shard, rank: int, reason: str = "") -> Receipt:
         return Receipt(
@@ -358,8 +368,8 @@ def test_a_place_that_could_load_in_between_is_tried_again(tmp_path, monkeypatch
 
 def test_utterances_that_kill_every_worker_one_after_the_other_end_the_run(diary, monkeypatch):
     """A machine on which nothing works is said to be that, and does not fail a whole test set, row by row."""
-    monkeypatch.setattr("earmark.engines.processes._DEATHS_PER_SHARD", 1)
-    monkeypatch.setattr("earmark.engines.processes._GIVEN_UP_IN_A_ROW", 2)
+    monkeypatch.setattr("earmark.engines.jobs._DEATHS_PER_SHARD", 1)
+    monkeypatch.setattr("earmark.engines.jobs._GIVEN_UP_IN_A_ROW", 2)
     with pytest.raises(EngineError, match="2 utterances in a row") as raised:
         run(processes(1), diary, [shard(f"SIGKILL-{number}") for number in range(5)])
     assert "SIGKILL" in raised.value.cause
@@ -368,25 +378,24 @@ def test_utterances_that_kill_every_worker_one_after_the_other_end_the_run(diary
 
 def test_utterances_that_kill_their_workers_now_and_then_do_not_end_the_run(diary, monkeypatch):
     """However many they are in all, a result in between shows that work is possible."""
-    monkeypatch.setattr("earmark.engines.processes._DEATHS_PER_SHARD", 1)
-    monkeypatch.setattr("earmark.engines.processes._GIVEN_UP_IN_A_ROW", 1)
+    monkeypatch.setattr("earmark.engines.jobs._DEATHS_PER_SHARD", 1)
+    monkeypatch.setattr("earmark.engines.jobs._GIVEN_UP_IN_A_ROW", 1)
     receipts = run(processes(1), diary, [shard("SIGKILL-a"), shard("s0"), shard("SIGKILL-b"), shard("s1")])
     assert [receipt.num_failed for receipt in receipts] == [1, 0, 1, 0]
 
 
 def test_a_receipt_that_a_dead_worker_left_in_its_pipe_is_heard(diary):
     """It said so before it died: the shard is done, and nobody does it again."""
-    pool = _Pool(diary, iter([shard("s0")]), 1)
-    pool.slots = [_Slot(0)]
+    place = Place(0)
+    pool = Pool(diary, JobQueue(diary, iter([shard("s0")])), [place])
     try:
-        pool._feed()
-        [slot] = pool.slots
-        while not slot.is_ready:
-            assert list(pool._events(pool.slots)) == []
-        assert wait_until(slot.connection.poll)
-        slot.process.kill()
-        slot.process.join()
-        assert [receipt.part for receipt in pool._events(pool.slots)] == ["s0"]
+        pool.feed()
+        while not place.is_ready:
+            assert list(pool.events()) == []
+        assert wait_until(place.connection.poll)
+        place.process.kill()
+        place.process.join()
+        assert [receipt.part for receipt in pool.events()] == ["s0"]
     finally:
         pool.close()
 

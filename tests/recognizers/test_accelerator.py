@@ -69,6 +69,24 @@ def test_auto_is_a_gpu_where_there_is_one_and_a_torch_that_can_use_it(library, m
     assert device_kind("auto") == "cpu"
 
 
+def test_a_torch_for_amd_asks_the_kernel_for_gpus(library, monkeypatch, tmp_path):
+    """A node with an id is one, unless the environment hides them; torch calls it cuda all the same."""
+    library(OSError("no NVIDIA here"))
+    for name in accelerator._AMD_HIDES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(accelerator, "version", lambda _: "2.13.0+rocm7.0")
+    monkeypatch.setattr(accelerator, "_AMD_NODES", tmp_path)
+    for number, gpu_id in enumerate((0, 4711)):
+        assert device_kind("auto") == "cpu"
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "gpu_id").write_text(f"{gpu_id}\n")
+    assert device_kind("auto") == "cuda"
+    monkeypatch.setenv("HIP_VISIBLE_DEVICES", "1")
+    assert device_kind("auto") == "cuda"
+    monkeypatch.setenv("HIP_VISIBLE_DEVICES", "-1")
+    assert device_kind("auto") == "cpu"
+
+
 def test_asking_loads_no_framework():
     """A run's driver does without."""
     script = (

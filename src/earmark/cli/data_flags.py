@@ -18,6 +18,7 @@ WORKERS = Group("Workers", sort_key=5)
 SCORING = Group("Scoring", sort_key=6)
 OUTPUT = Group("Output", sort_key=7)
 ERRORS = Group("Errors", sort_key=8)
+TRACKING = Group("Tracking", sort_key=9)
 
 _WHICH = "Manifest or its URL, folder of audio, or PREFIX:PATH: earmark ls sources."
 

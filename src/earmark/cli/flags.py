@@ -50,6 +50,11 @@ def check_allowance(allowed: str) -> None:
         raise UsageError(f"--max-errors {allowed} is neither a number nor a percentage", hint="--max-errors 1%")
 
 
+def is_over(allowed: str, summary: RunSummary) -> bool:
+    """Whether more utterances of a run failed than ``--max-errors`` allows."""
+    return summary.num_failed > _limit(allowed, summary.num_utterances)
+
+
 def at_most(allowed: str, summary: RunSummary) -> None:
     """Raise TooManyFailuresError if more utterances of a run failed than ``--max-errors`` allows."""
     check_failures(allowed, summary.num_failed, summary.num_utterances, f"{summary.run}/errors.jsonl")
@@ -57,10 +62,13 @@ def at_most(allowed: str, summary: RunSummary) -> None:
 
 def check_failures(allowed: str, num_failed: int, num_utterances: int, listing: str) -> None:
     """Raise TooManyFailuresError if more failed than ``--max-errors`` allows. ``listing`` is where each one stands."""
-    share = allowed.removesuffix("%")
-    limit = float(share) * num_utterances / 100 if allowed.endswith("%") else float(share)
-    if num_failed > limit:
+    if num_failed > _limit(allowed, num_utterances):
         raise TooManyFailuresError(num_failed, num_utterances, allowed, listing)
+
+
+def _limit(allowed: str, num_utterances: int) -> float:
+    share = allowed.removesuffix("%")
+    return float(share) * num_utterances / 100 if allowed.endswith("%") else float(share)
 
 
 def _value(text: str) -> OptionValue:

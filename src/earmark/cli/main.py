@@ -75,6 +75,16 @@ Exits with 2 where an evaluation would not begin, with 3 where it would begin an
 utterances fail. The page is printed all the same.
 """
 
+_DOCTOR = """Look at this machine: devices, torch, codecs, disks, tokens, packages.
+
+earmark doctor
+earmark doctor --address HOST:6379
+earmark doctor --json
+
+Every problem has the line that mends it. Exits with 1 where a plain run would not
+work, or the cluster that was named does not answer. No token is ever shown.
+"""
+
 _EXPORT = """Write what a run heard in a format of other programs.
 
 earmark export runs/NAME --to jsonl -o scores.jsonl
@@ -85,6 +95,15 @@ Texts, counts and confidences of every utterance; words with times, and the n
 best, where the model gave them. Without -o it goes to stdout.
 """
 
+_TRACK = """Send a run that is over to a tracker, all of it.
+
+earmark track runs/NAME --to mlflow
+earmark track runs/NAME --to wandb --track-texts
+
+Where it goes is said by the tracker's own environment: WANDB_PROJECT,
+MLFLOW_TRACKING_URI and others. Sent again, it goes into the same run there.
+"""
+
 _CACHE = """What was fetched and is kept on this machine.
 
 earmark cache
@@ -92,6 +111,15 @@ earmark cache --older-than 30
 earmark cache --clean --older-than 30
 
 The largest first, with the day of its last use. EARMARK_CACHE says where it is.
+"""
+
+_MODAL = """Throw away what earmark keeps in Modal's cloud.
+
+earmark modal clean
+earmark modal clean results --yes
+
+Three Volumes: earmark-data, earmark-models, earmark-results. What a run found
+is in its own folder, too, and stays. Without --yes it asks.
 """
 
 _PREPARE = """Make SpeechBrain's tables from a language of Common Voice, once.
@@ -122,7 +150,10 @@ app.command("earmark.cli.prepare:prepare_command", name="prepare", help=_PREPARE
 app.command("earmark.cli.stage:stage_command", name="stage", help=_STAGE)
 app.command("earmark.cli.merge:merge_command", name="merge", help="Merge the mistakes files of a run into one.")
 app.command("earmark.cli.export:export_command", name="export", help=_EXPORT)
+app.command("earmark.cli.track:track_command", name="track", help=_TRACK)
 app.command("earmark.cli.cache:cache_command", name="cache", help=_CACHE)
+app.command("earmark.cli.modal:modal_command", name="modal", help=_MODAL)
+app.command("earmark.cli.doctor:doctor_command", name="doctor", help=_DOCTOR)
 app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips, offline, in half a minute.")
 app.command("earmark.cli.ls:ls_command", name="ls", help="List models, normalizers, scorers, formats and more.")
 
@@ -175,5 +206,6 @@ def _fail(error: EarmarkError, code: int, *, is_verbose: bool) -> int:
 
         # A library's own words may hold the URL that it was given.
         sys.stderr.write(without_secret("".join(traceback.format_exception(error))))
-    print_error(error.what, cause=error.cause, hint=error.hint)
+    if not error.is_told:
+        print_error(error.what, cause=error.cause, hint=error.hint)
     return code

@@ -24,6 +24,7 @@ from earmark.verbs.events import (
     SegmentingProgressed,
     StageBegan,
     StopAsked,
+    Tracked,
     Warned,
 )
 
@@ -106,7 +107,14 @@ def _lines_of(event: Event) -> list[str]:
         return [_sample_line(event)]
     if isinstance(event, AuditEnded):
         return audit_lines(event.sentence, event.advice, is_invariant=event.is_invariant)
-    return _stop_lines() if isinstance(event, StopAsked) else []
+    return _stop_lines() if isinstance(event, StopAsked) else _tracked_lines(event)
+
+
+def _tracked_lines(event: Event) -> list[str]:
+    """Where a tracker has the run."""
+    if not isinstance(event, Tracked):
+        return []
+    return [f"track  {event.tracker}{f': {event.place}' if event.place else ''}"]
 
 
 def _sample_line(event: AuditBegan | MeasuringBegan) -> str:

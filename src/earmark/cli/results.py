@@ -15,6 +15,7 @@ from earmark.scoring.lines import per_cent, ser_line, wer_line
 if TYPE_CHECKING:
     from earmark.records import Usage
     from earmark.reports.audit_verdict import AuditVerdict
+    from earmark.reports.capacity import Capacity
     from earmark.reports.coverage import Coverage
     from earmark.reports.speed import Speed
     from earmark.reports.summary import RunSummary
@@ -71,6 +72,8 @@ def _lines(summary: RunSummary) -> list[str]:
     lines += _speed_lines(summary.speed)
     if summary.usage is not None:
         lines.append(usage_line(summary.usage, summary.cost))
+    if summary.capacity is not None and summary.capacity.devices:
+        lines.append(capacity_line(summary.capacity))
     return lines
 
 
@@ -98,6 +101,24 @@ def _speed_lines(speed: Speed) -> list[str]:
             f"in {speed.wall_s:,.1f} s)"
         )
     return lines
+
+
+def capacity_line(capacity: Capacity) -> str:
+    """How busy each kind of device was, the start-up, and what an hour of audio cost where there is a price."""
+    shares = [
+        f"{one.num_workers} on {one.device} busy {100 * one.busy_share:.0f} %"
+        + (f" (least {100 * one.least_busy_share:.0f} %)" if one.num_workers > 1 else "")
+        for one in capacity.devices
+    ]
+    facts = [f"workers {', '.join(shares)}"]
+    if capacity.parallel_efficiency is not None:
+        facts.append(f"parallel efficiency {100 * capacity.parallel_efficiency:.0f} %")
+    if capacity.cold_start_s is not None:
+        facts.append(f"cold start {capacity.cold_start_s:,.1f} s")
+    if capacity.cost is not None and capacity.cost_per_audio_hour is not None:
+        currency = f" {capacity.cost.currency}" if capacity.cost.currency else ""
+        facts.append(f"cost {capacity.cost.amount:,.4f}{currency}, {capacity.cost_per_audio_hour:,.4f} an audio hour")
+    return "; ".join(facts)
 
 
 def usage_line(usage: Usage, cost: Cost | None) -> str:

@@ -13,6 +13,7 @@ from earmark.cli.data_flags import ERRORS, NO_DATA_FLAGS, OUTPUT, WORKERS, Data,
 from earmark.cli.flags import check_allowance, check_failures, number_of_workers
 from earmark.cli.progress import length, observer_for
 from earmark.cli.screen import number_of, say, tell
+from earmark.cli.worker_flags import Engine
 
 if TYPE_CHECKING:
     from earmark.verbs.stage import StageSummary
@@ -25,7 +26,7 @@ def stage_command(
     to: Annotated[str, Parameter(group=OUTPUT)],
     flags: DataFlags = NO_DATA_FLAGS,
     workers: Annotated[str, Parameter(group=WORKERS)] = "auto",
-    engine: Annotated[Literal["auto", "inline", "processes"], Parameter(group=WORKERS)] = "auto",
+    engine: Annotated[Engine, Parameter(group=WORKERS)] = "auto",
     audio_format: Annotated[Literal["wav", "flac"], Parameter(group=OUTPUT)] = "wav",
     fresh: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
     verify: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
@@ -38,9 +39,9 @@ def stage_command(
     Parameters
     ----------
     to
-        The folder of what is made; a staged set's may be s3://bucket/folder.
+        The folder of what is made; a set's may be s3://bucket/folder, modal:VOLUME/NAME.
     workers
-        Processes; auto: one a core.
+        How many; auto: one a core.
     engine
         Where they run; auto: processes, so that a crash costs little.
     audio_format

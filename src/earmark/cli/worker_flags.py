@@ -39,7 +39,7 @@ class WorkerFlags:
         Kind of GPU in a cloud: L4, L40S, A100, H100.
     """
 
-    workers: Annotated[str, Parameter(group=WORKERS)] = "auto"
+    workers: Annotated[str, Parameter(name=["--workers", "--num-requests"], group=WORKERS)] = "auto"
     engine: Annotated[Engine, Parameter(group=WORKERS)] = "auto"
     gpus: Annotated[str | None, Parameter(group=WORKERS)] = None
     shard_timeout: Annotated[float | None, Parameter(group=WORKERS)] = None

@@ -16,6 +16,7 @@ so that a caller can act on them without reading the message.
     │   ├── RunMismatchError                   the output folder holds another run
     │   ├── StagedMismatchError                the target folder holds another staged set
     │   ├── RunLockedError                     another process works in the output folder
+    │   ├── BudgetSpentError                   earlier attempts of the run cost the whole budget
     │   ├── ArchiveError                       an archive that is damaged, or that attacks who unpacks it
     │   └── FolderError                        a folder cannot be used
     ├── AudioError                    one utterance's audio cannot be used; becomes a failed row
@@ -30,11 +31,13 @@ so that a caller can act on them without reading the message.
     ├── GateFailedError               exit 4   a comparison is what ``--fail-if`` forbids
     ├── AuditFailedError              exit 4   an audit did not find that batches leave every text as it is
     └── InterruptedRunError           exit 130 stopped by the user; carries the line that resumes
+        └── BudgetReachedError        exit 5   stopped at the sum of ``--budget``
 """
 
 from __future__ import annotations
 
 from earmark.errors.base import (
+    EXIT_BUDGET_REACHED,
     EXIT_FAILED,
     EXIT_GATE_FAILED,
     EXIT_INTERRUPTED,
@@ -47,6 +50,7 @@ from earmark.errors.base import (
 )
 from earmark.errors.usage import (
     ArchiveError,
+    BudgetSpentError,
     DuplicateIdError,
     FolderError,
     ManifestError,
@@ -62,6 +66,7 @@ from earmark.errors.usage import (
 from earmark.errors.work import (
     AudioError,
     AuditFailedError,
+    BudgetReachedError,
     DamagedPartError,
     EngineError,
     FetchError,
@@ -76,6 +81,7 @@ from earmark.errors.work import (
 from earmark.redaction import without_secret
 
 __all__ = [
+    "EXIT_BUDGET_REACHED",
     "EXIT_FAILED",
     "EXIT_GATE_FAILED",
     "EXIT_INTERRUPTED",
@@ -84,6 +90,8 @@ __all__ = [
     "ArchiveError",
     "AudioError",
     "AuditFailedError",
+    "BudgetReachedError",
+    "BudgetSpentError",
     "DamagedPartError",
     "DuplicateIdError",
     "EarmarkError",

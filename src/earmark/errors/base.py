@@ -12,6 +12,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_TOO_MANY_FAILURES = 3
 EXIT_GATE_FAILED = 4
+EXIT_BUDGET_REACHED = 5
 EXIT_INTERRUPTED = 130
 
 _LINES_LISTED = 5
@@ -48,6 +49,8 @@ class EarmarkError(Exception):
     """What went wrong (``what``), why (``cause``), and what to type next (``hint``)."""
 
     exit_code = EXIT_FAILED
+    is_told = False
+    """Whether another process of the same command shows it to the user."""
 
     def __init__(self, what: str, *, cause: str | None = None, hint: str | None = None) -> None:
         super().__init__(without_secret(what))

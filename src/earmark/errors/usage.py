@@ -227,3 +227,18 @@ class ArchiveError(UsageError):
     def __init__(self, archive: str, problem: str, *, hint: str | None = None) -> None:
         self.archive = archive
         super().__init__(f"cannot unpack {archive}", cause=problem, hint=hint)
+
+
+class BudgetSpentError(UsageError):
+    """What the earlier attempts of ``run`` cost is the budget already, so nothing is begun."""
+
+    def __init__(self, run: str, *, spent: float, budget: float, currency: str) -> None:
+        self.run = run
+        self.spent = spent
+        self.budget = budget
+        self.currency = currency
+        super().__init__(
+            f"the budget of {budget:g} {currency} is spent already",
+            cause=f"the earlier attempts of {run} have cost {spent:.4f} {currency}",
+            hint="a larger --budget goes on; it is for all attempts of a run together",
+        )

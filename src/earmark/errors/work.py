@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from earmark.errors.base import EXIT_GATE_FAILED, EXIT_INTERRUPTED, EXIT_TOO_MANY_FAILURES, EarmarkError
+from earmark.errors.base import (
+    EXIT_BUDGET_REACHED,
+    EXIT_GATE_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_TOO_MANY_FAILURES,
+    EarmarkError,
+)
 
 
 class AudioError(EarmarkError):
@@ -105,3 +111,19 @@ class InterruptedRunError(EarmarkError):
             f"stopped: {num_done:,} of {num_utterances:,} utterances are done and safe",
             hint=resume or "the same command, without --fresh, finishes the rest",
         )
+
+
+class BudgetReachedError(InterruptedRunError):
+    """The run stopped at the sum of ``--budget``. What was committed is safe; ``hint`` says how to go on.
+
+    ``spent`` is what all attempts of the run cost, in ``currency``.
+    """
+
+    exit_code = EXIT_BUDGET_REACHED
+
+    def __init__(self, num_done: int, num_utterances: int, *, spent: float, budget: float, currency: str) -> None:
+        super().__init__(num_done, num_utterances, f"the same command with a larger --budget than {budget:g} goes on")
+        self.spent = spent
+        self.budget = budget
+        self.currency = currency
+        self.cause = f"the budget of {budget:g} {currency} is reached: the run has cost {spent:.4f} {currency}"

@@ -30,7 +30,7 @@ def write_scored_csv(utterances: Iterable[ScoredUtterance]) -> Iterator[bytes]:
     """Yield the header and a row an utterance, in UTF-8; what there is not is an empty cell."""
     yield _line(COLUMNS)
     for one in utterances:
-        texts = [_safe(getattr(one, name) or "") for name in _TEXTS]
+        texts = [safe_cell(getattr(one, name) or "") for name in _TEXTS]
         yield _line([*texts, *(getattr(one, name) for name in (*_COUNTS, *_NUMBERS))])
 
 
@@ -54,7 +54,8 @@ def _utterance(row: dict[str, str | None]) -> ScoredUtterance:
     return ScoredUtterance(**{**fields, "reason": fields["reason"] or None})
 
 
-def _safe(text: str) -> str:
+def safe_cell(text: str) -> str:
+    """The text as a cell that no spreadsheet runs."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 

@@ -47,7 +47,18 @@ def shards(
     At least 30 s of audio, less where a small run would leave workers idle. At most a thousandth of the run, between
     10 s and 600 s, so that a kill costs little, results show early, and a long run has not too many parts.
     """
-    plan = plan.filter(pa.array(~done[plan["batch"].to_numpy()]))
+    plan = left_of(plan, done)
+    for row, stop in shard_rows(plan, num_workers):
+        yield _shard(utterances, plan.slice(row, stop - row), root)
+
+
+def left_of(plan: pa.Table, done: NDArray[np.bool_]) -> pa.Table:
+    """The rows of the plan whose batches are not ``done``."""
+    return plan.filter(pa.array(~done[plan["batch"].to_numpy()]))
+
+
+def shard_rows(plan: pa.Table, num_workers: int) -> Iterator[tuple[int, int]]:
+    """The rows of each shard of a plan, as the first and the one after the last: see ``shards``."""
     if not len(plan):
         return
     batch = plan["batch"].to_numpy()
@@ -55,8 +66,7 @@ def shards(
     ends_s = cumulated_s(plan["duration_s"].to_numpy())[stops - 1]
     least_of_most_s, most_of_most_s = _MOST_SHARD_S
     most_s = min(max(least_of_most_s, float(ends_s[-1]) / _SHARDS_AT_LEAST), most_of_most_s)
-    for row, stop in guided(ends_s, stops, ShardSize(least_s=_LEAST_SHARD_S, most_s=most_s), num_workers):
-        yield _shard(utterances, plan.slice(row, stop - row), root)
+    yield from guided(ends_s, stops, ShardSize(least_s=_LEAST_SHARD_S, most_s=most_s), num_workers)
 
 
 def _units(utterances: pa.Table, segments: pa.Table) -> pa.Table:

@@ -7,8 +7,10 @@ of batches and a warning, and no more: what a worker finds when it loads the mod
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 DeviceKind = Literal["cpu", "cuda"]
@@ -19,13 +21,18 @@ _CTC_ON_A_PROCESSOR_S = 16.0
 _ON_A_PROCESSOR_S = 64.0
 _ON_A_GPU_S = 480.0
 _LIBRARIES = ("libcuda.so.1", "nvcuda.dll")
+_AMD_NODES = Path("/sys/class/kfd/kfd/topology/nodes")
+_AMD_HIDES = ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
 
 def device_kind(device: str) -> DeviceKind:
-    """Where ``device`` (auto, cpu, cuda, cuda:N) is on this machine; ``auto`` is a GPU where torch could use one."""
+    """Where ``device`` (auto, cpu, cuda, cuda:N) is on this machine; ``auto`` is a GPU where torch could use one.
+
+    torch calls AMD's GPUs cuda, too.
+    """
     if device != "auto":
         return "cuda" if device.startswith("cuda") else "cpu"
-    return "cuda" if _torch_is_for_gpus() and num_gpus() else "cpu"
+    return "cuda" if _torch_finds_a_gpu() else "cpu"
 
 
 def usual_batch_s(device: DeviceKind, *, is_ctc: bool) -> float:
@@ -52,9 +59,22 @@ def num_gpus() -> int:
     return 0
 
 
-def _torch_is_for_gpus() -> bool:
-    """A build without CUDA says so in its version, and there may be none at all."""
+def _torch_finds_a_gpu() -> bool:
+    """A build for AMD's GPUs or for none says so in its version, and there may be no torch at all."""
     try:
-        return not version("torch").endswith("+cpu")
+        build = version("torch")
     except PackageNotFoundError:
+        return False
+    if "+rocm" in build:
+        return _has_amd_gpu()
+    return not build.endswith("+cpu") and num_gpus() > 0
+
+
+def _has_amd_gpu() -> bool:
+    """Whether the kernel lists one, and the environment does not hide all of them."""
+    if any(os.environ.get(name, "0").strip() in ("", "-1") for name in _AMD_HIDES):
+        return False
+    try:
+        return any(int(path.read_text()) for path in _AMD_NODES.glob("*/gpu_id"))
+    except (OSError, ValueError):
         return False

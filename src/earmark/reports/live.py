@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from earmark.records import Receipt
 from earmark.reports.mistakes import Mistake, MistakesExport
@@ -49,10 +50,11 @@ class LiveScores:
         self.num_done = 0
         self.num_failed = 0
 
-    def catch_up(self, receipts: Iterable[Receipt], plan: pa.Table) -> None:
+    def catch_up(self, receipts: Iterable[Receipt], plan: pa.Table, is_own: NDArray[np.bool_] | None = None) -> None:
         """Export the mistakes of earlier attempts that no file covers yet (a kill came between part and export).
 
         The plan (schema.PLAN) says which utterances a receipt is about, so that a part is only read where it must be.
+        ``is_own`` says of each utterance by index whether it is this driver's: the others' are theirs to export.
         """
         starts = np.searchsorted(plan["batch"].to_numpy(), np.arange(len(plan) + 1))
         index = plan["index"].to_numpy()
@@ -60,9 +62,11 @@ class LiveScores:
         for receipt in receipts:
             rows = [index[starts[batch] : starts[batch + 1]] for batch in receipt.batches]
             about = np.unique(np.concatenate(rows)) if rows else index[:0]
-            about = about[can_have_mistakes[about]]
+            about = about[can_have_mistakes[about] if is_own is None else can_have_mistakes[about] & is_own[about]]
             if receipt.num_piece_rows or self._export.covered.count(about) < len(about):
-                self._score(self._rows(receipt), counts_as_new=False)
+                found = self._rows(receipt)
+                mine = found if is_own is None else found.filter(pa.array(is_own[found["index"].to_numpy()]))
+                self._score(mine, counts_as_new=False)
 
     def take(self, receipt: Receipt) -> None:
         """Score a part that was just committed. Raises StoreError if a mistakes file cannot be written."""

@@ -45,6 +45,17 @@ class Attempt:
     outcome: str
     price: Mapping[str, Any] | None = None
     """The fields of records.Price, where the user stated one."""
+    engine_s: float = 0.0
+    """From the start of the engine to its end. Attempts of earlier versions have 0 here, and nothing below."""
+    cold_start_s: float | None = None
+    """From the start of the engine to that of its first shard."""
+    workers: Sequence[Mapping[str, Any]] = ()
+    """The fields of reports.capacity.WorkerTime, for each worker that did a shard."""
+    device_price: Mapping[str, Any] | None = None
+    """The fields of reports.prices.DevicePrice, where the workers' device has a price."""
+
+    progress: Sequence[tuple[int, int, Mapping[str, float]]] = ()
+    """How it went on: utterances done, milliseconds since 1970, and numbers by name."""
 
     def save(self, store: RunStore) -> None:
         """Keep it under its own name, so that attempts never collide."""

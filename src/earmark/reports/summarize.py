@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from earmark import schema
 from earmark.reports.audit import kept_verdict
 from earmark.reports.breakdown import errors_by_slice
+from earmark.reports.capacity import capacity
 from earmark.reports.confusions import ConfusionTally
 from earmark.reports.coverage import CoverageTally
 from earmark.reports.guards import GUARDS, FlagTally, with_flags
@@ -204,6 +205,7 @@ def _summary(
     words = totals.counts.words
     all_words = words.reference_length + totals.failed_words
     kept, usage = attempts(store), used(done.receipts)
+    cost = cost_of(usage, latest_price(kept))
     return RunSummary(
         run=store.url,
         model=spec.recognizer.name,
@@ -237,7 +239,8 @@ def _summary(
         spec_fingerprint=spec.fingerprint(),
         audit=kept_verdict(store),
         usage=usage,
-        cost=cost_of(usage, latest_price(kept)),
+        cost=cost,
+        capacity=capacity(done.receipts, kept, cost),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from earmark.records import Usage
 from earmark.reports.audit_verdict import AuditVerdict
 from earmark.reports.breakdown import SliceErrors
+from earmark.reports.capacity import Capacity
 from earmark.reports.confusions import Confusions
 from earmark.reports.coverage import Coverage
 from earmark.reports.guards import Flagged, GuardsIdentity
@@ -18,7 +19,16 @@ from earmark.reports.usage import Cost, usage_facts
 from earmark.scoring.bootstrap import Interval
 from earmark.scoring.counts import CorpusCounts
 from earmark.scoring.identity import ScorerIdentity
+from earmark.scoring.speechbrain_summary import SpeechBrainSummary
 from earmark.text.base import NormalizerIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class RankErrors:
+    """What the utterances of one rank come to."""
+
+    rank: int
+    errors: SpeechBrainSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +39,8 @@ class RunSummary:
     asked for, and ``confusions`` is None where none were. ``forgiven`` are the 20 most frequent of the
     ``num_different_forgiven`` compounds that a scorer forgave, ``num_forgiven`` times in all. ``damaged_parts`` are the
     names of the ``num_damaged_parts`` whose utterances count as not transcribed. ``usage`` is what calls to a server
-    used, and ``cost`` what that costs where the user stated a price.
+    used, and ``cost`` what that costs where the user stated a price. ``capacity`` is how busy the workers were, and
+    what all of it cost. ``ranks`` are those of an engine that has ranks; they are in ranks.json.
     """
 
     run: str
@@ -65,6 +76,8 @@ class RunSummary:
     audit: AuditVerdict | None = None
     usage: Usage | None = None
     cost: Cost | None = None
+    capacity: Capacity | None = None
+    ranks: tuple[RankErrors, ...] = ()
 
     @property
     def wer(self) -> float | None:
@@ -121,6 +134,7 @@ class RunSummary:
             "waited_share": self.speed.waited_share,
             "usage": usage_facts(self.usage),
             "cost": dataclasses.asdict(self.cost) if self.cost else None,
+            "capacity": self.capacity.facts() if self.capacity else None,
             "flags": {name: found.number for name, found in self.flags.items()},
             "first_flagged": {name: list(found.first_ids) for name, found in self.flags.items() if found.number},
             "guards": dataclasses.asdict(self.guards),

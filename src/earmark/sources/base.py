@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from earmark.records import Utterance
 
@@ -81,6 +81,25 @@ class DerivedSource(Protocol):
 
     def why_missing(self, uri: str) -> tuple[str, str] | None:
         """Why there is no audio file ``uri``, and what to type to have it; None where it knows no better."""
+        ...
+
+
+@runtime_checkable
+class DistantSource(Protocol):
+    """What a source offers whose audio only workers can read: it was looked at there already."""
+
+    @property
+    def table(self) -> pa.Table:
+        """The table of schema.UTTERANCES, as ``index_source`` makes it."""
+        ...
+
+    @property
+    def sample(self) -> str:
+        """As ``planning.identity.audio_sample`` makes it."""
+        ...
+
+    def beside_audio(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401  # whatever it gives
+        """Call ``function``, of a module of earmark's, where the audio is, and give what it gives."""
         ...
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import secrets
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -206,10 +208,23 @@ class LocalFolder:
 
     def sweep(self, stale_after_s: float = _STALE_AFTER_S) -> None:
         """Remove the temporary files of dead writers: those that nobody touched for so long, by default an hour."""
-        for path in self.path.rglob(f"{TEMPORARY}*"):
+        found = list(self.path.rglob(f"{TEMPORARY}*"))
+        now = self._now() if found else 0.0
+        for path in found:
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > stale_after_s:
+                if now - path.stat().st_mtime > stale_after_s:
                     self.disk.remove(path)
+
+    def _now(self) -> float:
+        """The time by the clock of the disk: on a shared one, the writers' clocks may differ from this machine's.
+
+        Where nothing can be written, this machine's.
+        """
+        try:
+            with tempfile.NamedTemporaryFile(dir=self.path, prefix=TEMPORARY) as file:
+                return os.fstat(file.fileno()).st_mtime
+        except OSError:
+            return time.time()
 
     @contextlib.contextmanager
     def _temporary(self, target: Path) -> Iterator[Path]:

@@ -1,13 +1,19 @@
-"""One writer for a run folder at a time. The lock is the operating system's, so a dead holder does not keep it."""
+"""Who works in a folder. The locks are the operating system's, so a dead holder does not keep one.
+
+One process drives a whole run; or several do, each one a share of it (``Sharing``). The two exclude each other, since
+the one would do again what the others are doing.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from filelock import FileLock, Timeout
 
@@ -15,10 +21,13 @@ from earmark.errors import FolderError, RunLockedError
 from earmark.store.folder import Folder, LocalFolder
 from earmark.store.layout import LOCK
 
+_GATE = f"{LOCK}-gate"
+_SHARE = re.compile(rf"{re.escape(LOCK)}-\d+-of-\d+")
+
 
 @contextlib.contextmanager
-def locked(folder: Folder, *, waits: bool = False) -> Iterator[None]:
-    """Hold the folder's lock for the length of the block.
+def locked(folder: Folder, *, waits: bool = False, name: str = LOCK) -> Iterator[None]:
+    """Hold the folder's lock of this name for the length of the block.
 
     Where another living process has it, ``waits`` until it is free, or else raises RunLockedError, naming the holder.
     Raises FolderError if there can be no such folder. An object store has no locks: there the parts of two runs cannot
@@ -27,7 +36,7 @@ def locked(folder: Folder, *, waits: bool = False) -> Iterator[None]:
     if not isinstance(folder, LocalFolder):
         yield
         return
-    path = folder.path / LOCK
+    path = folder.path / name
     try:
         folder.make()
         # Without flock a lock would be a mere file, which a dead holder keeps: better an error than that.
@@ -45,8 +54,84 @@ def locked(folder: Folder, *, waits: bool = False) -> Iterator[None]:
         lock.release()
 
 
+@contextlib.contextmanager
+def alone(folder: Folder) -> Iterator[None]:
+    """Be the only one who works in the folder, no driver of a share beside. Raises RunLockedError and FolderError."""
+    with locked(folder):
+        for name in _shares(folder):
+            _check_free(folder, name)
+        yield
+
+
+class Sharing:
+    """One of several drivers that share a run: ``name`` says which one, such as ``3-of-16``.
+
+    Beginnings and ends of all of them come one after the other, so that one makes the plan and one the summary.
+    """
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        self._folder = folder
+        self._name = f"{LOCK}-{name}"
+        self._own = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._own.close()
+
+    @property
+    def sees_others(self) -> bool:
+        """Whether it is known who else is at work: not in an object store."""
+        return isinstance(self._folder, LocalFolder)
+
+    @contextlib.contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Take the share's lock, and have nobody else begin or end within the block.
+
+        Raises RunLockedError where a living process has this share or drives the whole run.
+        """
+        with locked(self._folder, waits=True, name=_GATE):
+            self._own.enter_context(locked(self._folder, name=self._name))
+            _check_free(self._folder, LOCK)
+            yield
+
+    @contextlib.contextmanager
+    def ending(self) -> Iterator[bool]:
+        """Give the share's lock back. Within the block nobody begins or ends; whether nobody else is at work."""
+        with locked(self._folder, waits=True, name=_GATE), contextlib.ExitStack() as held:
+            self._own.close()
+            try:
+                held.enter_context(alone(self._folder))
+            except RunLockedError:
+                is_last = False
+            else:
+                is_last = True
+            yield is_last
+
+
+def _shares(folder: Folder) -> list[str]:
+    """The names of the locks of shares that were ever taken."""
+    if not isinstance(folder, LocalFolder):
+        return []
+    return sorted(path.name for path in folder.path.iterdir() if _SHARE.fullmatch(path.name))
+
+
+def _check_free(folder: Folder, name: str) -> None:
+    """Raise RunLockedError where somebody has the lock of this name."""
+    if not isinstance(folder, LocalFolder):
+        return
+    path = folder.path / name
+    lock = FileLock(path, timeout=0, fallback_to_soft=False, preserve_lock_file=True)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RunLockedError(folder.url, _holder(path)) from error
+    lock.release()
+
+
 def _holder_file(lock: Path) -> Path:
-    return lock.with_name(f"{LOCK}-holder.json")
+    return lock.with_name(f"{lock.name}-holder.json")
 
 
 def _holder(lock: Path) -> str:

@@ -18,7 +18,7 @@ from earmark.schema import REPEATED
 from earmark.spec import RunSpec
 from earmark.store import layout, reader
 from earmark.store.folder import Folder, LocalFolder, open_folder
-from earmark.store.lock import locked
+from earmark.store.lock import alone
 
 
 class RunStore:
@@ -39,7 +39,7 @@ class RunStore:
 
     def locked(self) -> AbstractContextManager[None]:
         """Be the only one who drives this run. Raises RunLockedError."""
-        return locked(self.folder)
+        return alone(self.folder)
 
     def spec(self) -> RunSpec | None:
         """The run's identity, or None where no run has begun. Raises FolderError if it cannot be read."""
@@ -66,12 +66,15 @@ class RunStore:
 
     def clear(self) -> None:
         """Throw a run's results away. The spec goes last, so that a kill in between leaves a run that resumes."""
-        for prefix in (layout.PARTS, layout.MISTAKES, layout.ATTEMPTS):
+        for prefix in (layout.PARTS, layout.MISTAKES, layout.ATTEMPTS, layout.RESULTS, layout.RESULTS_SUMMARIES):
             for name in self.folder.names(prefix):
                 self.folder.remove(name)
         for name in (
             layout.SUMMARY,
+            layout.RANKS,
             layout.AUDIT,
+            layout.ELSEWHERE,
+            layout.TRACKING,
             layout.MERGED,
             layout.SCORES,
             layout.ERRORS,

@@ -13,6 +13,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from earmark.errors import UsageError
 from earmark.recognizers import Recognizer
@@ -38,31 +39,45 @@ def settled_batching(
 def remembered_s(recognizer: Recognizer, cache: Path) -> float | None:
     """The budget that was measured best for this model, its options and its kind of device; None: none was."""
     try:
-        found = json.loads(_path(recognizer, cache).read_bytes())["max_batch_s"]
+        found = recalled(memory_path(recognizer, cache, _device(recognizer)))["max_batch_s"]
         return BatchingSpec(max_batch_s=float(found)).max_batch_s
-    except (OSError, ValueError, KeyError, TypeError, UsageError):
+    except (ValueError, KeyError, TypeError, UsageError):
         return None  # a memory that is damaged is none
 
 
 def remember(recognizer: Recognizer, cache: Path, best_s: float, rates: Mapping[float, float]) -> None:
     """Keep the best budget, with the audio seconds for a second of each that was measured. A full disk is no error."""
-    path = _path(recognizer, cache)
     facts = {
         "max_batch_s": best_s,
         "rtfx": {f"{budget_s:g}": rate for budget_s, rate in rates.items()},
-        "recognizer": recognizer.spec.name,
-        "device": _device(recognizer),
     }
+    memorize(recognizer, cache, _device(recognizer), facts)
+
+
+def recalled(path: Path) -> dict[str, Any]:
+    """What is remembered there; nothing where nothing is, or where it is damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def memorize(recognizer: Recognizer, cache: Path, device: str, facts: Mapping[str, Any]) -> None:
+    """Keep ``facts`` of a model on a device, beside what else is remembered of it. A full disk is no error."""
+    path = memory_path(recognizer, cache, device)
+    known = {**recalled(path), **facts, "recognizer": recognizer.spec.name, "device": device}
     temporary = path.with_name(f".tmp-{secrets.token_hex(6)}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
         temporary.replace(path)
 
 
-def _path(recognizer: Recognizer, cache: Path) -> Path:
+def memory_path(recognizer: Recognizer, cache: Path, device: str) -> Path:
+    """Where it is kept what was measured of a model, with its options, on a device."""
     spec = recognizer.spec
-    facts = [spec.name, spec.version, spec.content_hash, dict(spec.options), _device(recognizer)]
+    facts = [spec.name, spec.version, spec.content_hash, dict(spec.options), device]
     key = hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     return cache / _FOLDER / f"{key}.json"
 

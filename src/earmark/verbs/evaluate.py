@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from earmark.engines.options import EngineOptions
@@ -15,7 +15,7 @@ from earmark.recognizers import Recognizer
 from earmark.reports.summarize import summarize
 from earmark.reports.summary import RunSummary
 from earmark.scoring import DEFAULT_SCORER, load_scorer
-from earmark.sources.base import Source
+from earmark.sources.base import DistantSource, Source
 from earmark.spec import OptionValue, SegmenterName
 from earmark.store import layout
 from earmark.store.run import RunStore
@@ -24,12 +24,19 @@ from earmark.verbs.attempt import RunAttempt
 from earmark.verbs.audit import audit_once, check_sample
 from earmark.verbs.budget import declared_batching, settled_batching
 from earmark.verbs.events import Observer, StopAsked, nobody
-from earmark.verbs.inputs import check_seed, fetch_options, recognizer_of, source_of, tell_loss
+from earmark.verbs.inputs import check_on_gpu, check_seed, fetch_options, recognizer_of, tell_loss
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.learning import learned_batching
 from earmark.verbs.merge import merge_run
+from earmark.verbs.metering import Meter
 from earmark.verbs.prepare import default_out, indexed, prepare
+from earmark.verbs.ranks import summary_of_rank_0, with_ranks
+from earmark.verbs.requests import check_job_id, keep_requests
 from earmark.verbs.run_log import logged
+from earmark.verbs.share import Share, selector_of
+from earmark.verbs.throughput import keep_throughput
+from earmark.verbs.tracking import check_trackers, tracked
+from earmark.verbs.volume_data import data_for
 from earmark.verbs.workforce import EngineName, Workforce
 
 
@@ -50,6 +57,9 @@ def evaluate(
     address: str | None = None,
     runtime_env: str | None = None,
     gpu: str | None = None,
+    shard: str | None = None,
+    job_id: str | None = None,
+    budget: float | None = None,
     audio_root: str | None = None,
     text_column: str | None = None,
     channel: int | None = None,
@@ -66,6 +76,8 @@ def evaluate(
     fresh: bool = False,
     auto_merge: bool = False,
     cleanup: bool = False,
+    track: Sequence[str] = (),
+    track_texts: bool = False,
     observer: Observer = nobody,
     began: float | None = None,
 ) -> RunSummary:
@@ -73,41 +85,30 @@ def evaluate(
 
     Called again with the same arguments it does what is left, and nothing where nothing is left. ``model`` is a
     recognizer's name or an object with earmark's Recognizer contract; ``data`` is what ``earmark.open_source`` takes,
-    or a Source. ``workers`` is the number of processes (with more than one, call this under
-    ``if __name__ == "__main__":``, since they are spawned; None: the engine's own choice). ``gpus``,
-    ``shard_timeout_s``, ``address``, ``runtime_env`` and ``gpu`` are asked of the engine: see EngineOptions. ``out`` defaults to a folder under ``runs/`` that is named
-    after the model, the data and what can change the answer. ``trust`` lets code run that the model brings, and
-    ``gpu_memory_limit`` is the share of a GPU's memory for each worker. ``max_batch_s`` of padded audio meet in a
-    batch (None: what the run began with, else what is fastest as far as this machine knows). ``segmenter`` cuts audio
-    that is longer than the model takes: ``energy``, ``vad`` (long silences are left out) or ``none`` (it fails).
-    ``audit`` is the size of a sample that is audited before the run, as ``earmark.audit`` does; an answer that is
-    kept stands for the same draw. ``offline`` fetches nothing: of what is not on this machine, what is kept of it is
-    used. ``began`` is the ``time.monotonic()`` that the wall time counts from (now).
+    or a Source. ``workers`` is the number of processes (with more than one, call this under ``if __name__ ==
+    "__main__":``, since they are spawned; None: the engine's own choice). ``gpus``, ``shard_timeout_s``, ``address``,
+    ``runtime_env`` and ``gpu`` are asked of the engine: see EngineOptions. ``shard`` is ``3/16`` for the third of
+    sixteen calls, on any machines, that do a run together in one folder, in any order; each returns the summary as far
+    as the run is, and the one that finds nothing left writes it there. ``out`` defaults to a folder under ``runs/``
+    that is named after the model, the data and what can change the answer. ``trust`` lets code run that the model
+    brings, and ``gpu_memory_limit`` is the share of a GPU's memory for each worker. ``max_batch_s`` of padded audio
+    meet in a batch (None: what the run began with, else what is fastest as far as this machine knows). ``segmenter``
+    cuts audio that is longer than the model takes: ``energy``, ``vad`` (long silences are left out) or ``none`` (it
+    fails). ``audit`` is the size of a sample that is audited before the run, as ``earmark.audit`` does; an answer that
+    is kept stands for the same draw. ``budget`` is the sum at which the run stops, all its attempts together, in the
+    currency of the price of its device. ``job_id`` names two CSV files of what each worker did (with the engine
+    ``modal``, they always come). ``offline`` fetches nothing: of what is not here, what is kept of it is used.
+    ``track`` names trackers that are sent the numbers as they come, and ``track_texts`` the references and hypotheses
+    of the worst utterances, too: what a tracker does or fails to do is told to the observer, and is no error of the
+    run. ``began`` is the ``time.monotonic()`` that the wall time counts from (now).
 
     Returns the summary, which is also in ``out``. Failed utterances do not raise: see ``RunSummary.num_failed``.
 
-    Raises UsageError (and its kinds) before anything is begun, RunLockedError if the folder is in use, StoreError when
-    results cannot be written, EngineError, InterruptedRunError after Ctrl-C or SIGTERM.
+    Raises UsageError (and its kinds, such as BudgetSpentError) before anything is begun, RunLockedError if the folder
+    is in use, StoreError when results cannot be written, EngineError, InterruptedRunError after Ctrl-C or SIGTERM, and
+    its kind BudgetReachedError.
     """
     began = time.monotonic() if began is None else began
-    _check_together(auto_merge=auto_merge, cleanup=cleanup, limit=limit, seed=seed, audit=audit)
-    fetching = fetch_options(observer, offline=offline)
-    recognizer = recognizer_of(
-        model, options, fetching=fetching, trust=trust, gpu_memory_limit=gpu_memory_limit, observer=observer
-    )
-    data = source_of(
-        data,
-        audio_root=audio_root,
-        text_column=text_column,
-        channel=channel,
-        language=language,
-        limit=limit,
-        seed=seed,
-        fetching=fetching,
-    )
-    tell_loss(data, observer)
-    rules = load_normalizer(normalizer)
-    counting = load_scorer(scorer)
     workforce = Workforce.of(
         engine,
         EngineOptions(
@@ -119,47 +120,110 @@ def evaluate(
             gpu=gpu,
         ),
     )
+    selector = selector_of(
+        shard, workforce, fresh=fresh, audit=audit, budget=budget, auto_merge=auto_merge, track=track
+    )
+    if workforce.is_follower:
+        return summary_of_rank_0(workforce)
     stop = StopRequest(lambda: observer(StopAsked()))
-    # Before the lock, so that data which cannot be used leave no folder behind.
-    out = os.fspath(out) if out is not None else None
-    kept = RunStore.at(out) if out and not fresh else None
-    utterances = indexed(kept, data, missing_audio=missing_audio)
-    _ = recognizer.spec  # where its files are elsewhere, they are fetched now: before the lock, too
-    batching = declared_batching(recognizer, max_batch_s, batch_size)
-    segmentation = segmentation_of(segmenter, recognizer.spec)
-    store = RunStore.at(out or default_out(recognizer, data, utterances, batching, segmentation))
-    with _held(store, stop, fresh=fresh):
-        if max_batch_s is None:
-            settled = settled_batching(batching, recognizer, store.spec(), fetching.folder)
-            measuring_began = time.monotonic()
-            batching = settled or learned_batching(
-                batching, recognizer, utterances, data.root,
-                worker=workforce.alone(), cache=fetching.folder, stop=stop, observer=observer,
+    with workforce.leading() as announce:
+        _check_together(
+            auto_merge=auto_merge, cleanup=cleanup, limit=limit, seed=seed, audit=audit, job_id=job_id, track=track
+        )
+        fetching = fetch_options(observer, offline=offline)
+        recognizer = recognizer_of(
+            model, options, fetching=fetching, trust=trust, gpu_memory_limit=gpu_memory_limit, observer=observer
+        )
+        data = data_for(
+            workforce,
+            data,
+            missing_audio=missing_audio,
+            audit=audit,
+            audio_root=audio_root,
+            text_column=text_column,
+            channel=channel,
+            language=language,
+            limit=limit,
+            seed=seed,
+            fetching=fetching,
+        )
+        tell_loss(data, observer)
+        rules = load_normalizer(normalizer)
+        counting = load_scorer(scorer)
+        check_on_gpu(recognizer, gpus)
+        meter = Meter.of(recognizer, workforce, budget, observer)
+        # Before the lock, so that data which cannot be used leave no folder behind.
+        out = os.fspath(out) if out is not None else None
+        kept = RunStore.at(out) if out and not fresh else None
+        utterances = indexed(kept, data, missing_audio=missing_audio)
+        _ = recognizer.spec  # where its files are elsewhere, they are fetched now: before the lock, too
+        batching = declared_batching(recognizer, max_batch_s, batch_size)
+        segmentation = segmentation_of(segmenter, recognizer.spec)
+        store = RunStore.at(out or default_out(recognizer, data, utterances, batching, segmentation))
+        if selector is not None:
+            share = Share(
+                selector=selector, recognizer=recognizer, workforce=workforce, normalizer=rules, scorer=counting,
+                meter=meter, began=began, retry_failed=retry_failed, observer=observer,
             )  # fmt: skip
-            began += time.monotonic() - measuring_began  # the attempt's wall time is of the run alone
-        run = prepare(store, recognizer, data, utterances, batching, segmentation, stop=stop, observer=observer)
-        if audit is not None:
-            audit_began = time.monotonic()
-            audit_once(run, recognizer, workforce.alone(), rules, sample=audit, seed=seed, stop=stop, observer=observer)
-            began += time.monotonic() - audit_began  # the attempt's wall time is of the run alone
-        attempt = RunAttempt(run, workforce, rules, counting, began=began, retry_failed=retry_failed, observer=observer)
-        attempt.transcribe(recognizer, stop)
-        summary = summarize(store, run.spec, rules, counting)
-        attempt.check(summary)
-        if auto_merge and store.folder.names(layout.MISTAKES):
-            merge_run(store.folder, cleanup=cleanup)
+            summary = share.evaluate(
+                store, data, utterances, batching, segmentation, stop, is_budget_said=max_batch_s is not None
+            )
+            announce(summary)
+            return summary
+        with _held(store, stop, fresh=fresh), tracked(store, track, observer, texts=track_texts) as tracking:
+            meter.check(store)
+            if max_batch_s is None:
+                settled = settled_batching(batching, recognizer, store.spec(), fetching.folder) or (
+                    batching if isinstance(data, DistantSource) else None  # nothing of it can be tried here
+                )
+                measuring_began = time.monotonic()
+                batching = settled or learned_batching(
+                    batching, recognizer, utterances, data.root,
+                    worker=workforce.alone(), cache=fetching.folder, stop=stop, observer=observer,
+                )  # fmt: skip
+                began += time.monotonic() - measuring_began  # the attempt's wall time is of the run alone
+            run = prepare(store, recognizer, data, utterances, batching, segmentation, stop=stop, observer=observer)
+            if audit is not None:
+                audit_began = time.monotonic()
+                audit_once(
+                    run, recognizer, workforce.alone(), rules, sample=audit, seed=seed, stop=stop, observer=observer
+                )
+                began += time.monotonic() - audit_began  # the attempt's wall time is of the run alone
+            attempt = RunAttempt(
+                run, workforce, rules, counting, began=began, retry_failed=retry_failed, meter=meter, observer=tracking
+            )
+            try:
+                attempt.transcribe(recognizer, stop)
+            finally:  # a run that was stopped was as fast as it was
+                keep_throughput(recognizer, run.spec, meter, fetching.folder)
+            summary = summarize(store, run.spec, rules, counting)
+            attempt.check(summary)
+            if auto_merge and store.folder.names(layout.MISTAKES):
+                merge_run(store.folder, cleanup=cleanup)
+            summary = with_ranks(store, run.spec, summary, workforce)
+            keep_requests(store, run.spec, workforce, job_id)
+        announce(summary)
     return summary
 
 
 def _check_together(
-    *, auto_merge: bool, cleanup: bool, limit: str | int | None, seed: int | None, audit: int | None
+    *,
+    auto_merge: bool,
+    cleanup: bool,
+    limit: str | int | None,
+    seed: int | None,
+    audit: int | None,
+    job_id: str | None,
+    track: Sequence[str],
 ) -> None:
-    """Raise UsageError for arguments that mean nothing without another."""
+    """Raise UsageError for arguments that mean nothing without another, or at all."""
     if cleanup and not auto_merge:
         raise UsageError("--cleanup removes what was merged, and nothing is merged", hint="--auto-merge --cleanup")
     if audit is None:
         check_seed(seed, limit)
     check_sample(audit)
+    check_job_id(job_id)
+    check_trackers(track)
 
 
 @contextmanager

@@ -49,15 +49,40 @@ class SegmentingProgressed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgressed:
-    """Another part is committed and scored. ``wer`` is over this attempt's utterances so far."""
+    """Another part is committed and scored, at ``unix_ms`` milliseconds since 1970.
+
+    ``wer`` is over this attempt's utterances so far; ``num_utterances_done`` counts those of earlier attempts, too.
+    """
 
     num_segments: int
     num_segments_done: int
+    num_utterances_done: int
     num_failed: int
     remaining_audio_s: float
     audio_s: float
     elapsed_s: float
+    unix_ms: int
     wer: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracked:
+    """A tracker has all of the run. ``place`` is where a person finds it there, where there is such a place."""
+
+    tracker: str
+    place: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareEnded:
+    """This driver's share of a run is done, and not yet the run: so many of all segments are left, of other shares.
+
+    None are left where another driver, which is still at its end, makes the summary.
+    """
+
+    out: str
+    num_segments: int
+    num_segments_left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +157,8 @@ Event = (
     | StageBegan
     | SegmentingProgressed
     | RunProgressed
+    | ShareEnded
+    | Tracked
     | FileProgressed
     | StopAsked
     | MeasuringBegan

@@ -60,6 +60,19 @@ def recognizer_of(
     return model
 
 
+def check_on_gpu(recognizer: Recognizer, gpus: str | None) -> None:
+    """Raise UsageError where GPUs are asked for, and the recognizer would work on processors all the same.
+
+    Somebody's own recognizer that does not say where it works is believed to know.
+    """
+    if gpus is not None and getattr(recognizer, "device_kind", None) == "cpu":
+        raise UsageError(
+            f"--gpus {gpus}: {recognizer.spec.name} would work on processors",
+            cause="its device is one, its framework is built without GPUs, or no driver answers",
+            hint="earmark doctor says which; leave --gpus out to work on processors",
+        )
+
+
 def _why_unlimited(recognizer: Recognizer) -> str | None:
     """Why a limit of a GPU's memory limits nothing there; None: it does limit."""
     if getattr(recognizer, "device_kind", "cpu") == "cpu":

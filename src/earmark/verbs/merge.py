@@ -8,7 +8,7 @@ from earmark.errors import UsageError
 from earmark.reports.merge import MergeReport, merge_into, merge_mistakes
 from earmark.store import layout
 from earmark.store.folder import Folder, open_folder
-from earmark.store.lock import locked
+from earmark.store.lock import alone
 from earmark.store.run import RunStore
 from earmark.verbs.imported import is_imported
 
@@ -34,7 +34,7 @@ def merge(
         raise UsageError("a run and --input-dir both say where the files are", hint="give one of them")
     folder = open_folder(os.fspath(run))
     _check_not_imported(folder)
-    with locked(folder):  # a run that goes on would lose what is cleaned up behind its back
+    with alone(folder):  # a run that goes on would lose what is cleaned up behind its back
         return merge_run(folder, output=output, cleanup=cleanup)
 
 

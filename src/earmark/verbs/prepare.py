@@ -15,15 +15,20 @@ from earmark.errors import RunMismatchError
 from earmark.planning.identity import audio_sample, data_fingerprint, is_same_audio, num_changed
 from earmark.planning.index import MissingAudio, index_source
 from earmark.planning.plan import make_plan
+from earmark.planning.segmenting import long_utterances
 from earmark.recognizers import Recognizer
 from earmark.records import StopCheck
 from earmark.reports.audit import kept_verdict
-from earmark.sources.base import RestoringSource, Source
+from earmark.schema import SEGMENTS
+from earmark.sources.base import DistantSource, RestoringSource, Source
 from earmark.spec import BatchingSpec, DataSpec, RunSpec, SegmentationSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, nobody
 from earmark.verbs.segments import cut_long
+
+_SHARED = ("reference", "speaker", "skip_reason")
+"""What drivers that share a run must agree on beside its identity: they score, and pass over, the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +75,15 @@ def indexed(store: RunStore | None, source: Source, *, missing_audio: MissingAud
             if isinstance(source, RestoringSource):
                 source.restore()
             return stored.combine_chunks()
-    table = index_source(source, missing_audio=missing_audio).combine_chunks()
+    table = _looked_at(source, missing_audio)
     num_missing = len(table) - table["skip_reason"].null_count
     return table.replace_schema_metadata(_facts(source, missing_audio, num_missing=num_missing))
+
+
+def _looked_at(source: Source, missing_audio: MissingAudio) -> pa.Table:
+    if isinstance(source, DistantSource):
+        return source.table
+    return index_source(source, missing_audio=missing_audio).combine_chunks()
 
 
 def prepare(
@@ -85,15 +96,17 @@ def prepare(
     *,
     stop: StopCheck,
     observer: Observer = nobody,
+    is_shared: bool = False,
 ) -> PreparedRun:
     """Bring the folder of ``store`` to the point where only transcribing is left.
 
+    Where the run ``is_shared`` with other drivers, what stands there stays, as they work with it.
     The utterances are written before the spec, and the plan after it, so a kill at any moment leaves a folder that is
     prepared anew or gone on with. Raises RunMismatchError for another run's folder, InterruptedRunError for a stop
     while long audio is cut, and StoreError.
     """
     stored = store.spec()
-    sample = audio_sample(utterances, source.root)
+    sample = source.sample if isinstance(source, DistantSource) else audio_sample(utterances, source.root)
     is_same = stored is not None and is_same_audio(stored.data.audio_sample, sample)
     data = DataSpec(
         name=source.name,
@@ -103,16 +116,19 @@ def prepare(
     )
     spec = RunSpec(recognizer=recognizer.spec, data=data, batching=batching, segmentation=segmentation)
     if stored is not None and (differences := stored.differences(spec) or _other_batches(store, stored, spec)):
-        if store.folder.names(layout.PARTS):
+        if is_shared or store.folder.names(layout.PARTS):
             raise RunMismatchError(store.url, differences)
         store.clear()  # it came to nothing: a mistyped option, say
-    _write_utterances(store, utterances)
+    if is_shared and stored is not None:
+        _check_same_texts(store, utterances)
+    else:
+        _write_utterances(store, utterances)
     store.adopt(spec)
     return PreparedRun(
         store=store,
         spec=spec,
         utterances=utterances,
-        plan=_plan(store, utterances, source.root, spec, observer, stop),
+        plan=_plan(store, utterances, source, spec, observer, stop),
         audio_root=source.root,
         num_changed_audio=num_changed(spec.data.audio_sample, sample),
         attempt=secrets.token_hex(4),
@@ -142,6 +158,17 @@ def _write_utterances(store: RunStore, utterances: pa.Table) -> None:
     store.write_table(layout.UTTERANCES, utterances)
 
 
+def _check_same_texts(store: RunStore, utterances: pa.Table) -> None:
+    """Raise RunMismatchError where this driver's data have other references than those that the run began with."""
+    if store.metadata(layout.UTTERANCES) == utterances.schema.metadata:
+        return
+    stored = store.read_table(layout.UTTERANCES, [*_SHARED])
+    other = {name: ("the first driver's", "others") for name in _SHARED if stored[name] != utterances[name]}
+    if other:
+        hint = "give every driver the same data; a run without --shard scores anew with corrected references"
+        raise RunMismatchError(store.url, other, hint=hint)
+
+
 def _facts(source: Source, missing_audio: MissingAudio, *, num_missing: int) -> dict[bytes, bytes]:
     """What a table of utterances was made of, to know whether it still holds."""
     facts = {
@@ -154,7 +181,7 @@ def _facts(source: Source, missing_audio: MissingAudio, *, num_missing: int) -> 
 
 
 def _plan(
-    store: RunStore, utterances: pa.Table, root: str, spec: RunSpec, observer: Observer, stop: StopCheck
+    store: RunStore, utterances: pa.Table, source: Source, spec: RunSpec, observer: Observer, stop: StopCheck
 ) -> pa.Table:
     """The plan that is there, or one of the pieces that are there: long audio is cut once, whatever happens after."""
     plan = store.table(layout.PLAN)
@@ -162,9 +189,22 @@ def _plan(
         return plan
     segments = store.table(layout.SEGMENTS)
     if segments is None:
-        segments = cut_long(utterances, root, spec, observer, stop)
+        segments = _cut(utterances, source, spec, observer, stop)
         if len(segments):
             store.write_table(layout.SEGMENTS, segments)
     plan = make_plan(utterances, segments, spec)
     store.write_table(layout.PLAN, plan)
     return plan
+
+
+def _cut(utterances: pa.Table, source: Source, spec: RunSpec, observer: Observer, stop: StopCheck) -> pa.Table:
+    """See ``cut_long``; where only workers can read the audio, one of them cuts it."""
+    if not isinstance(source, DistantSource):
+        return cut_long(utterances, source.root, spec, observer, stop)
+    if not len(long_utterances(utterances, spec)):
+        return SEGMENTS.empty_table()
+    return source.beside_audio(cut_long, utterances, source.root, spec, nobody, _never)
+
+
+def _never() -> bool:
+    return False

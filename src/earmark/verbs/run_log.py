@@ -29,12 +29,15 @@ class _WithoutSecrets(logging.Formatter):
 
 
 @contextlib.contextmanager
-def logged(store: RunStore) -> Iterator[None]:
-    """Keep what is logged within the block, and an error's traceback, in the log of a run on a local disk."""
+def logged(store: RunStore, name: str = layout.LOG) -> Iterator[None]:
+    """Keep what is logged within the block, and an error's traceback, in the log of a run on a local disk.
+
+    Each of several drivers writes under a name of its own: lines of two hosts in one file would be torn.
+    """
     if not isinstance(store.folder, LocalFolder):
         yield
         return
-    handler = _RunLog(store.folder.path / layout.LOG, encoding="utf-8", delay=True)
+    handler = _RunLog(store.folder.path / name, encoding="utf-8", delay=True)
     handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)

@@ -39,6 +39,7 @@ from earmark.verbs.stage_target import (
     target_store,
     write_facts,
 )
+from earmark.verbs.volume_stage import check_places, stage_on_volume
 from earmark.verbs.workforce import EngineName, Workforce
 
 
@@ -85,7 +86,7 @@ def stage(
     *,
     audio_format: AudioFormat = "wav",
     engine: EngineName = "auto",
-    workers: int = 1,
+    workers: int | None = 1,
     audio_root: str | None = None,
     text_column: str | None = None,
     channel: int | None = None,
@@ -106,7 +107,8 @@ def stage(
     gives, bit for bit the same audio in front of the model unless ``audio_format="flac"`` had to round. Called again
     with the same arguments it does what is left, and nothing where nothing is left: it stages anew what is gone or has
     another size. ``verify`` reads every staged file again, and stages those with other bytes as well. The other
-    arguments are those of ``evaluate``.
+    arguments are those of ``evaluate``. With the engine ``modal``, ``to`` is a place on a Volume,
+    ``modal:VOLUME/PATH``, and the data are on the hub, at a URL or on a Volume.
 
     Failed utterances do not raise: they are counted, listed in ``errors.jsonl``, and stay in the table without a file.
 
@@ -116,6 +118,23 @@ def stage(
     """
     began = time.monotonic() if began is None else began
     check_seed(seed, limit)
+    workforce = Workforce.of(engine, EngineOptions(num_workers=workers))
+    check_places(os.fspath(to), workforce)
+    if workforce.name == "modal":
+        choice = {
+            "audio_format": audio_format,
+            "audio_root": audio_root,
+            "text_column": text_column,
+            "channel": channel,
+            "language": language,
+            "limit": limit,
+            "seed": seed,
+            "missing_audio": missing_audio,
+            "retry_failed": retry_failed,
+            "verify": verify,
+            "fresh": fresh,
+        }
+        return stage_on_volume(data, os.fspath(to), workforce, choice)
     source = source_of(
         data,
         audio_root=audio_root,
@@ -131,7 +150,7 @@ def stage(
     _ = source.fingerprint  # it is of the data as they are before anything is removed
     check_target(store.folder, source, audio_root=audio_root, mends=verify or fresh)
     wish = _Wish(audio_format, missing_audio, retry_failed=retry_failed, verify=verify, fresh=fresh)
-    return _staged(store, source, wish, Workforce.of(engine, EngineOptions(num_workers=workers)), observer, began)
+    return _staged(store, source, wish, workforce, observer, began)
 
 
 @dataclass(frozen=True)

@@ -157,10 +157,12 @@ class StageAttempt:
             RunProgressed(
                 num_segments=len(self._utterances) - self._num_skipped,
                 num_segments_done=num_before + self.num_new,
+                num_utterances_done=num_before + self.num_new,
                 num_failed=num_failed,
                 remaining_audio_s=max(0.0, left_s - self.new_audio_s),
                 audio_s=self.new_audio_s,
                 elapsed_s=time.monotonic() - self._began,
+                unix_ms=round(time.time() * 1000),
                 wer=None,
             )
         )

@@ -12,7 +12,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -25,16 +26,18 @@ from earmark.errors import (
     RecognizerGoneError,
     sentence_of,
 )
+from earmark.recognizers import RECOGNIZERS
 from earmark.recognizers.base import Recognizer, UnansweredError
-from earmark.records import Batch, Hypothesis, Receipt, Segment, Shard, StopCheck, Usage, Waveform
+from earmark.records import Batch, Hypothesis, Probe, Receipt, Segment, Shard, StopCheck, Usage, Waveform
 from earmark.spec import RunSpec
-from earmark.store.folder import Folder
+from earmark.store.folder import Folder, open_folder
 from earmark.store.parts import installed_versions, part_name, write_part
+from earmark.store.probe import probing
 from earmark.worker.answers import Answer, Decoded, Failure, answer_of, audio_s_of, broken_contract, row_of
 from earmark.worker.contract import broken_usage
 from earmark.worker.hearing import waveform_of
 
-_BATCHES_AHEAD = 2
+BATCHES_AHEAD = 2
 _DECODING_THREADS = 2
 _VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow")
 _VERSIONED_IF_LOADED = {
@@ -50,7 +53,9 @@ _VERSIONED_IF_LOADED = {
 class Transcription:
     """The work of an evaluation: ``recognizer`` over shards, into the run's ``folder``.
 
-    ``retry`` is the time of a retry of failed work, whose parts stand beside those of the first attempt.
+    ``retry`` is the time of a retry of failed work, whose parts stand beside those of the first attempt. Where
+    ``num_drivers`` share the run, the workers of the one with the place ``driver``, from 0, have ranks of their own.
+    ``key`` is what the folder is called where workers cannot see it.
     """
 
     recognizer: Recognizer
@@ -59,6 +64,9 @@ class Transcription:
     attempt: str
     retry: str = ""
     device: str = "cpu"
+    driver: int = 0
+    num_drivers: int = 1
+    key: str = ""
     _decoders: ThreadPoolExecutor | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> Self:
@@ -110,6 +118,26 @@ class Transcription:
             raise gone
         return receipt
 
+    @property
+    def extra(self) -> str | None:
+        """See records.MovableWork: what the recognizer's entry says."""
+        module = type(self.recognizer).__module__
+        entries = RECOGNIZERS.entries().values()
+        return next((one.extra for one in entries if module.startswith(one.target.partition(":")[0])), None)
+
+    def at(self, folder: str) -> Self:
+        """See records.MovableWork. The device is asked for anew: the work may be elsewhere by now."""
+        device = getattr(self.recognizer, "device_kind", "cpu")
+        return replace(self, folder=open_folder(folder), device=device)
+
+    def part(self, receipt: Receipt) -> bytes:
+        """See records.MovableWork."""
+        return self.folder.read(receipt.part)
+
+    def keep(self, receipt: Receipt, part: bytes) -> None:
+        """See records.MovableWork."""
+        self.folder.write(receipt.part, part)
+
     def give_up(self, shard: Shard, *, rank: int, reason: str) -> Receipt:
         """Commit the shard's segments as failed, for ``reason``. Raises StoreError."""
         failure = Failure("worker_died", reason)
@@ -120,12 +148,16 @@ class Transcription:
         ]
         return self._commit(shard, answers, rank, wait_s=0.0, worker_s=0.0, is_given_up=True)
 
+    def probing(self) -> AbstractContextManager[Probe]:
+        """A probe in the run's folder. Raises StoreError."""
+        return probing(self.folder)
+
     def _ahead(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[Future[Decoded]]]]:
         """Each batch with its decoding under way; a few batches further on decode meanwhile."""
         assert self._decoders is not None, "enter the work before calling it"  # noqa: S101  # a programmer's error
         waiting: list[list[Future[Decoded]]] = []
         for number, batch in enumerate(batches):
-            while len(waiting) <= _BATCHES_AHEAD and number + len(waiting) < len(batches):
+            while len(waiting) <= BATCHES_AHEAD and number + len(waiting) < len(batches):
                 following = batches[number + len(waiting)]
                 waiting.append([self._decoders.submit(self._decode, segment) for segment in following.segments])
             yield batch, waiting.pop(0)
@@ -202,6 +234,7 @@ class Transcription:
         worker_s: float,
         is_given_up: bool = False,
     ) -> Receipt:
+        rank = rank * self.num_drivers + self.driver
         rows = [
             row_of(answer, batch.id, rank, self.device)
             for answer, batch in zip(answers, _batch_of_each(shard), strict=True)

@@ -1,0 +1,93 @@
+"""Workers on a Ray cluster: actors of Ray Core, one a GPU or a processor's slot, that pull shards.
+
+Knows what was asked for, and where the cluster is. What happens to the shards is in ``crew``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cached_property
+from importlib.util import find_spec
+
+from earmark.engines.jobs import JobQueue
+from earmark.engines.options import EngineOptions
+from earmark.engines.ray.cluster import LOCAL, address_of, alive_nodes, check_answers, connected, is_connected
+from earmark.engines.ray.crew import Crew
+from earmark.engines.ray.demand import Demand
+from earmark.engines.ray.inspection import Expected, inspect_nodes
+from earmark.engines.ray.runtime_env import read_runtime_env
+from earmark.errors import MissingExtraError
+from earmark.records import Receipt, Shard, StopCheck, Work
+
+_LEAST_ELASTIC = 2
+"""A cluster of one slot may grow, and files are named for one rank or for several."""
+
+
+class RayEngine:
+    """Actors of a Ray cluster: that of ``options.address``, else of RAY_ADDRESS, else one that is started here.
+
+    ``address`` is ``HOST:PORT`` or ``auto``; ``runtime_env`` the path of a JSON file with Ray's own runtime
+    environment. ``gpus`` is ``auto`` or a number of them; more workers than that share them, and 0 works on processors
+    though there are GPUs. Without ``num_workers`` every slot of the cluster works, those that join later too.
+
+    Raises MissingExtraError, and UsageError for an address that does not answer or a runtime environment that is none.
+    """
+
+    def __init__(self, options: EngineOptions) -> None:
+        options.check("ray", "gpus", "shard_timeout_s", "address", "runtime_env")
+        if find_spec("ray") is None:
+            raise MissingExtraError("engine", "ray", "ray", "ray")
+        Demand.check(options)
+        self._options = options
+        self._runtime_env = read_runtime_env(options.runtime_env) if options.runtime_env is not None else {}
+        self._address = address_of(options.address)
+        check_answers(self._address)
+        self._connection = ExitStack()
+
+    @cached_property
+    def num_workers(self) -> int:
+        """How many were asked for, else how many the cluster has room for now.
+
+        Connects to it where it must know, until the end of ``run``: a second connection would cost the driver of a
+        submitted job its working directory, which Ray removes with the first one.
+        """
+        if self._options.num_workers is not None:
+            return self._options.num_workers
+        if self._address == LOCAL and not is_connected():
+            return max(_LEAST_ELASTIC, len(os.sched_getaffinity(0)))
+        self._connect()
+        nodes = alive_nodes()
+        return max(_LEAST_ELASTIC, Demand.of(self._options, nodes).num_places(nodes))
+
+    def run(self, work: Work, shards: Iterator[Shard], *, stop: StopCheck) -> Iterator[Receipt]:
+        """See earmark.records.Engine. Nothing is started or connected to where there is no shard.
+
+        A shard that three workers died of is cut as ``jobs`` says; a node that is lost is no fault of its shard.
+
+        Raises UsageError where the cluster is not fit for the run: no GPU, other versions, or results that would not
+        meet. Raises EngineError when workers cannot be started or kept alive, and what a worker raised.
+        """
+        queue = JobQueue(work, shards)
+        with self._connection:
+            if not queue.has(1) or stop():
+                return
+            self._connect()
+            nodes = alive_nodes()
+            demand = Demand.of(self._options, nodes)
+            with work.probing() as probe:
+                expected = Expected.by_driver(probe)
+                inspect_nodes(nodes, expected, has_runtime_env=bool(self._runtime_env), stop=stop)
+                crew = Crew(work, queue, demand, expected, shard_timeout_s=self._options.shard_timeout_s)
+                try:
+                    yield from crew.receipts(stop)
+                finally:
+                    crew.close()
+
+    def _connect(self) -> None:
+        """A connection that the caller's program has already is used, and left as it is."""
+        if not is_connected():
+            num_cpus = self.num_workers if self._address == LOCAL else None
+            here = connected(self._address, num_cpus=num_cpus, runtime_env=self._runtime_env)
+            self._connection.enter_context(here)

@@ -1,0 +1,138 @@
+"""A forecast starts nothing, is made of what was measured here, and says what it does not know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from earmark.errors import BudgetReachedError, BudgetSpentError
+from earmark.recognizers.doubles import Echo
+from earmark.spec import BatchingSpec
+from earmark.verbs import metering
+from earmark.verbs.evaluate import evaluate
+from earmark.verbs.forecast import forecast
+from earmark.verbs.throughput import rule_of
+from tests.toys import ToySource, toy_source, toy_spec
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Slow(Echo):
+    """Takes as long for each batch as its audio lasts, on a clock of its own."""
+
+    name = "slow-toy"
+    batching = "masked"
+
+    def __init__(self, source: ToySource, clock: Clock, **options: object) -> None:
+        super().__init__(source.texts, **options)
+        self._clock = clock
+
+    def transcribe(self, batch):
+        self._clock.now_s += sum(waveform.duration_s for waveform in batch)
+        return super().transcribe(batch)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EARMARK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def priced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text('currency = "USD"\n[devices.cpu]\nper_hour = 3600\nas_of = 2026-01-01\n')
+    monkeypatch.setenv("EARMARK_PRICES", str(path))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Both the meter's and the worker's."""
+    clock = Clock()
+    monkeypatch.setattr(metering, "_clock", clock)
+    monkeypatch.setattr("time.perf_counter", clock)
+    return clock
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> ToySource:
+    """Forty utterances, 40 s in all."""
+    return toy_source(tmp_path / "audio", durations_s=[1.0] * 40)
+
+
+def test_what_nobody_measured_is_not_known(source, clock, tmp_path):
+    """The plan is known all the same, and nothing is written."""
+    found = forecast(Slow(source, clock), source, out=tmp_path / "run", max_batch_s=4.0)
+    assert (found.num_batches_left, found.largest_batch, found.largest_batch_s) == (10, 4, 4.0)
+    assert (found.throughput, found.wall_s, found.cost) == (None, None, None)
+    assert "'cpu' has no price" in found.why_no_cost
+    assert clock.now_s == 0.0
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_pilot_is_enough_for_minutes_and_money(source, clock, priced, tmp_path):
+    """A second of audio a second: 40 s of audio take 40 s on one worker at 1 a second."""
+    assert forecast(Slow(source, clock), source, max_batch_s=4.0).why_no_cost == "the time is not known"
+    pilot = evaluate(Slow(source, clock), toy_source(tmp_path / "few", durations_s=[1.0] * 8), out=tmp_path / "pilot",
+                     max_batch_s=4.0)  # fmt: skip
+    assert pilot.num_utterances == 8
+    found = forecast(Slow(source, clock), source, out=tmp_path / "run", max_batch_s=4.0)
+    assert found.throughput.rtfx == pytest.approx(1.0)
+    assert (found.throughput.rule, found.throughput.audio_s) == ("4 s", 8.0)
+    assert found.wall_s == pytest.approx(40.0)
+    assert found.cost.amount == pytest.approx(40.0)
+    half = forecast(Slow(source, clock), source, max_batch_s=4.0, engine="processes", workers=2)
+    assert half.wall_s == pytest.approx(20.0)
+    assert half.cost.amount == pytest.approx(40.0), "twice the workers for half the time"
+    json.dumps(found.as_json())
+
+
+def test_other_batches_are_a_hint_and_another_model_is_none(source, clock, tmp_path):
+    """What was measured with other batches is named as such."""
+    evaluate(Slow(source, clock), source, out=tmp_path / "run", max_batch_s=4.0)
+    assert forecast(Slow(source, clock), source, max_batch_s=8.0).throughput.rule == "4 s"
+    other = toy_source(tmp_path / "other", 3)
+    assert forecast(Slow(other, clock), other).throughput is None, "another content hash is another model"
+
+
+def test_what_is_done_is_not_counted_again(source, clock, priced, tmp_path):
+    """A run that was begun is forecast from its own plan, with what it has cost."""
+    with pytest.raises(BudgetReachedError):
+        evaluate(Slow(source, clock), source, out=tmp_path / "run", max_batch_s=4.0, budget=12.0)
+    found = forecast(Slow(source, clock), source, out=tmp_path / "run", max_batch_s=4.0)
+    assert (found.num_segments, found.num_segments_left, found.num_batches_left) == (40, 28, 7)
+    assert found.spent == 12.0
+    assert found.throughput.audio_s == 12.0, "what was stopped was as fast as it was"
+    with pytest.raises(BudgetSpentError):
+        forecast(Slow(source, clock), source, out=tmp_path / "run", max_batch_s=4.0, budget=12.0)
+
+
+def test_long_audio_is_estimated(tmp_path, clock):
+    """Nothing is decoded for it; the run itself may cut elsewhere."""
+    source = toy_source(tmp_path / "audio", durations_s=[5.0, 1.0])
+    found = forecast(Slow(source, clock, max_audio_s=2.0), source, max_batch_s=4.0)
+    assert found.pieces_are_estimated
+    assert found.num_segments == 4
+
+
+def test_a_memory_that_is_damaged_is_none(source, clock, cache, tmp_path):
+    """As a run's own numbers do not depend on it, neither does a forecast fail."""
+    evaluate(Slow(source, clock), source, out=tmp_path / "run", max_batch_s=4.0)
+    (path,) = (cache / "budgets").iterdir()
+    for text in ("", "[]", '{"throughput": []}', '{"throughput": {"4 s": {"rule": 3}}}', '{"throughput": {"4 s": 1}}'):
+        path.write_text(text)
+        assert forecast(Slow(source, clock), source, max_batch_s=4.0).throughput is None
+
+
+def test_batches_are_named_by_what_cuts_them():
+    """A recognizer that takes one at a time has one rule only."""
+    assert rule_of(toy_spec(batching=BatchingSpec(max_batch_s=240.0, max_batch_size=8))) == "240 s, at most 8"
