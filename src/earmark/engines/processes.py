@@ -105,12 +105,21 @@ class _Pool:
             if stop() and not self.is_stopping:
                 self.is_stopping = True
                 for slot in self.slots:
-                    slot.tell_stop()
+                    self._stop(slot)
             self._feed()
             busy = [slot for slot in self.slots if slot.job is not None]
             if not busy:
                 return
             yield from self._events(busy)
+
+    def _stop(self, slot: _Slot) -> None:
+        """A worker ends after its batch; one that still loads has nothing to commit, and is not waited for."""
+        has_spoken = slot.connection is not None and slot.connection.poll()  # its first word may lie there unread
+        if slot.is_ready or has_spoken:
+            slot.tell_stop()
+        elif slot.process is not None:
+            slot.process.kill()
+            slot.job = None
 
     def _feed(self) -> None:
         for slot in self.slots:

@@ -29,7 +29,8 @@ class RunSummary:
     asked for, and ``confusions`` is None where none were. ``forgiven`` are the 20 most frequent of the
     ``num_different_forgiven`` compounds that a scorer forgave, ``num_forgiven`` times in all. ``damaged_parts`` are the
     names of the ``num_damaged_parts`` whose utterances count as not transcribed. ``usage`` is what calls to a server
-    used, and ``cost`` what that costs where the user stated a price.
+    used, and ``cost`` what that costs where the user stated a price. ``model_place`` and ``model_architecture`` say
+    which model it was that the recognizer ``model`` ran, as far as that is known.
     """
 
     run: str
@@ -62,6 +63,8 @@ class RunSummary:
     scorer: ScorerIdentity
     scores_hash: str
     spec_fingerprint: str
+    model_place: str | None = None
+    model_architecture: str | None = None
     audit: AuditVerdict | None = None
     usage: Usage | None = None
     cost: Cost | None = None
@@ -89,6 +92,8 @@ class RunSummary:
             "schema_version": 1,
             "run": self.run,
             "model": self.model,
+            "model_place": self.model_place,
+            "model_architecture": self.model_architecture,
             "data": self.data,
             "num_utterances": self.num_utterances,
             "num_scored": self.num_scored,

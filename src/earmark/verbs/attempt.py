@@ -25,7 +25,7 @@ from earmark.scoring.levenshtein import LEVENSHTEIN
 from earmark.scoring.scorer import Scorer
 from earmark.store.reader import done_batches
 from earmark.text.base import Normalizer
-from earmark.verbs.events import Observer, RunBegan, RunProgressed
+from earmark.verbs.events import ModelLoading, Observer, RunBegan, RunProgressed
 from earmark.verbs.interrupt import StopRequest
 from earmark.verbs.prepare import PreparedRun
 from earmark.verbs.run_log import log
@@ -74,6 +74,8 @@ class RunAttempt:
         run = self._run
         self._live.catch_up(self._before.receipts, run.plan)
         self._tell_began()
+        if self._num_done < len(run.plan):
+            self._observer(ModelLoading(model=run.spec.recognizer.place or run.spec.recognizer.name))
         device = getattr(recognizer, "device_kind", "cpu")
         price = getattr(recognizer, "price", None)
         self._price = price if isinstance(price, Price) else None  # of somebody's own recognizer it may be anything
@@ -114,6 +116,8 @@ class RunAttempt:
                 out=run.store.url,
                 model=run.spec.recognizer.name,
                 model_version=run.spec.recognizer.version,
+                model_place=run.spec.recognizer.place,
+                model_architecture=run.spec.recognizer.architecture,
                 data=run.spec.data.name,
                 num_utterances=len(run.utterances),
                 audio_s=float(pc.sum(run.utterances["duration_s"]).as_py() or 0.0),

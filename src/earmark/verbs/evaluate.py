@@ -23,12 +23,13 @@ from earmark.verbs.attempt import RunAttempt
 from earmark.verbs.audit import audit_once, check_sample
 from earmark.verbs.budget import declared_batching, settled_batching
 from earmark.verbs.events import Observer, StopAsked, nobody
-from earmark.verbs.inputs import check_seed, fetch_options, recognizer_of, source_of, tell_loss
+from earmark.verbs.inputs import check_seed, fetch_options, recognizer_of, source_of, tell_language, tell_loss
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.learning import learned_batching
 from earmark.verbs.merge import merge_run
 from earmark.verbs.prepare import default_out, indexed, prepare
 from earmark.verbs.run_log import logged
+from earmark.verbs.segments import check_fits
 from earmark.verbs.workforce import EngineName, Workforce
 
 
@@ -108,8 +109,10 @@ def evaluate(
     kept = RunStore.at(out) if out and not fresh else None
     utterances = indexed(kept, data, missing_audio=missing_audio)
     _ = recognizer.spec  # where its files are elsewhere, they are fetched now: before the lock, too
+    tell_language(model, options, language, recognizer, observer)
     batching = declared_batching(recognizer, max_batch_s, batch_size)
     segmentation = segmentation_of(segmenter, recognizer.spec)
+    check_fits(utterances, recognizer.spec, segmentation)
     store = RunStore.at(out or default_out(recognizer, data, utterances, batching, segmentation))
     with _held(store, stop, fresh=fresh):
         if max_batch_s is None:
