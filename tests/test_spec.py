@@ -147,6 +147,34 @@ def test_what_cuts_long_audio_counts_where_something_can_be_cut(other):
     assert with_field(BASE, "segmentation", other).fingerprint() == BASE.fingerprint()
 
 
+def test_the_segmenter_is_named_on_both_sides():
+    """Also where one of them is the default, which is in no identity."""
+    uncut = with_field(LIMITED, "segmentation", SegmentationSpec(name="none"))
+    assert uncut.differences(LIMITED) == {"segmentation.name": ("none", "energy")}
+    assert LIMITED.differences(uncut) == {"segmentation.name": ("energy", "none")}
+
+
+def test_the_class_of_a_model_is_no_identity():
+    """A run that is older than the field goes on; what is said of it comes back from its JSON."""
+    named = with_field(BASE, "recognizer.architecture", "WhisperForConditionalGeneration")
+    assert (named.fingerprint(), named.differences(BASE)) == (BASE.fingerprint(), {})
+    assert RunSpec.from_json(named.to_json()).recognizer.architecture == "WhisperForConditionalGeneration"
+    facts = json.loads(named.to_json())
+    del facts["recognizer"]["architecture"]
+    assert RunSpec.from_json(json.dumps(facts)).recognizer.architecture is None
+
+
+def test_a_recognizer_says_where_its_model_is():
+    """By the source that is the model; of a server by the name there and the URL; else nothing."""
+    sources = tuple(
+        ModelSource(role=role, name=f"./{role}", kind="local", revision=None, sha256="0") for role in ("lm", "model")
+    )
+    assert with_field(BASE, "recognizer.sources", sources).recognizer.place == "./model"
+    served = {"model": "whisper-1", "url": "https://example.org/v1"}
+    assert with_field(BASE, "recognizer.options", served).recognizer.place == "whisper-1 at https://example.org/v1"
+    assert BASE.recognizer.place is None
+
+
 def test_runs_that_are_older_than_segmenters_keep_their_fingerprint():
     """Cutting by energy is what they did: it is in no identity, and their JSON says nothing of it."""
     assert not any(name.startswith("segmentation") for name in LIMITED.identity())

@@ -57,7 +57,8 @@ class RecognizerSpec:
 
     ``content_hash`` covers the model's files. ``options`` are the resolved decoding options. ``max_audio_s`` is the
     longest audio it takes in one piece; longer utterances are cut (None: any length). ``sources`` say where the files
-    were taken from: recorded, and no identity, since the same bytes from elsewhere are the same model.
+    were taken from, and ``architecture`` is the class of the model, where it is known: both are recorded, and no
+    identity, since the same bytes from elsewhere are the same model.
     """
 
     name: str
@@ -67,6 +68,15 @@ class RecognizerSpec:
     batching: BatchingKind = "masked"
     max_audio_s: float | None = None
     sources: tuple[ModelSource, ...] = field(default=(), compare=False)
+    architecture: str | None = field(default=None, compare=False)
+
+    @property
+    def place(self) -> str | None:
+        """Where the model is, as it was named, without secrets; of one behind a URL also its name there."""
+        if (found := next((one.name for one in self.sources if one.role == "model"), None)) is not None:
+            return found
+        url, model = self.options.get("url"), self.options.get("model")
+        return f"{model} at {url}" if url and model else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,6 +144,7 @@ class RunSpec:
         fields = dataclasses.asdict(self)
         fields["data"].pop("name")  # where the data were read from is not what they are
         fields["recognizer"].pop("sources")  # likewise; what they are is in the content hash
+        fields["recognizer"].pop("architecture")
         if self.recognizer.batching in ("any", "single"):
             fields.pop("batching")
         if self.segmentation == SegmentationSpec() or self.recognizer.max_audio_s is None:
@@ -150,6 +161,8 @@ class RunSpec:
         here, there = self.identity(), other.identity()
         if self.recognizer.content_hash != other.recognizer.content_hash:
             here, there = here | _digests(self.recognizer), there | _digests(other.recognizer)
+        if "segmentation.name" in {*here, *there}:  # the default is left out, and differs from something all the same
+            here, there = _segmentation(self) | here, _segmentation(other) | there
         return {
             key: (here.get(key), there.get(key))
             for key in sorted({*here, *there})
@@ -190,6 +203,10 @@ def _sources(recognizer: Mapping[str, Any]) -> tuple[ModelSource, ...]:
 
 def _digests(recognizer: RecognizerSpec) -> dict[str, Any]:
     return {f"recognizer.sources.{one.role}": one.sha256 for one in recognizer.sources}
+
+
+def _segmentation(spec: RunSpec) -> dict[str, Any]:
+    return _flat({"segmentation": dataclasses.asdict(spec.segmentation)})
 
 
 def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from earmark.store import layout
+from tests.cli.plugged import plugged
 from tests.toys import toy_source, write_manifest
 
 SECONDS_EACH = 0.25
@@ -37,11 +38,16 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(manifest: Path, out: Path, *more: str) -> subprocess.Popen[str]:
     """The program in a group of processes of its own, which a signal can be sent to as a terminal does."""
-    command = [sys.executable, "-m", "earmark", "eval", "slow", "--data", str(manifest), "--out", str(out)]
     options = ["--set", f"texts={manifest}", "--set", f"seconds={SECONDS_EACH}", "--max-batch-seconds", "1", *more]
+    return started(["slow", "--data", str(manifest), "--out", str(out), *options])
+
+
+def started(words: list[str], environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
-    STARTED.append(subprocess.Popen([*command, *options], stdout=pipe, stderr=pipe, text=True, start_new_session=True))
-    return STARTED[-1]
+    command = [sys.executable, "-m", "earmark", "eval", *words]
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, env=environment)
+    STARTED.append(process)
+    return process
 
 
 def end(process: subprocess.Popen[str]) -> str:
@@ -132,10 +138,10 @@ def test_a_signal_to_the_whole_group_is_answered_by_the_driver_alone(manifest, t
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_second_signal_stops_at_once(manifest, tmp_path, workers):
     """Even in the middle of a batch that lasts; what was committed stays, and no process is left behind."""
-    slow = ("--set", "seconds=30", "--workers", workers)
-    process = start(manifest, tmp_path / "run", *slow)
-    wait_for((tmp_path / "run" / layout.PLAN).exists, "the plan was there", process, tmp_path / "run")
-    time.sleep(1.0)
+    words = ["dwelling", "--data", str(manifest), "--out", str(tmp_path / "run"), "--workers", workers]
+    process = started(words, plugged(tmp_path / "toys"))
+    begun = tmp_path / "toys" / "transcribing"
+    wait_for(begun.exists, "a batch was begun", process, tmp_path / "run")
     children = children_of(process.pid)
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
@@ -143,6 +149,22 @@ def test_the_second_signal_stops_at_once(manifest, tmp_path, workers):
     process.send_signal(signal.SIGINT)
     said_by(process)
     assert process.returncode in (130, -signal.SIGINT)
+    wait_until_gone(children)
+
+
+def test_a_signal_while_a_model_loads_is_answered_at_once(manifest, tmp_path):
+    """A model that loads forever has nothing to commit; the lines say that it loads, and how to go on."""
+    words = ["endless", "--data", str(manifest), "--out", str(tmp_path / "run"), "--workers", "2"]
+    process = started(words, plugged(tmp_path / "toys"))
+    wait_for((tmp_path / "toys" / "loading").exists, "it loaded", process, tmp_path / "run")
+    children = children_of(process.pid)
+    process.send_signal(signal.SIGINT)
+    said = said_by(process)
+    assert process.returncode == 130, said
+    assert "load   endless ..." in said
+    assert "resume with: earmark eval endless" in said
+    assert "0 of 24 utterances are done and safe" in said
+    assert "Traceback" not in said
     wait_until_gone(children)
 
 

@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 def test_a_folder_of_transformers_is_found(folder, name):
     """With and without its dot."""
     (folder / "config.json").write_text(MODEL)
-    assert recognizer_at(name) == ("transformers", str(folder))
+    assert recognizer_at(name) == ("transformers", name)
 
 
 COMMIT = "a" * 40
@@ -148,13 +148,13 @@ def test_each_kind_leads_to_its_recognizer(folder, file, kind):
     """With a config.json that is none of Transformers', as CTranslate2 and SpeechBrain have one."""
     (folder / file).write_bytes(b"x")
     (folder / "config.json").write_text("{}")
-    assert recognizer_at("./own") == (kind, str(folder))
+    assert recognizer_at("./own") == (kind, "./own")
 
 
 def test_an_archive_of_nemo_is_one_file(folder):
     """By its name."""
     (folder / "model.nemo").write_bytes(b"x")
-    assert recognizer_at("./own/model.nemo") == ("nemo", str(folder / "model.nemo"))
+    assert recognizer_at("./own/model.nemo") == ("nemo", "./own/model.nemo")
 
 
 def test_two_kinds_in_one_folder_are_refused(folder):
@@ -200,7 +200,7 @@ def test_a_registered_name_comes_before_a_place(folder):
 def test_whisper_is_whichever_the_place_holds(folder, file, kind):
     """Transformers' or CTranslate2's."""
     (folder / file).write_text(MODEL)
-    assert whisper_at("./own") == (kind, str(folder))
+    assert whisper_at("./own") == (kind, "./own")
 
 
 def test_whisper_is_nothing_else(folder):
@@ -209,6 +209,47 @@ def test_whisper_is_nothing_else(folder):
     with pytest.raises(UsageError, match="not for whisper:") as refused:
         load_recognizer("whisper:./own")
     assert refused.value.hint == "nemo:./own"
+
+
+CTC = json.dumps({"model_type": "wav2vec2", "architectures": ["Wav2Vec2ForCTC"]})
+
+
+@pytest.mark.parametrize("place", ["./own", "own", "own/"])
+def test_another_model_of_transformers_is_no_whisper(folder, place):
+    """It is refused by what it says of itself, with its class and what to type."""
+    (folder / "config.json").write_text(CTC)
+    with pytest.raises(UsageError, match="is no Whisper") as refused:
+        load_recognizer(f"whisper:{place}")
+    assert refused.value.cause == "its config.json says model_type 'wav2vec2': Wav2Vec2ForCTC"
+    assert refused.value.hint == f"transformers:{place}"
+
+
+def test_another_model_elsewhere_is_no_whisper(folder, bucket, tmp_path):  # noqa: F811  # the fixture
+    """Its config.json is fetched to find out."""
+    options = FetchOptions(cache=tmp_path / "cache", allow_private=True)
+    for name, content in (("ctc", CTC), ("own", MODEL)):
+        bucket.put_object(Key=f"models/{name}/config.json", Body=content.encode())
+        bucket.put_object(Key=f"models/{name}/{WEIGHTS}", Body=b"x")
+    assert whisper_at("s3://data/models/own", options) == ("transformers", "s3://data/models/own")
+    with pytest.raises(UsageError, match="is no Whisper") as refused:
+        whisper_at("s3://data/models/ctc", options)
+    assert refused.value.hint == "transformers:s3://data/models/ctc"
+
+
+def test_what_a_broken_model_is_its_reader_says(folder):
+    """It may be a Whisper."""
+    (folder / "config.json").write_text("{")
+    assert whisper_at("./own") == ("transformers", "./own")
+
+
+def test_a_folder_one_level_too_high_hints_at_the_model_in_it(folder):
+    """Of any kind, and at more than one."""
+    for name, file, content in (("a", "config.json", MODEL), ("b", "m.nemo", "x"), ("c", "notes.txt", "x")):
+        (folder / name).mkdir()
+        (folder / name / file).write_text(content)
+    with pytest.raises(UsageError, match="holds no model") as refused:
+        recognizer_at("./own/")
+    assert refused.value.hint == "a model lies one folder further down: ./own/a or ./own/b"
 
 
 def test_each_kind_has_a_recognizer():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +38,26 @@ def copy(model: Path, tmp_path: Path) -> Path:
     return shutil.copytree(model, tmp_path / "model")
 
 
+def own_texts(model: Path, arrays: Sequence[np.ndarray], **said: Any) -> list[str]:
+    """What the library itself says of each waveform alone.
+
+    With one temperature, no timestamps and no thresholds, since what is dropped is an error as well.
+    """
+    from faster_whisper import WhisperModel
+
+    library = WhisperModel(str(model), device="cpu", compute_type="float32", cpu_threads=1)
+    plain = {
+        "beam_size": 1,
+        "temperature": 0,
+        "without_timestamps": True,
+        "condition_on_previous_text": False,
+        "log_prob_threshold": None,
+        "no_speech_threshold": None,
+        "compression_ratio_threshold": None,
+    }
+    return ["".join(piece.text for piece in library.transcribe(one, **(plain | said))[0]).strip() for one in arrays]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -49,23 +71,8 @@ def copy(model: Path, tmp_path: Path) -> Path:
     ids=str,
 )
 def test_a_batch_says_what_the_library_says_of_each_alone(model, clips, options, said):
-    """With one temperature, no timestamps and no thresholds, since what is dropped is an error as well."""
-    from faster_whisper import WhisperModel
-
-    library = WhisperModel(str(model), device="cpu", compute_type="float32", cpu_threads=1)
-    plain = {
-        "beam_size": 1,
-        "temperature": 0,
-        "without_timestamps": True,
-        "condition_on_previous_text": False,
-        "log_prob_threshold": None,
-        "no_speech_threshold": None,
-        "compression_ratio_threshold": None,
-    }
-    expected = []
-    for clip in clips:
-        pieces, _ = library.transcribe(clip.samples, **(plain | said))
-        expected.append("".join(piece.text for piece in pieces).strip())
+    """Word for word, whatever is asked."""
+    expected = own_texts(model, [clip.samples for clip in clips], **said)
     with load_recognizer("faster-whisper", {"model": str(model), **options}) as recognizer:
         found = recognizer.transcribe(clips)
     assert [one.text for one in found] == expected
@@ -105,16 +112,33 @@ def test_a_text_without_words_has_no_number(model, clips, monkeypatch):
 
 
 def test_a_text_that_ended_by_its_limit_is_told(model, clips):
-    """Half of the places are for the text; one that ended by itself is finished."""
+    """One that ended by itself is finished."""
     texts: dict[int | None, str] = {}
     for limit in (None, 4):
-        options = {"model": str(model), "language": "en", "max_new_tokens": limit}
-        with load_recognizer("faster-whisper", {k: v for k, v in options.items() if v is not None}) as recognizer:
+        options = {"model": str(model), "language": "en", **({"max_new_tokens": limit} if limit else {})}
+        with load_recognizer("faster-whisper", options) as recognizer:
             (heard,) = recognizer.transcribe(clips[1:2])
         texts[limit] = heard.text
         assert heard.is_unfinished is (limit is not None)
     assert texts[None].startswith(texts[4])
     assert texts[None] != texts[4]
+
+
+@pytest.mark.parametrize(("limit", "num_tokens"), [(1, 1), (4, 4), (9, 9), (32, 32), (100, 32)])
+def test_a_text_has_as_many_tokens_as_were_asked_for(model, clips, monkeypatch, limit, num_tokens):
+    """The library keeps only half of what it is told for a text, so half of its 64 places are the most."""
+    from earmark.recognizers.faster_whisper import asking
+
+    end = json.loads((model / "vocabulary.json").read_text()).index("<|endoftext|>")
+    said: list[int] = []
+    right = asking._hypothesis
+    monkeypatch.setattr(asking, "_suppressed", lambda _: [end])
+    monkeypatch.setattr(asking, "_hypothesis", lambda *given: said.extend(given[2].sequences_ids[0]) or right(*given))
+    options = {"model": str(model), "language": "en", "max_new_tokens": limit}
+    with load_recognizer("faster-whisper", options) as recognizer:
+        (heard,) = recognizer.transcribe(clips[:1])
+    assert len(said) == num_tokens
+    assert heard.is_unfinished
 
 
 def test_a_file_that_is_not_in_the_identity_changes_nothing(model, copy, clips):

@@ -48,6 +48,7 @@ LAUGHS = b"a: &a [x]\n" + b"\n".join(
 EMPTINESS = b"a: &a []\n" + b"\n".join(
     b"%c: &%c [%s]" % (letter, letter, b", ".join([b"*%c" % (letter - 1)] * 9)) for letter in range(98, 109)
 )
+BLEU = {"_target_": "nemo.collections.asr.metrics.BLEU", "constraint": ".task == translate"}
 TOKENIZERS = "nemo.collections.common.tokenizers"
 CANARY_TOKENIZER = {"_target_": f"{TOKENIZERS}.canary_tokenizer.CanaryTokenizer"}
 
@@ -242,6 +243,8 @@ def test_a_class_that_is_not_known_to_be_harmless_is_not_built(tmp_path, values)
         ({"tokenizer": "bpe"}, "refused"),
         ({"decoding": {"greedy": {"ngram_lm_model": "/home/me/lm.nemo"}}}, "not in it"),
         ({"decoding": {"beam": {"kenlm_path": "lm.arpa"}}}, "not in it"),
+        ({"multitask_metrics_cfg": {"metrics": {"bleu": {**BLEU, "bleu_tokenizer": "flores200"}}}}, "from elsewhere"),
+        ({"multitask_metrics_cfg": {"bleu_tokenizer": "ja-mecab", "metrics": {"bleu": BLEU}}}, "from elsewhere"),
     ],
 )
 def test_a_configuration_that_reads_what_is_not_in_the_archive_is_refused(tmp_path, values, problem, monkeypatch):
@@ -260,6 +263,7 @@ def test_paths_of_training_are_let_be(tmp_path):
         "labels": ["a", "/", "//", ".."],
         "decoder": {"vocabulary": ["and/or"], "num_classes": "${sample_rate}"},
         "decoding": {"segment_seperators": [".", "?", "...", "/"]},
+        "multitask_metrics_cfg": {"metrics": {"bleu": {**BLEU, "bleu_tokenizer": "13a"}}},
     }
     looked_at(archive(tmp_path / "model.nemo", changed(**values)))
 

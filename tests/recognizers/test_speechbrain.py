@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,9 @@ def test_other_lengths_in_a_batch_would_change_its_words(kind, clips):
     with made(kind) as recognizer:
         assert recognizer.spec.batching == "equal_length"
         alone = [recognizer.transcribe([clip])[0].text for clip in clips]
-        assert [text.strip() for text in recognizer._texts([clip.samples for clip in clips])] != alone
+        assert [one.text for one in recognizer._heard([clip.samples for clip in clips])] != alone
         cut = [clip.samples[: min(len(one.samples) for one in clips)] for clip in clips]
-        assert recognizer._texts(cut) == [recognizer._texts([one])[0] for one in cut]
+        assert recognizer._heard(cut) == [recognizer._heard([one])[0] for one in cut]
 
 
 def test_a_loud_neighbour_would_change_the_words_of_whisper(clips):
@@ -112,8 +113,78 @@ def test_a_loud_neighbour_would_change_the_words_of_whisper(clips):
     with made(WHISPER) as recognizer:
         assert recognizer.spec.batching == "single"
         quiet, loud = clips[0].samples * np.float32(0.01), clips[1].samples
-        [alone] = recognizer._texts([quiet])
-        assert recognizer._texts([quiet, loud])[0] != alone
+        [alone] = recognizer._heard([quiet])
+        assert recognizer._heard([quiet, loud])[0] != alone
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("norm_type: sentence", "norm_type: batch"),
+        ("InputNormalization\n    norm_type: sentence", "InputNormalization [True, True, batch]"),
+    ],
+)
+def test_what_normalizes_over_a_batch_is_asked_alone(copy, clips, old, new):
+    """In equal lengths too: one text of a batch would depend on what is said in the others."""
+    length = min(len(one.samples) for one in clips)
+    alike = [Waveform(one.utterance_id, one.samples[:length]) for one in clips]
+    with spoiled(copy(CTC), old, new) as recognizer:
+        assert recognizer.spec.batching == "single"
+        alone = [recognizer.transcribe([one])[0] for one in alike]
+        assert recognizer.transcribe(alike) == alone
+        assert recognizer._heard([one.samples for one in alike]) != alone
+
+
+def test_batch_norm_without_statistics_of_its_own_is_asked_alone(copy):
+    """It takes those of the batch; with them, as usual, it does not."""
+    change = ("log_softmax: !new", "    norm: !new:torch.nn.BatchNorm1d\n        num_features: 31\n{}log_softmax: !new")
+    for more, batching in (("", "equal_length"), ("        track_running_stats: False\n", "single")):
+        folder = copy(CTC, name=batching)
+        recognizer = spoiled(folder, "    log_softmax: !ref <log_softmax>", "    norm: !ref <norm>")
+        document = folder / "hyperparams.yaml"
+        document.write_text(document.read_text().replace(change[0], change[1].format(more).replace("    norm", "norm")))
+        assert recognizer.spec.batching == batching
+
+
+@pytest.mark.parametrize("kind", [SEQ2SEQ, WHISPER])
+def test_a_text_that_ended_by_its_limit_is_told(kind, clips, monkeypatch):
+    """It goes on where there is more room, and one that ended by itself does not."""
+    with made(kind) as recognizer:
+        search, asr = recognizer._loaded.search, recognizer._loaded.asr
+        tokens: list[int] = []
+        right = asr.transcribe_batch
+
+        def remembered(*given: Any) -> Any:
+            found = right(*given)
+            tokens.extend(int(one) for one in found[1][0][2:-1])
+            return found
+
+        with monkeypatch.context() as patched:
+            patched.setattr(asr, "transcribe_batch", remembered)
+            assert all(one.is_unfinished for one in recognizer.transcribe(clips[:2]))  # random, it finds no end
+        cut = []
+        for end, _ in Counter(tokens).most_common(4):
+            monkeypatch.setattr(search, "eos_index", end)
+            texts = recognizer.transcribe(clips)
+            with monkeypatch.context() as patched:
+                patched.setattr(search, "max_decode_ratio", 2 * search.max_decode_ratio)
+                longer = recognizer.transcribe(clips)
+            cut += [one.is_unfinished for one in texts]
+            assert cut[-len(texts) :] == [one.text != two.text for one, two in zip(texts, longer, strict=True)]
+        assert {*cut} == {True, False}
+
+
+def test_a_text_that_filled_the_positions_of_whisper_is_told(clips, monkeypatch):
+    """They are fewer than its share of the frames."""
+    with made(WHISPER) as recognizer:
+        monkeypatch.setattr(recognizer._loaded.search, "max_decode_ratio", 1.0)
+        assert recognizer.transcribe(clips[:1])[0].is_unfinished
+
+
+def test_what_has_no_limit_says_nothing_of_one(clips):
+    """An encoder alone has a token for each of its frames."""
+    with made(CTC) as recognizer:
+        assert recognizer.transcribe(clips[:1])[0].is_unfinished is None
 
 
 @pytest.mark.parametrize("kind", SPEECHBRAIN_KINDS)
@@ -482,12 +553,10 @@ def test_without_the_package_one_sentence_says_what_to_install(monkeypatch):
     """When the recognizer is made, before anything is fetched."""
     from importlib import metadata
 
-    from earmark.recognizers.speechbrain import recognizer
-
     def missing(package: str) -> str:
         raise metadata.PackageNotFoundError(package)
 
-    monkeypatch.setattr(recognizer, "version", missing)
+    monkeypatch.setattr("earmark.recognizers.packages.version", missing)
     with pytest.raises(MissingExtraError, match="speechbrain"):
         SpeechBrain(model="./nowhere")
 

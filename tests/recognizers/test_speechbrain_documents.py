@@ -181,6 +181,7 @@ def wanted(kind: Any, name: str, **arguments: Any) -> Wanted:
         wanted("new", "speechbrain.nnet.RNN.torch.hub.load"),
         wanted("name", "speechbrain.lobes.models.beats.BEATs"),
         wanted("new", "speechbrain.decoders.scorer.KenLMScorer"),
+        wanted("new", "speechbrain.processing.features.GlobalNorm"),
         wanted("apply", "torch.load"),
         wanted("apply", "torch.nn.Linear"),
         wanted("new", "torch.manual_seed"),

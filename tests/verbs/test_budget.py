@@ -20,8 +20,8 @@ from earmark.verbs.budget import remember, remembered_s
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import MeasuringBegan
 from earmark.verbs.learning import best_batch_s
-from earmark.verbs.workforce import Workforce
 from earmark.verbs.prepare import indexed
+from earmark.verbs.workforce import Workforce
 from tests.toys import ToySource, toy_source
 
 Cost = Callable[[Sequence[Waveform]], float]

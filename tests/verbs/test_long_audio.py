@@ -15,8 +15,9 @@ import pytest
 import soundfile
 
 from earmark.audio.decode import decode
+from earmark.cli.flags import at_most
 from earmark.cli.results import coverage_notes
-from earmark.errors import InterruptedRunError, RecognizerError, RunMismatchError
+from earmark.errors import InterruptedRunError, RecognizerError, RunMismatchError, TooManyFailuresError, UsageError
 from earmark.recognizers.doubles import Echo
 from earmark.recognizers.pocketsphinx import PocketSphinx
 from earmark.records import AudioRef, Utterance
@@ -111,7 +112,29 @@ def test_with_splitting_off_long_audio_fails_and_is_counted(tmp_path):
     assert (found.failed_s, found.transcribed_s) == (pytest.approx(5.0), pytest.approx(0.5))
     with pytest.raises(RunMismatchError) as refused:
         run(source, tmp_path / "run", Echo(source.texts, max_audio_s=2.0))
-    assert "segmentation.name" in str(refused.value.cause) + str(refused.value)
+    assert refused.value.cause == "segmentation.name was 'none', is now 'energy'"
+    assert (found.num_not_cut, found.facts()["num_not_cut"]) == (1, 1)
+    assert any("--segmenter energy" in note for note in coverage_notes(found))
+    with pytest.raises(TooManyFailuresError) as too_many:
+        at_most("0", summary)
+    assert too_many.value.hint == "--segmenter energy transcribes the 1 that are too long, in a run of its own"
+
+
+class NeverEntered(Echo):
+    """Fails the test that loads it."""
+
+    def __enter__(self):
+        pytest.fail("it was loaded for nothing")
+
+
+def test_where_nothing_fits_no_model_is_loaded(tmp_path):
+    """With splitting off, and every utterance too long: the run does not begin, and the hint is what cuts them."""
+    source = toy_source(tmp_path / "audio", durations_s=[5.0, 2.5])
+    with pytest.raises(UsageError, match="every utterance is longer than echo takes") as refused:
+        run(source, tmp_path / "run", NeverEntered(source.texts, max_audio_s=2.0), segmenter="none")
+    assert refused.value.cause == "it takes 2 s in one piece, and the shortest has 2.5 s"
+    assert refused.value.hint == "--segmenter energy"
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_a_rule_leaves_out_is_no_audio_of_the_run(tmp_path):

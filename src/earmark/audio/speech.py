@@ -63,19 +63,26 @@ def cut_at_silence(
     with open_audio(path) as audio:
         start, stop = audio.frame_range(start_s, duration_s)
         rate = audio.sample_rate_hz
-        max_windows = math.ceil(max_piece_s / _WINDOW_S) - 1  # one less than fits, as edges are rounded to frames
-        if max_windows < 1:
-            raise ValueError(f"max_piece_s must be more than {_WINDOW_S:g}, is {max_piece_s:g}")
+        max_windows = _max_windows(max_piece_s)
         frames = _CountedFrames(audio, start, stop, channel, max_decoded_s * rate)
         heard = detector.listen(frames.at_16_khz())
     num_frames = frames.number
     if num_frames <= max_piece_s * rate:
         return cutting([(start, start + num_frames)], rate, num_frames)
-    edges = [
-        tuple(start + min(num_frames, round(edge * WINDOW_SAMPLES * rate / SAMPLE_RATE_HZ)) for edge in piece)
-        for piece in speech_pieces(heard, max_windows)
-    ]
-    return cutting([(first, last) for first, last in edges], rate, num_frames)
+
+    def frame(edge: int) -> int:
+        return start + min(num_frames, round(edge * WINDOW_SAMPLES * rate / SAMPLE_RATE_HZ))
+
+    pieces = speech_pieces(heard, max_windows)
+    return cutting([(frame(first), frame(last)) for first, last in pieces], rate, num_frames)
+
+
+def _max_windows(max_piece_s: float) -> int:
+    """One less than fits, as edges are rounded to frames. Raises ValueError where that is none."""
+    found = math.ceil(max_piece_s / _WINDOW_S) - 1
+    if found < 1:
+        raise ValueError(f"max_piece_s must be more than {_WINDOW_S:g}, is {max_piece_s:g}")
+    return found
 
 
 class _CountedFrames:

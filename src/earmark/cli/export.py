@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from earmark.cli.screen import say
+from earmark.cli.screen import number_of, say
 from earmark.errors import without_secret
 
 
@@ -33,5 +33,5 @@ def export_command(
 
     number = export(run, to, sys.stdout.buffer if out is None else out)
     sys.stdout.flush()
-    say(f"exported {number:,} utterances{'' if out is None else f': {without_secret(out)}'}")
+    say(f"exported {number_of(number, 'utterance')}{'' if out is None else f': {without_secret(out)}'}")
     return 0

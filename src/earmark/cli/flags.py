@@ -57,13 +57,19 @@ def is_over(allowed: str, summary: RunSummary) -> bool:
 
 def at_most(allowed: str, summary: RunSummary) -> None:
     """Raise TooManyFailuresError if more utterances of a run failed than ``--max-errors`` allows."""
-    check_failures(allowed, summary.num_failed, summary.num_utterances, f"{summary.run}/errors.jsonl")
+    hint = None
+    if too_long := summary.coverage.num_not_cut:
+        others = "" if too_long == summary.num_failed else "; for the others, mend them and type --retry-failed"
+        hint = f"--segmenter energy transcribes the {too_long:,} that are too long, in a run of its own{others}"
+    check_failures(allowed, summary.num_failed, summary.num_utterances, f"{summary.run}/errors.jsonl", hint=hint)
 
 
-def check_failures(allowed: str, num_failed: int, num_utterances: int, listing: str) -> None:
+def check_failures(
+    allowed: str, num_failed: int, num_utterances: int, listing: str, *, hint: str | None = None
+) -> None:
     """Raise TooManyFailuresError if more failed than ``--max-errors`` allows. ``listing`` is where each one stands."""
     if num_failed > _limit(allowed, num_utterances):
-        raise TooManyFailuresError(num_failed, num_utterances, allowed, listing)
+        raise TooManyFailuresError(num_failed, num_utterances, allowed, listing, hint=hint)
 
 
 def _limit(allowed: str, num_utterances: int) -> float:

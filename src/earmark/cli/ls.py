@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-_Kind = Literal["models", "normalizers", "scorers", "formats", "exports", "engines", "sources", "all"]
+_Kind = Literal["models", "recognizers", "normalizers", "scorers", "formats", "exports", "engines", "sources", "all"]
 
 
 def ls_command(kind: _Kind = "all", /) -> int:
@@ -13,7 +13,7 @@ def ls_command(kind: _Kind = "all", /) -> int:
     Parameters
     ----------
     kind
-        One of them, or all.
+        One of them, or all; recognizers are the models.
     """
     from earmark.engines import ENGINES
     from earmark.formats import FORMATS
@@ -32,11 +32,14 @@ def ls_command(kind: _Kind = "all", /) -> int:
         "engines": ENGINES,
         "sources": SOURCES,
     }
+    kind = "models" if kind == "recognizers" else kind
     for name, registry in registries.items():
         if kind in (name, "all"):
             print(name)  # noqa: T201  # the result
             for entry in registry.entries().values():
                 print(f"  {entry.name:<17} {entry.summary}{_needs(entry.extra)}")  # noqa: T201  # the result
+        if name == "models" and kind in (name, "all"):
+            print(f"  {'hf:OWNER/NAME':<17} any of them, from the hub{_needs('hub')}")  # noqa: T201  # the result
     return 0
 
 
@@ -44,6 +47,11 @@ def _needs(extra: str | None) -> str:
     """What has to be installed for it, and whether it is; nothing for what the base install has."""
     from earmark.registry import missing_packages
 
-    if extra is None or (missing := missing_packages(extra)) is None:
+    if extra == "base":
+        return " (installed)"
+    if extra is None:
         return ""
+    missing = missing_packages(extra)
+    if missing is None:  # installed before there was such an extra
+        return f" (needs the extra {extra})"
     return f" (needs: pip install 'earmark[{extra}]')" if missing else f" (extra {extra}: installed)"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from earmark.cli.fetch_progress import FetchBar, FetchLines
-from earmark.cli.screen import has_colour, number_of, say
+from earmark.cli.screen import has_colour, number_of, say, visible
 from earmark.errors import without_secret
 from earmark.verbs.events import (
     AuditBegan,
@@ -18,6 +18,7 @@ from earmark.verbs.events import (
     Event,
     FileProgressed,
     MeasuringBegan,
+    ModelLoading,
     Observer,
     RunBegan,
     RunProgressed,
@@ -49,7 +50,7 @@ def _head(event: RunBegan) -> list[str]:
     lines = [
         f"run    {event.out}",
         f"data   {event.data}: {number_of(event.num_utterances, 'utterance')}, {length(event.audio_s)}",
-        f"model  {event.model} {event.model_version}",
+        f"model  {_model(event)}",
         f"work   {event.num_workers} worker{'s' if event.num_workers > 1 else ''}, {event.engine}",
     ]
     if event.num_segments_done:
@@ -65,6 +66,14 @@ def _head(event: RunBegan) -> list[str]:
         lines.append("         was transcribed before stays (--fresh does all again)")
     lines += [f"warning: {name} is damaged and will be done again" for name in event.damaged_parts]
     return lines
+
+
+def _model(event: RunBegan) -> str:
+    """Where the model is and of which class, as far as that is known, and what runs it."""
+    software = f"{event.model} {event.model_version}"
+    what = [event.model_place] if event.model_place else []
+    what += [f"({event.model_architecture})"] if event.model_architecture else []
+    return f"{' '.join(what)}, {software}" if what else software
 
 
 def _staging_head(event: StageBegan) -> list[str]:
@@ -172,6 +181,8 @@ class _Lines:
             self._fetch(event)
         for line in _lines_of(event):
             say(line)
+        if isinstance(event, ModelLoading):
+            say(f"load   {event.model} ...")
         if isinstance(event, SegmentingProgressed) and time.monotonic() - self._last >= _LINE_EVERY_S:
             self._last = time.monotonic()
             say(f"cut    {event.num_done:,} of {number_of(event.num_utterances, 'long utterance')}")
@@ -189,7 +200,7 @@ class _Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self._console = Console(stderr=True, no_color=not has_colour(sys.stderr))
-        columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[facts]}"))
+        columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[facts]}", markup=False))
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._task = self._progress.add_task("", total=None, facts="")
         self._fetch = FetchBar(self._console)
@@ -202,6 +213,9 @@ class _Bar:
         if isinstance(event, RunBegan | StageBegan):
             self._progress.update(self._task, total=event.num_segments, completed=event.num_segments_done, facts="")
             self._progress.start()
+        elif isinstance(event, ModelLoading):
+            facts = f"loading {visible(event.model)}, then the first batches ..."
+            self._progress.update(self._task, facts=facts, refresh=True)  # it is seen, however soon the results come
         elif isinstance(event, SegmentingProgressed):
             facts = "long audio is cut into pieces"
             self._progress.update(self._task, total=event.num_utterances, completed=event.num_done, facts=facts)

@@ -64,6 +64,9 @@ def _print_table(summary: RunSummary) -> None:
 
 def _lines(summary: RunSummary) -> list[str]:
     lines = [f"{wer_line(summary.counts.words)}  {ser_line(summary.counts)}"]
+    if summary.model_place:
+        kind = f" ({summary.model_architecture})" if summary.model_architecture else ""
+        lines.append(f"model {summary.model_place}{kind}")
     identity = summary.normalizer
     lines.append(f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}")
     lines.append(f"scorer {summary.scorer.name}@{summary.scorer.version} sha256:{summary.scorer.hash[:8]}")
@@ -197,6 +200,11 @@ def coverage_notes(coverage: Coverage) -> list[str]:
     if missing and coverage.ratio is not None:
         share = f"{100 * coverage.ratio:.1f} % of {coverage.audio_s:,.1f} s"
         notes.append(f"note: coverage of the audio {share}: {', '.join(missing)}")
+    if coverage.num_not_cut:
+        notes.append(
+            f"note: {number_of(coverage.num_not_cut, 'failed utterance', 'are')} longer than the model takes in one "
+            "piece: --segmenter energy cuts such audio"
+        )
     if coverage.num_unfinished:
         notes.append(
             f"note: {number_of(coverage.num_unfinished, 'text')} ended at the most tokens that a text may have "

@@ -85,9 +85,14 @@ class Place:
         """Take note that the worker has loaded its work; the time of its first shard counts from now."""
         self.is_ready, self.num_failed_starts, self._began = True, 0, time.monotonic()
 
-    def tell_stop(self) -> None:
-        """Ask the worker to finish its batch and come back."""
-        self._say(None)
+    def stop(self) -> None:
+        """Ask the worker to come back after its batch; one that still loads has nothing to commit, and is ended."""
+        has_spoken = self.connection is not None and self.connection.poll()  # its first word may lie there unread
+        if self.is_ready or has_spoken:
+            self._say(None)
+        elif self.process is not None:
+            self.process.kill()
+            self.job = None
 
     def end_if_late(self, limit_s: float) -> None:
         """Kill a worker that has had its shard for longer; what it said before is still to be heard."""

@@ -114,7 +114,7 @@ class Pool:
         if not self.is_stopping:
             self.is_stopping = True
             for place in self.places:
-                place.tell_stop()
+                place.stop()
 
     def _heard(self, place: Place) -> Iterator[Receipt]:
         try:

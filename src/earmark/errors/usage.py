@@ -168,7 +168,7 @@ def _differences(fields: Mapping[str, tuple[object, object]]) -> str:
 
 
 def _shortened(value: object) -> str:
-    text = repr(value)
+    text = "not set" if value is None else repr(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:12]}...{text[-1]}"
 
 

@@ -64,13 +64,15 @@ class TooManyFailuresError(EarmarkError):
 
     exit_code = EXIT_TOO_MANY_FAILURES
 
-    def __init__(self, num_failed: int, num_utterances: int, allowed: str, listing: str) -> None:
+    def __init__(
+        self, num_failed: int, num_utterances: int, allowed: str, listing: str, *, hint: str | None = None
+    ) -> None:
         self.num_failed = num_failed
         self.num_utterances = num_utterances
         super().__init__(
             f"{num_failed:,} of {num_utterances:,} utterances failed, more than --max-errors {allowed}",
             cause=f"each one and its reason: {listing}",
-            hint="mend them and type the same command with --retry-failed, or allow them with --max-errors",
+            hint=hint or "mend them and type the same command with --retry-failed, or allow them with --max-errors",
         )
 
 

@@ -31,6 +31,7 @@ DEFAULT_MAX_RATIO = 200.0
 
 _BLOCK_BYTES = 1 << 20
 _SMALL_BYTES = 1 << 24
+_AGAIN = "fetch or copy it again: it is cut off, or no archive"
 _MAX_MEMBERS = 10_000_000
 _LONGEST_NAME = 4096
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, NotImplementedError)
@@ -170,10 +171,10 @@ class _Unpacking:
                     raise self._refused(f"it holds more than {_MAX_MEMBERS:,} files")
                 self._place(member)
         except _BROKEN as error:
-            raise self._refused(f"it is damaged: {error}") from error
+            raise self._refused(f"it is damaged: {error}", _AGAIN) from error
         except OSError as error:
             if error.errno is None:  # what bz2 and gzip raise
-                raise self._refused(f"it is damaged: {error}") from error
+                raise self._refused(f"it is damaged: {error}", _AGAIN) from error
             raise
 
     def _members(self) -> Iterator[_Member]:
@@ -260,8 +261,8 @@ class _Unpacking:
             raise self._refused(f"it unpacks to more than {self._max_bytes:,} bytes")
         raise self._refused(f"it unpacks to more than {self._max_ratio:g} times its size, as only an attack does")
 
-    def _refused(self, problem: str) -> ArchiveError:
-        return ArchiveError(str(self._archive), problem)
+    def _refused(self, problem: str, hint: str | None = None) -> ArchiveError:
+        return ArchiveError(str(self._archive), problem, hint=hint)
 
 
 class _Looking(_Unpacking):

@@ -10,6 +10,7 @@ from earmark.errors import UnknownNameError, UsageError
 from earmark.fetching import FetchOptions
 from earmark.recognizers.base import Recognizer
 from earmark.recognizers.detection import WHISPER, is_place, prefix_of, recognizer_at, whisper_at
+from earmark.recognizers.other_words import truth_of
 from earmark.registry import Registry
 from earmark.spec import OptionValue
 
@@ -47,7 +48,10 @@ RECOGNIZERS.add(
     extra="faster-whisper",
 )
 RECOGNIZERS.add(
-    "openai", "earmark.recognizers.openai_api:OpenAI", "any /v1/audio/transcriptions: --set model=NAME --set url=URL"
+    "openai",
+    "earmark.recognizers.openai_api:OpenAI",
+    "any /v1/audio/transcriptions: --set model=NAME --set url=URL",
+    extra="base",
 )
 RECOGNIZERS.add("echo", "earmark.recognizers.doubles:Echo", "toy: says the texts that it is given")
 RECOGNIZERS.add("noisy", "earmark.recognizers.doubles:Noisy", "toy: says them with errors, always the same ones")
@@ -130,6 +134,5 @@ def _check(name: str, option: str, value: OptionValue, default: object) -> None:
         return
     said, allowed = kinds[type(default)]
     if not isinstance(value, allowed) or (isinstance(value, bool) and not isinstance(default, bool)):
-        raise UsageError(
-            f"{name} option {option} is {said}, not {value!r}", hint=f"--set {option}={str(default).lower()}"
-        )
+        meant = truth_of(value) if isinstance(default, bool) else str(default)
+        raise UsageError(f"{name} option {option} is {said}, not {value!r}", hint=f"--set {option}={meant}")

@@ -38,6 +38,15 @@ class OnDevice(Protocol):
         ...
 
 
+class Told(Protocol):
+    """What a recognizer says besides whose model can be told the language; one that says nothing cannot be."""
+
+    @property
+    def takes_language(self) -> bool:
+        """Whether its option ``language`` tells this very model something; it reads files, and loads nothing."""
+        ...
+
+
 class Recognizer(Protocol):
     """Turns waveforms into hypotheses.
 

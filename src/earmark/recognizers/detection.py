@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from earmark.errors import FetchError, FolderError, UsageError
-from earmark.fetching import FetchOptions, Place, list_names, resolve
+from earmark.fetching import FetchOptions, Place, fetch, list_names, resolve
+from earmark.recognizers.model_files import outright
 
 TRANSFORMERS = "transformers"
 KINDS = {
@@ -22,9 +25,12 @@ KINDS = {
 WHISPER = "whisper"
 """A prefix for either of two: whichever the place holds."""
 ARCHIVE = ".nemo"
+CONFIG = "config.json"
 _WHISPERS = (TRANSFORMERS, "faster-whisper")
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(?!//)(.+)", re.DOTALL)
 _SCHEMES = ("hf", "http", "https", "s3", "gs")
+_MOST_LOOKED_INTO = 1_000
+_NUM_SHOWN = 3
 _LOOKED_FOR = (
     "config.json with a model_type (Transformers), *.nemo (NeMo), hyperparams.yaml (SpeechBrain) and model.bin "
     "(CTranslate2)"
@@ -54,9 +60,9 @@ def recognizer_at(name: str, fetching: FetchOptions = FetchOptions()) -> tuple[s
     Raises UsageError for no model and for two kinds, and FetchError.
     """
     place = resolve(name, bare="hub")
-    said = f"hf:{name}" if place.kind == "hub" and not name.startswith("hf:") else name
+    said = outright(name)
     if place.kind == "local":
-        return KINDS[_only(name, _kinds_here(Path(place.locator), place))], place.locator
+        return KINDS[_only(name, _kinds_here(Path(place.locator), place))], place.name
     if place.file_name.endswith(ARCHIVE):
         return KINDS["NeMo"], said
     if place.kind == "url":
@@ -77,13 +83,32 @@ def whisper_at(name: str, fetching: FetchOptions = FetchOptions()) -> tuple[str,
             cause=f"what lies there is for {kind}; {WHISPER}: is for {' and '.join(_WHISPERS)}",
             hint=f"{kind}:{name}",
         )
+    if kind == TRANSFORMERS:  # a model.bin says of itself what it is, and its reader refuses others
+        _check_whisper(name, place, fetching)
     return kind, place
+
+
+def _check_whisper(name: str, place: str, fetching: FetchOptions) -> None:
+    """Raise UsageError where ``config.json`` there says that it is another model; where it is broken, its reader does.
+
+    Of a place that is elsewhere it is fetched, as it would be next.
+    """
+    config = _config_at(fetch(f"{place.rstrip('/')}/{CONFIG}", options=fetching).path)
+    model_type, classes = config.get("model_type"), config.get("architectures")
+    if model_type == WHISPER or not config:
+        return
+    named = f": {classes[0]}" if isinstance(classes, list) and classes else ""
+    raise UsageError(
+        f"{name} is no Whisper",
+        cause=f"its {CONFIG} says model_type {model_type!r}{named}",
+        hint=f"{TRANSFORMERS}:{name}",
+    )
 
 
 def kinds_of(names: Collection[str], *, has_model_type: bool) -> dict[str, str]:
     """The kinds of models that files of these names are, each with the file that says so."""
     signs = {
-        "Transformers": ["config.json"] if "config.json" in names and has_model_type else [],
+        "Transformers": [CONFIG] if CONFIG in names and has_model_type else [],
         "NeMo": [name for name in names if name.endswith(ARCHIVE)],
         "SpeechBrain": [name for name in names if name == "hyperparams.yaml"],
         "CTranslate2": [name for name in names if name == "model.bin"],
@@ -108,7 +133,7 @@ def _kinds_elsewhere(said: str, place: Place, fetching: FetchOptions) -> dict[st
     except FetchError as error:
         if error.kind != "offline":
             raise
-        return {"Transformers": "config.json"}  # the list is not kept; its files may be, and their reader says what is
+        return {"Transformers": CONFIG}  # the list is not kept; its files may be, and their reader says what is
     has_weights = any(name.endswith(".safetensors") for name in names)
     kinds = kinds_of(names, has_model_type=has_weights) or kinds_of(names, has_model_type=True)
     if not kinds:
@@ -129,18 +154,43 @@ def _kinds_here(path: Path, place: Place) -> dict[str, str]:
         raise FolderError(
             place.name, error.strerror or str(error), hint="earmark ls models, or the place of a model"
         ) from error
-    kinds = kinds_of(names, has_model_type=_has_model_type(path / "config.json"))
+    kinds = kinds_of(names, has_model_type=_has_model_type(path / CONFIG))
     if not kinds:
-        raise _no_model(place.name, names)
+        raise _no_model(place.name, names, _models_in(path, names))
     return kinds
 
 
-def _no_model(name: str, names: Collection[str]) -> UsageError:
+def _models_in(path: Path, names: Collection[str]) -> list[str]:
+    """Those of the ``names`` in a folder that are folders with a model: somebody may have meant one of them."""
+    found = []
+    for name in sorted(names)[:_MOST_LOOKED_INTO]:
+        inside = path / name
+        with contextlib.suppress(OSError):
+            files = os.listdir(inside) if inside.is_dir() else []  # noqa: PTH208  # only names are wanted
+            if kinds_of(files, has_model_type=_has_model_type(inside / CONFIG)):
+                found.append(name)
+    return found
+
+
+def _no_model(name: str, names: Collection[str], inside: Sequence[str] = ()) -> UsageError:
+    hint = "name the folder that save_pretrained wrote, a .nemo file, or hf:OWNER/NAME"
+    if inside:
+        some = " or ".join(f"{name.rstrip('/')}/{one}" for one in inside[:_NUM_SHOWN])
+        hint = f"a model lies one folder further down: {some}{', ...' if len(inside) > _NUM_SHOWN else ''}"
     return UsageError(
         f"{name} holds no model",
         cause=f"looked for {_LOOKED_FOR}; found {', '.join(sorted(names)[:8]) or 'nothing'}",
-        hint="name the folder that save_pretrained wrote, a .nemo file, or hf:OWNER/NAME",
+        hint=hint,
     )
+
+
+def _config_at(path: Path) -> dict[str, Any]:
+    """What a JSON file says; nothing where it is no JSON of names and values."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _has_model_type(path: Path) -> bool:

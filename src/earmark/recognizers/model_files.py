@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fnmatch
 import glob
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,28 @@ from earmark.spec import ModelSource
 
 Digests = tuple[tuple[str, str], ...]
 """Pairs of a relative path and a hex SHA-256; the path of a single file is empty."""
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How a file begins that stands for one in Git LFS: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md"""
+
+
+def outright(name: str) -> str:
+    """The name of a place that says itself what it is. Raises UsageError for one that is nothing, or two things."""
+    place = resolve(name, bare="hub")
+    return f"hf:{name}" if place.kind == "hub" and not name.startswith("hf:") else name
+
+
+def content_hash(files: Iterable[tuple[str, str]]) -> str:
+    """The hex SHA-256 over paths and digests of files, which is of their order too."""
+    digest = hashlib.sha256()
+    for name, content in files:
+        digest.update(f"{name} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def by_role(digests: Mapping[str, Digests]) -> Iterator[tuple[str, str]]:
+    """What the parts of a model consist of, in one order: ``ROLE/PATH`` and the digest of each file."""
+    for role, files in sorted(digests.items()):
+        yield from ((f"{role}/{name}", content) for name, content in sorted(files))
 
 
 @dataclass(frozen=True, slots=True)

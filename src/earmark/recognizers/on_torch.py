@@ -1,4 +1,8 @@
-"""The device of a model that torch runs: which one it is, how much of its memory may be taken, and giving that back.
+"""The device of a model that torch runs: which one it is, how it computes, how much of its memory may be taken.
+
+Numbers must be the same each time, so TF32 and the search for the fastest algorithm are off in this process. A worker
+process computes with one thread on a processor, unless OMP_NUM_THREADS says otherwise: there is one worker a core, and
+threads that wait for each other cost many times what they gain.
 
 Knows no library of models. torch is imported when one of these is called, which is where a model is loaded.
 """
@@ -6,13 +10,21 @@ Knows no library of models. torch is imported when one of these is called, which
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from earmark.errors import RecognizerError
+from earmark.errors import OutOfMemoryError, RecognizerError, first_line
 
 if TYPE_CHECKING:
     import torch
 
+Heard = TypeVar("Heard")
+Answer = TypeVar("Answer")
+DTYPES = ("float32", "float16", "bfloat16")
+"""What a model on torch computes in."""
+DAMAGED_HINT = "fetch or save the model again: one of its files may be damaged; -vv shows all that was said"
 _NO_CUDA_HINT = "--set device=cpu, or install a torch that is built for this machine's driver"
 
 
@@ -31,6 +43,53 @@ def device_of(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise RecognizerError(f"there is no device {name!r} here", cause=f"torch sees {torch.cuda.device_count()} GPUs")
     return device
+
+
+def prepared_device(name: str, memory_share: float | None) -> torch.device:
+    """``device_of`` that name, with this process set up to compute there. Raises RecognizerError as that does."""
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    device = device_of(name)
+    limit_memory(device, memory_share)
+    if device.type == "cpu" and multiprocessing.parent_process() is not None and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+    return device
+
+
+def check_numbers(place: str, weights: Iterable[tuple[str, Any]]) -> None:
+    """Raise RecognizerError where a tensor among ``weights``, pairs of a name and a value, holds NaN or infinity.
+
+    ``place`` is the model's name in messages. What no training step moves counts too, but is saved: the means and
+    variances of batch norm spoil a model as a weight does.
+    """
+    import torch
+
+    for name, weight in weights:
+        if isinstance(weight, torch.Tensor) and not bool(torch.isfinite(weight).all()):
+            raise RecognizerError(
+                f"the weights of {place} are no numbers",
+                cause=f"{name} holds NaN or infinity",
+                hint="fetch the model again, or --set dtype=float32 or bfloat16 where float16 is too small for it",
+            )
+
+
+def within_memory(ask: Callable[[Sequence[Heard]], list[Answer]], batch: Sequence[Heard]) -> list[Answer]:
+    """What ``ask`` answers to ``batch``. Raises OutOfMemoryError, the memory given back, where the device is full."""
+    import torch
+
+    try:
+        return ask(batch)
+    except RuntimeError as error:  # a GPU's has a class of its own, a processor's is told by its words
+        if not isinstance(error, torch.OutOfMemoryError) and "DefaultCPUAllocator" not in str(error):
+            raise
+        full = first_line(error)
+    # Out of the handler by now: its traceback held the tensors of the failed call.
+    empty_cache()
+    raise OutOfMemoryError(f"{len(batch)} utterances do not fit", cause=full)
 
 
 def limit_memory(device: torch.device, share: float | None) -> None:

@@ -7,7 +7,6 @@ why audio is checked before it comes here.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -21,7 +20,7 @@ from earmark.errors import RecognizerError, UsageError
 from earmark.fetching import FetchOptions
 from earmark.fetching.values import digest_of
 from earmark.recognizers.lattice import n_best, words_of
-from earmark.recognizers.model_files import Digests, ModelFiles
+from earmark.recognizers.model_files import Digests, ModelFiles, by_role, content_hash
 from earmark.recognizers.word_times import mean_confidence
 from earmark.records import Hypothesis, Waveform
 from earmark.spec import OptionValue, RecognizerSpec
@@ -86,7 +85,7 @@ class PocketSphinx:
         return RecognizerSpec(
             name="pocketsphinx",
             version=version("pocketsphinx"),
-            content_hash=_content_hash({**_digests_of(self._wheel_paths()), **self._files.digests()}),
+            content_hash=content_hash(by_role({**_digests_of(self._wheel_paths()), **self._files.digests()})),
             options=self._identity(),
             batching="single",
             max_audio_s=_MAX_AUDIO_S,
@@ -162,11 +161,3 @@ def _digests_of(paths: dict[str, Path]) -> dict[str, Digests]:
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         found[part] = tuple((file.name if path.is_dir() else "", digest_of(file)[0]) for file in files)
     return found
-
-
-def _content_hash(digests: dict[str, Digests]) -> str:
-    digest = hashlib.sha256()
-    for part, files in sorted(digests.items()):
-        for name, content in sorted(files):
-            digest.update(f"{part}/{name} {content}\n".encode())
-    return digest.hexdigest()

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+_NOT_CUT = "not_cut"  # the kind of failure of what is too long where nothing is cut
 _NEGLIGIBLE_S = 0.001  # adding thousands of lengths rounds by less
 
 
@@ -25,7 +26,8 @@ class Coverage:
     length was known counts as long as the data say. ``num_cut`` utterances were cut into ``num_pieces``, of which
     ``num_failed_pieces`` failed, and each of those fails its utterance, whose other pieces count as transcribed.
     ``num_unfinished`` texts, of utterances and pieces, ended by a limit of tokens and not by themselves: of what they
-    were heard in, which counts as transcribed, an end may be missing.
+    were heard in, which counts as transcribed, an end may be missing. ``num_not_cut`` utterances failed since they
+    are longer than the recognizer takes, and nothing was to be cut.
     """
 
     segmenter: str
@@ -37,6 +39,7 @@ class Coverage:
     num_pieces: int
     num_failed_pieces: int
     num_unfinished: int
+    num_not_cut: int
 
     @property
     def audio_s(self) -> float:
@@ -62,6 +65,7 @@ class Coverage:
             "num_pieces": self.num_pieces,
             "num_failed_pieces": self.num_failed_pieces,
             "num_unfinished": self.num_unfinished,
+            "num_not_cut": self.num_not_cut,
         }
 
 
@@ -75,7 +79,7 @@ class CoverageTally:
         # A run that is older than this column left nothing out.
         self._whole_s = _numbers(segments, "utterance_s")
         self._transcribed_s = self._silence_s = self._failed_s = self._not_done_s = 0.0
-        self._num_cut = self._num_pieces = self._num_failed_pieces = self._num_unfinished = 0
+        self._num_cut = self._num_pieces = self._num_failed_pieces = self._num_unfinished = self._num_not_cut = 0
 
     def add(self, utterances: pa.Table, rows: pa.Table) -> None:
         """Add utterances in order (columns of schema.UTTERANCES), and the rows of parts that are theirs."""
@@ -88,6 +92,7 @@ class CoverageTally:
         self._failed_s += float(np.where(heard_s > 0, heard_s, planned_s)[failed].sum())
         self._num_failed_pieces += int(np.count_nonzero(failed & is_piece))
         self._num_unfinished += pc.sum(rows["is_unfinished"]).as_py() or 0
+        self._num_not_cut += pc.sum(pc.equal(rows["error_kind"], _NOT_CUT)).as_py() or 0
         self._add_rest(index, duration_s, float(planned_s.sum()))
 
     def found(self) -> Coverage:
@@ -102,6 +107,7 @@ class CoverageTally:
             num_pieces=self._num_pieces,
             num_failed_pieces=self._num_failed_pieces,
             num_unfinished=self._num_unfinished,
+            num_not_cut=self._num_not_cut,
         )
 
     def _planned(

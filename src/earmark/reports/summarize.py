@@ -209,6 +209,8 @@ def _summary(
     return RunSummary(
         run=store.url,
         model=spec.recognizer.name,
+        model_place=spec.recognizer.place,
+        model_architecture=spec.recognizer.architecture,
         data=spec.data.name,
         num_utterances=num_utterances,
         num_scored=totals.status[SCORED],

@@ -40,7 +40,8 @@ class RunSummary:
     ``num_different_forgiven`` compounds that a scorer forgave, ``num_forgiven`` times in all. ``damaged_parts`` are the
     names of the ``num_damaged_parts`` whose utterances count as not transcribed. ``usage`` is what calls to a server
     used, and ``cost`` what that costs where the user stated a price. ``capacity`` is how busy the workers were, and
-    what all of it cost. ``ranks`` are those of an engine that has ranks; they are in ranks.json.
+    what all of it cost. ``ranks`` are those of an engine that has ranks; they are in ranks.json. ``model_place`` and
+    ``model_architecture`` say which model it was that the recognizer ``model`` ran, as far as that is known.
     """
 
     run: str
@@ -73,6 +74,8 @@ class RunSummary:
     scorer: ScorerIdentity
     scores_hash: str
     spec_fingerprint: str
+    model_place: str | None = None
+    model_architecture: str | None = None
     audit: AuditVerdict | None = None
     usage: Usage | None = None
     cost: Cost | None = None
@@ -102,6 +105,8 @@ class RunSummary:
             "schema_version": 1,
             "run": self.run,
             "model": self.model,
+            "model_place": self.model_place,
+            "model_architecture": self.model_architecture,
             "data": self.data,
             "num_utterances": self.num_utterances,
             "num_scored": self.num_scored,

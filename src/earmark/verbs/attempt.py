@@ -30,7 +30,7 @@ from earmark.store.reader import done_batches
 from earmark.text.base import Normalizer
 from earmark.verbs.curve import Curve
 from earmark.verbs.elsewhere import bring_back, key_of
-from earmark.verbs.events import Observer, RunBegan, RunProgressed
+from earmark.verbs.events import ModelLoading, Observer, RunBegan, RunProgressed
 from earmark.verbs.metering import Meter
 from earmark.verbs.prepare import PreparedRun
 from earmark.verbs.run_log import log
@@ -83,6 +83,8 @@ class RunAttempt:
         run = self._run
         self._catch_up()
         self._tell_began()
+        if self._num_done < len(run.plan):
+            self._observer(ModelLoading(model=run.spec.recognizer.place or run.spec.recognizer.name))
         device = getattr(recognizer, "device_kind", "cpu")
         work = Transcription(
             recognizer, run.spec, run.store.folder, run.attempt, retry=self._retry, device=device,
@@ -158,6 +160,8 @@ class RunAttempt:
                 out=run.store.url,
                 model=run.spec.recognizer.name,
                 model_version=run.spec.recognizer.version,
+                model_place=run.spec.recognizer.place,
+                model_architecture=run.spec.recognizer.architecture,
                 data=run.spec.data.name,
                 num_utterances=len(run.utterances),
                 audio_s=float(pc.sum(run.utterances["duration_s"]).as_py() or 0.0),

@@ -32,7 +32,7 @@ from earmark.text import load_normalizer
 from earmark.text.base import Normalizer
 from earmark.verbs.budget import declared_batching, settled_batching
 from earmark.verbs.events import AuditBegan, AuditEnded, Observer, StopAsked, nobody
-from earmark.verbs.inputs import fetch_options, recognizer_of, source_of, tell_loss
+from earmark.verbs.inputs import fetch_options, recognizer_of, source_of, tell_language, tell_loss
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
 from earmark.verbs.prepare import PreparedRun, indexed, prepare
 from earmark.verbs.workforce import EngineName, Workforce
@@ -99,12 +99,15 @@ def audit(
     utterances = indexed(None, source, missing_audio=missing_audio)
     with tempfile.TemporaryDirectory(prefix="earmark-audit-") as folder, stop_on_signals(stop):
         segmentation = segmentation_of(segmenter, recognizer.spec)
+        tell_language(model, options, language, recognizer, observer)
         store = RunStore.at(folder)
         batching = declared_batching(recognizer, max_batch_s, batch_size)
         if max_batch_s is None:
             batching = settled_batching(batching, recognizer, None, fetching.folder) or batching
         run = prepare(store, recognizer, source, utterances, batching, segmentation, stop=stop, observer=observer)
-        return _audit(run, recognizer, Workforce.one(engine), rules, sample=sample, seed=seed or 0, stop=stop, observer=observer)
+        return _audit(
+            run, recognizer, Workforce.one(engine), rules, sample=sample, seed=seed or 0, stop=stop, observer=observer
+        )
 
 
 def audit_once(

@@ -92,13 +92,17 @@ def check(
         broken=rows,
     )
     tell_loss(source, observer)
-    ranks = _look(source, rows, fold, seed or 0, observer)
+    return _told_why(_found(source, rows, fold, decode, seed or 0, observer), source, missing_audio)
+
+
+def _found(source: Source, rows: _Rows, fold: DataFold, decode: DecodeRule, seed: int, observer: Observer) -> DataCheck:
+    """Everything that the data show: by their rows and headers first, then by what is heard."""
+    ranks = _look(source, rows, fold, seed, observer)
     if not len(ranks) and rows.first is not None and not rows.is_complete:
         raise rows.first
     rule, is_asked = _chosen(decode, fold, ranks)
     _listen(source, fold, is_asked, observer)
-    found = fold.close(source.name, partial(_places, source), rule=rule, is_complete=rows.is_complete)
-    return _told_why(found, source, missing_audio)
+    return fold.close(source.name, partial(_places, source), rule=rule, is_complete=rows.is_complete)
 
 
 class _Rows:

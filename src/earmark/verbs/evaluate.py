@@ -4,39 +4,34 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from earmark.engines.options import EngineOptions
 from earmark.errors import UsageError
 from earmark.planning.index import MissingAudio
 from earmark.planning.segmenting import segmentation_of
 from earmark.recognizers import Recognizer
-from earmark.reports.summarize import summarize
 from earmark.reports.summary import RunSummary
 from earmark.scoring import DEFAULT_SCORER, load_scorer
-from earmark.sources.base import DistantSource, Source
+from earmark.sources.base import Source
 from earmark.spec import OptionValue, SegmenterName
-from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
-from earmark.verbs.attempt import RunAttempt
-from earmark.verbs.audit import audit_once, check_sample
-from earmark.verbs.budget import declared_batching, settled_batching
+from earmark.verbs.audit import check_sample
+from earmark.verbs.budget import declared_batching
+from earmark.verbs.evaluation import Evaluation
 from earmark.verbs.events import Observer, StopAsked, nobody
-from earmark.verbs.inputs import check_on_gpu, check_seed, fetch_options, recognizer_of, tell_loss
-from earmark.verbs.interrupt import StopRequest, stop_on_signals
-from earmark.verbs.learning import learned_batching
-from earmark.verbs.merge import merge_run
+from earmark.verbs.inputs import check_on_gpu, check_seed, fetch_options, recognizer_of, tell_language, tell_loss
+from earmark.verbs.interrupt import StopRequest
 from earmark.verbs.metering import Meter
-from earmark.verbs.prepare import default_out, indexed, prepare
-from earmark.verbs.ranks import summary_of_rank_0, with_ranks
-from earmark.verbs.requests import check_job_id, keep_requests
-from earmark.verbs.run_log import logged
+from earmark.verbs.prepare import default_out, indexed
+from earmark.verbs.ranks import summary_of_rank_0
+from earmark.verbs.requests import check_job_id
+from earmark.verbs.segments import check_fits
 from earmark.verbs.share import Share, selector_of
-from earmark.verbs.throughput import keep_throughput
-from earmark.verbs.tracking import check_trackers, tracked
+from earmark.verbs.tracking import check_trackers
 from earmark.verbs.volume_data import data_for
+from earmark.verbs.whole import Whole
 from earmark.verbs.workforce import EngineName, Workforce
 
 
@@ -109,128 +104,62 @@ def evaluate(
     its kind BudgetReachedError.
     """
     began = time.monotonic() if began is None else began
-    workforce = Workforce.of(
-        engine,
-        EngineOptions(
-            num_workers=workers,
-            gpus=gpus,
-            shard_timeout_s=shard_timeout_s,
-            address=address,
-            runtime_env=runtime_env,
-            gpu=gpu,
-        ),
-    )
+    asked = EngineOptions(
+        num_workers=workers, gpus=gpus, shard_timeout_s=shard_timeout_s,
+        address=address, runtime_env=runtime_env, gpu=gpu,
+    )  # fmt: skip
+    workforce = Workforce.of(engine, asked)
     selector = selector_of(
         shard, workforce, fresh=fresh, audit=audit, budget=budget, auto_merge=auto_merge, track=track
     )
     if workforce.is_follower:
         return summary_of_rank_0(workforce)
-    stop = StopRequest(lambda: observer(StopAsked()))
     with workforce.leading() as announce:
-        _check_together(
-            auto_merge=auto_merge, cleanup=cleanup, limit=limit, seed=seed, audit=audit, job_id=job_id, track=track
-        )
+        _check_together(auto_merge=auto_merge, cleanup=cleanup, limit=limit, seed=seed, audit=audit)
+        check_job_id(job_id)
+        track = check_trackers(track)
+        rules, counting = load_normalizer(normalizer), load_scorer(scorer)
         fetching = fetch_options(observer, offline=offline)
         recognizer = recognizer_of(
             model, options, fetching=fetching, trust=trust, gpu_memory_limit=gpu_memory_limit, observer=observer
         )
-        data = data_for(
-            workforce,
-            data,
-            missing_audio=missing_audio,
-            audit=audit,
-            audio_root=audio_root,
-            text_column=text_column,
-            channel=channel,
-            language=language,
-            limit=limit,
-            seed=seed,
-            fetching=fetching,
-        )
-        tell_loss(data, observer)
-        rules = load_normalizer(normalizer)
-        counting = load_scorer(scorer)
+        source = data_for(
+            workforce, data, missing_audio=missing_audio, audit=audit, audio_root=audio_root, text_column=text_column,
+            channel=channel, language=language, limit=limit, seed=seed, fetching=fetching,
+        )  # fmt: skip
+        tell_loss(source, observer)
         check_on_gpu(recognizer, gpus)
         meter = Meter.of(recognizer, workforce, budget, observer)
         # Before the lock, so that data which cannot be used leave no folder behind.
-        out = os.fspath(out) if out is not None else None
-        kept = RunStore.at(out) if out and not fresh else None
-        utterances = indexed(kept, data, missing_audio=missing_audio)
+        kept = RunStore.at(os.fspath(out)) if out is not None and not fresh else None
+        utterances = indexed(kept, source, missing_audio=missing_audio)
         _ = recognizer.spec  # where its files are elsewhere, they are fetched now: before the lock, too
+        tell_language(model, options, language, recognizer, observer)
         batching = declared_batching(recognizer, max_batch_s, batch_size)
         segmentation = segmentation_of(segmenter, recognizer.spec)
-        store = RunStore.at(out or default_out(recognizer, data, utterances, batching, segmentation))
-        if selector is not None:
-            share = Share(
-                selector=selector, recognizer=recognizer, workforce=workforce, normalizer=rules, scorer=counting,
-                meter=meter, began=began, retry_failed=retry_failed, observer=observer,
-            )  # fmt: skip
-            summary = share.evaluate(
-                store, data, utterances, batching, segmentation, stop, is_budget_said=max_batch_s is not None
-            )
-            announce(summary)
-            return summary
-        with _held(store, stop, fresh=fresh), tracked(store, track, observer, texts=track_texts) as tracking:
-            meter.check(store)
-            if max_batch_s is None:
-                settled = settled_batching(batching, recognizer, store.spec(), fetching.folder) or (
-                    batching if isinstance(data, DistantSource) else None  # nothing of it can be tried here
-                )
-                measuring_began = time.monotonic()
-                batching = settled or learned_batching(
-                    batching, recognizer, utterances, data.root,
-                    worker=workforce.alone(), cache=fetching.folder, stop=stop, observer=observer,
-                )  # fmt: skip
-                began += time.monotonic() - measuring_began  # the attempt's wall time is of the run alone
-            run = prepare(store, recognizer, data, utterances, batching, segmentation, stop=stop, observer=observer)
-            if audit is not None:
-                audit_began = time.monotonic()
-                audit_once(
-                    run, recognizer, workforce.alone(), rules, sample=audit, seed=seed, stop=stop, observer=observer
-                )
-                began += time.monotonic() - audit_began  # the attempt's wall time is of the run alone
-            attempt = RunAttempt(
-                run, workforce, rules, counting, began=began, retry_failed=retry_failed, meter=meter, observer=tracking
-            )
-            try:
-                attempt.transcribe(recognizer, stop)
-            finally:  # a run that was stopped was as fast as it was
-                keep_throughput(recognizer, run.spec, meter, fetching.folder)
-            summary = summarize(store, run.spec, rules, counting)
-            attempt.check(summary)
-            if auto_merge and store.folder.names(layout.MISTAKES):
-                merge_run(store.folder, cleanup=cleanup)
-            summary = with_ranks(store, run.spec, summary, workforce)
-            keep_requests(store, run.spec, workforce, job_id)
+        check_fits(utterances, recognizer.spec, segmentation)
+        evaluation = Evaluation(
+            recognizer=recognizer, source=source, utterances=utterances,
+            batching=batching, is_batching_said=max_batch_s is not None, segmentation=segmentation,
+            normalizer=rules, scorer=counting, workforce=workforce, meter=meter, cache=fetching.folder,
+            retry_failed=retry_failed, began=began, stop=StopRequest(lambda: observer(StopAsked())), observer=observer,
+        )  # fmt: skip
+        whole = Whole(
+            fresh=fresh, audit=audit, seed=seed, track=track, track_texts=track_texts,
+            auto_merge=auto_merge, cleanup=cleanup, job_id=job_id,
+        )  # fmt: skip
+        place = default_out(recognizer, source, utterances, batching, segmentation) if out is None else os.fspath(out)
+        summary = (whole if selector is None else Share(selector)).evaluate(evaluation, RunStore.at(place))
         announce(summary)
     return summary
 
 
 def _check_together(
-    *,
-    auto_merge: bool,
-    cleanup: bool,
-    limit: str | int | None,
-    seed: int | None,
-    audit: int | None,
-    job_id: str | None,
-    track: Sequence[str],
+    *, auto_merge: bool, cleanup: bool, limit: str | int | None, seed: int | None, audit: int | None
 ) -> None:
-    """Raise UsageError for arguments that mean nothing without another, or at all."""
+    """Raise UsageError for arguments that mean nothing without another."""
     if cleanup and not auto_merge:
         raise UsageError("--cleanup removes what was merged, and nothing is merged", hint="--auto-merge --cleanup")
     if audit is None:
         check_seed(seed, limit)
     check_sample(audit)
-    check_job_id(job_id)
-    check_trackers(track)
-
-
-@contextmanager
-def _held(store: RunStore, stop: StopRequest, *, fresh: bool) -> Iterator[None]:
-    """The run's folder is ours for the length of the block, swept, and empty if ``fresh``. Raises RunLockedError."""
-    with store.locked(), logged(store), stop_on_signals(stop):
-        if fresh:
-            store.clear()
-        store.sweep()
-        yield

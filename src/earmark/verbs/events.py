@@ -13,6 +13,8 @@ class RunBegan:
     out: str
     model: str
     model_version: str
+    model_place: str | None
+    model_architecture: str | None
     data: str
     num_utterances: int
     audio_s: float
@@ -23,6 +25,13 @@ class RunBegan:
     num_references: int
     num_changed_audio: int
     damaged_parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLoading:
+    """The workers load the model, which may take minutes; the first RunProgressed comes after it."""
+
+    model: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +163,7 @@ Event = (
     DataIncomplete
     | Warned
     | RunBegan
+    | ModelLoading
     | StageBegan
     | SegmentingProgressed
     | RunProgressed

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
+import shlex
 from collections.abc import Mapping
 
 from earmark.errors import UsageError
 from earmark.fetching import FetchOptions, FetchProgress
 from earmark.recognizers import Recognizer, load_recognizer
+from earmark.recognizers.languages import language_code
 from earmark.sources import open_source
 from earmark.sources.base import DerivedSource, Source
 from earmark.sources.tolerant import Broken, Tolerant
@@ -71,6 +73,25 @@ def check_on_gpu(recognizer: Recognizer, gpus: str | None) -> None:
             cause="its device is one, its framework is built without GPUs, or no driver answers",
             hint="earmark doctor says which; leave --gpus out to work on processors",
         )
+
+
+def tell_language(
+    model: str | Recognizer,
+    options: Mapping[str, OptionValue] | None,
+    language: str | None,
+    recognizer: Recognizer,
+    observer: Observer,
+) -> None:
+    """Tell ``observer`` where ``language`` is said of the data alone, and the ``model`` so named could be told it too.
+
+    It is not told by itself: runs that let the model find out would become others.
+    """
+    if language is None or "language" in (options or {}) or not isinstance(model, str):
+        return
+    if not getattr(recognizer, "takes_language", False):
+        return
+    how = f"--set language={shlex.quote(str(language_code(language)))}"
+    observer(Warned(sentence=f"--language {language} says it of the data, and not to the model; {how} tells the model"))
 
 
 def _why_unlimited(recognizer: Recognizer) -> str | None:

@@ -13,26 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from earmark.errors import UsageError
 from earmark.planning.selector import Selector
-from earmark.recognizers import Recognizer
 from earmark.reports.summarize import summarize
 from earmark.reports.summary import RunSummary
-from earmark.scoring.scorer import Scorer
-from earmark.sources.base import Source
-from earmark.spec import BatchingSpec, SegmentationSpec
 from earmark.store import layout
 from earmark.store.folder import LocalFolder
 from earmark.store.lock import Sharing
 from earmark.store.reader import done_batches
 from earmark.store.run import RunStore
-from earmark.text.base import Normalizer
 from earmark.verbs.attempt import RunAttempt, export_left
-from earmark.verbs.events import Observer, ShareEnded
-from earmark.verbs.interrupt import StopRequest, stop_on_signals
-from earmark.verbs.metering import Meter
+from earmark.verbs.evaluation import Evaluation
+from earmark.verbs.events import ShareEnded
+from earmark.verbs.interrupt import stop_on_signals
 from earmark.verbs.prepare import PreparedRun, prepare
 from earmark.verbs.run_log import logged
 from earmark.verbs.workforce import Workforce
@@ -72,31 +66,13 @@ def selector_of(
     return selector
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Share:
-    """What one driver does of a run: the arguments of ``evaluate``, made ready."""
+    """What one driver does of a run."""
 
     selector: Selector
-    recognizer: Recognizer
-    workforce: Workforce
-    normalizer: Normalizer
-    scorer: Scorer
-    meter: Meter
-    began: float
-    retry_failed: bool
-    observer: Observer
 
-    def evaluate(
-        self,
-        store: RunStore,
-        source: Source,
-        utterances: pa.Table,
-        batching: BatchingSpec,
-        segmentation: SegmentationSpec,
-        stop: StopRequest,
-        *,
-        is_budget_said: bool,
-    ) -> RunSummary:
+    def evaluate(self, evaluation: Evaluation, store: RunStore) -> RunSummary:
         """Do the share, and what is to be done when it ends. Returns the run's summary as far as the run is.
 
         It is written to the folder by the driver that finds nothing left. Raises what ``evaluate`` raises.
@@ -104,39 +80,43 @@ class Share:
         name = f"{self.selector.number}-of-{self.selector.num_drivers}"
         with (
             logged(store, f"{Path(layout.LOG).stem}-{name}.log"),
-            stop_on_signals(stop),
+            stop_on_signals(evaluation.stop),
             Sharing(store.folder, name) as sharing,
         ):
             with sharing.beginning():
                 store.sweep()
-                stored = store.spec()
-                if stored is not None and not is_budget_said:
-                    # Nothing is measured or remembered here: two machines would find two budgets.
-                    batching = dataclasses.replace(batching, max_batch_s=stored.batching.max_batch_s)
-                run = prepare(
-                    store, self.recognizer, source, utterances, batching, segmentation,
-                    stop=stop, observer=self.observer, is_shared=True,
-                )  # fmt: skip
+                run = _prepared(evaluation, store)
             attempt = RunAttempt(
-                run, self.workforce, self.normalizer, self.scorer,
-                began=self.began, retry_failed=self.retry_failed, meter=self.meter,
-                observer=self.observer, selector=self.selector,
+                run, evaluation.workforce, evaluation.normalizer, evaluation.scorer,
+                began=evaluation.began, retry_failed=evaluation.retry_failed, meter=evaluation.meter,
+                observer=evaluation.observer, selector=self.selector,
             )  # fmt: skip
-            attempt.transcribe(self.recognizer, stop)
+            attempt.transcribe(evaluation.recognizer, evaluation.stop)
             with sharing.ending() as is_last:
-                return self._end(run, is_last=is_last, sees_others=sharing.sees_others)
+                return _ended(evaluation, run, is_last=is_last, sees_others=sharing.sees_others)
 
-    def _end(self, run: PreparedRun, *, is_last: bool, sees_others: bool) -> RunSummary:
-        store = run.store
-        num_left = _num_left(run)
-        if num_left == 0 and is_last:
-            if sees_others:  # else another may be about to export the same mistakes
-                export_left(run, self.normalizer, self.scorer)
-            return summarize(store, run.spec, self.normalizer, self.scorer)
-        self.observer(ShareEnded(out=store.url, num_segments=len(run.plan), num_segments_left=num_left))
-        with tempfile.TemporaryDirectory(prefix="earmark-") as elsewhere:
-            into = RunStore(LocalFolder(Path(elsewhere)))
-            return summarize(store, run.spec, self.normalizer, self.scorer, into=into)
+
+def _prepared(evaluation: Evaluation, store: RunStore) -> PreparedRun:
+    batching, stored = evaluation.batching, store.spec()
+    if stored is not None and not evaluation.is_batching_said:
+        # Nothing is measured or remembered here: two machines would find two budgets.
+        batching = dataclasses.replace(batching, max_batch_s=stored.batching.max_batch_s)
+    return prepare(
+        store, evaluation.recognizer, evaluation.source, evaluation.utterances, batching, evaluation.segmentation,
+        stop=evaluation.stop, observer=evaluation.observer, is_shared=True,
+    )  # fmt: skip
+
+
+def _ended(evaluation: Evaluation, run: PreparedRun, *, is_last: bool, sees_others: bool) -> RunSummary:
+    store, normalizer, scorer = run.store, evaluation.normalizer, evaluation.scorer
+    num_left = _num_left(run)
+    if num_left == 0 and is_last:
+        if sees_others:  # else another may be about to export the same mistakes
+            export_left(run, normalizer, scorer)
+        return summarize(store, run.spec, normalizer, scorer)
+    evaluation.observer(ShareEnded(out=store.url, num_segments=len(run.plan), num_segments_left=num_left))
+    with tempfile.TemporaryDirectory(prefix="earmark-") as elsewhere:
+        return summarize(store, run.spec, normalizer, scorer, into=RunStore(LocalFolder(Path(elsewhere))))
 
 
 def _num_left(run: PreparedRun) -> int:

@@ -50,6 +50,15 @@ _VERSIONED_IF_LOADED = {
 
 
 @dataclass
+class _Done:
+    """What is done of a shard, and for how long its work waited for audio."""
+
+    batches: list[Batch] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    wait_s: float = 0.0
+
+
+@dataclass
 class Transcription:
     """The work of an evaluation: ``recognizer`` over shards, into the run's ``folder``.
 
@@ -95,25 +104,18 @@ class Transcription:
         """
         gone: RecognizerGoneError | None = None
         started = time.perf_counter()
-        wait_s = 0.0
-        done: list[Batch] = []
-        answers: list[Answer] = []
-        for batch, decoding in self._ahead(shard.batches):
-            if stop():
-                break
-            waiting = time.perf_counter()
-            decoded = [future.result() for future in decoding]
-            wait_s += time.perf_counter() - waiting
-            try:
-                answers += self._batch(decoded, is_split=batch.is_split)
-            except RecognizerGoneError as error:
-                gone = error
-                break
-            done.append(batch)
+        done = _Done()
+        try:
+            for batch, decoded in self._decoded(shard.batches, stop, done):
+                done.answers += self._batch(decoded, is_split=batch.is_split)
+                done.batches.append(batch)
+        except RecognizerGoneError as error:
+            gone = error
         receipt = None
-        if done:
+        if done.batches:
             worker_s = time.perf_counter() - started
-            receipt = self._commit(Shard(tuple(done)), answers, rank, wait_s=wait_s, worker_s=worker_s)
+            shard = Shard(tuple(done.batches))
+            receipt = self._commit(shard, done.answers, rank, wait_s=done.wait_s, worker_s=worker_s)
         if gone is not None:
             raise gone
         return receipt
@@ -137,6 +139,16 @@ class Transcription:
     def keep(self, receipt: Receipt, part: bytes) -> None:
         """See records.MovableWork."""
         self.folder.write(receipt.part, part)
+
+    def _decoded(self, batches: Sequence[Batch], stop: StopCheck, done: _Done) -> Iterator[tuple[Batch, list[Decoded]]]:
+        """Each batch when it is decoded, until a stop; what the wait for it took is added to what is done."""
+        for batch, decoding in self._ahead(batches):
+            if stop():
+                return
+            waiting = time.perf_counter()
+            decoded = [future.result() for future in decoding]
+            done.wait_s += time.perf_counter() - waiting
+            yield batch, decoded
 
     def give_up(self, shard: Shard, *, rank: int, reason: str) -> Receipt:
         """Commit the shard's segments as failed, for ``reason``. Raises StoreError."""

@@ -98,9 +98,10 @@ def _prompt(loaded: Loaded, tokenizer: Any) -> list[int]:  # noqa: ANN401  # fas
 
 
 def _max_length(loaded: Loaded, prompts: Sequence[Sequence[int]]) -> int:
+    """The places, of the prompt and of twice the text, that let a text be as long as was asked, as far as they go."""
     most = loaded.checkpoint.shapes.max_tokens
     asked = loaded.settings.max_new_tokens
-    return most if asked is None else min(most, len(prompts[0]) + asked)
+    return most if asked is None else min(most, max(2 * asked, len(prompts[0]) + asked - 1))
 
 
 def _most_tokens(max_length: int, num_prompt_tokens: int) -> int:

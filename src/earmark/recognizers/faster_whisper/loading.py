@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from earmark.errors import RecognizerError
+from earmark.errors import RecognizerError, first_line
 from earmark.recognizers.faster_whisper.checkpoint import MODEL, Checkpoint
 from earmark.recognizers.faster_whisper.settings import Settings
 from earmark.recognizers.faster_whisper.weights import check_numbers
@@ -57,8 +57,7 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
             local_files_only=True,
         )
     except (RuntimeError, ValueError, OSError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise RecognizerError(f"CTranslate2 cannot load {checkpoint.place}", cause=lines[0]) from error
+        raise RecognizerError(f"CTranslate2 cannot load {checkpoint.place}", cause=first_line(error)) from error
     return Loaded(checkpoint, settings, whisper, whisper.feature_extractor)
 
 

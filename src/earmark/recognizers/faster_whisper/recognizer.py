@@ -6,25 +6,26 @@ It knows the contract of recognizers, and neither CTranslate2 nor faster-whisper
 from __future__ import annotations
 
 import gc
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from earmark.errors import MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
-from earmark.fetching import FetchOptions, resolve
+from earmark.errors import OutOfMemoryError, RecognizerError, first_line
+from earmark.fetching import FetchOptions
 from earmark.recognizers.accelerator import DeviceKind, num_gpus, usual_batch_s
 from earmark.recognizers.faster_whisper.asking import SHORTEST_SAMPLES, Samples, ask
 from earmark.recognizers.faster_whisper.checkpoint import PATTERNS, Checkpoint, read_checkpoint
 from earmark.recognizers.faster_whisper.loading import Loaded, load
 from earmark.recognizers.faster_whisper.settings import Settings
 from earmark.recognizers.languages import language_code
-from earmark.recognizers.model_files import ModelFiles
-from earmark.records import LENGTH_TOLERANCE_S, Hypothesis, Waveform
+from earmark.recognizers.model_files import ModelFiles, content_hash, outright
+from earmark.recognizers.packages import installed_version, packages_of
+from earmark.recognizers.together import check_fits
+from earmark.records import Hypothesis, Waveform
 from earmark.spec import RecognizerSpec
 
 _OLDEST = (1, 2)
@@ -58,36 +59,26 @@ class FasterWhisper:
         fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
     ) -> None:
         self._settings = Settings(
-            dtype=dtype,
-            device=device,
-            beams=beams,
-            language=language_code(language),
-            task=task,
-            prompt=prompt,
-            max_new_tokens=max_new_tokens,
-            words=words,
-            nbest=nbest,
-        )
-        place = resolve(str(model), bare="hub")
-        name = f"hf:{model}" if place.kind == "hub" and not str(model).startswith("hf:") else str(model)
-        self._files = ModelFiles({"model": name}, folders=("model",), fetching=fetching, patterns={"model": PATTERNS})
+            dtype=dtype, device=device, beams=beams, language=language_code(language), task=task, prompt=prompt,
+            max_new_tokens=max_new_tokens, words=words, nbest=nbest,
+        )  # fmt: skip
+        named = {"model": outright(str(model))}
+        self._files = ModelFiles(named, folders=named, fetching=fetching, patterns={"model": PATTERNS})
         self._loaded: Loaded | None = None
         _ = _version()
 
     @cached_property
     def spec(self) -> RecognizerSpec:
         """Its library's version, a hash over the files that count, and the options; nothing is loaded for it."""
-        digest = hashlib.sha256()
-        for name, content in sorted(self._files.digests()["model"]):
-            digest.update(f"{name} {content}\n".encode())
         return RecognizerSpec(
             name="faster-whisper",
             version=_version(),
-            content_hash=digest.hexdigest(),
+            content_hash=content_hash(sorted(self._files.digests()["model"])),
             options=self._settings.options(),
             batching="masked",
             max_audio_s=self._checkpoint.max_audio_s,
             sources=self._files.sources(),
+            architecture="Whisper",
         )
 
     @property
@@ -95,6 +86,11 @@ class FasterWhisper:
         """Where it works on this machine, as far as is known before it is entered; whatever torch is for."""
         is_on_gpu = self._settings.device == "auto" and num_gpus() > 0
         return "cuda" if is_on_gpu or self._settings.device.startswith("cuda") else "cpu"
+
+    @property
+    def takes_language(self) -> bool:
+        """A multilingual one does; one that is not told finds out, for each utterance."""
+        return bool(self._checkpoint.languages)
 
     @property
     def usual_batch_s(self) -> float:
@@ -111,10 +107,8 @@ class FasterWhisper:
 
     def __enter__(self) -> Self:
         """Load the model. Raises RecognizerError and MissingExtraError."""
-        try:
+        with packages_of(_EXTRA):
             self._loaded = load(self._checkpoint, self._settings)
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("model", "faster-whisper", _EXTRA, error.name or "faster_whisper") from error
         return self
 
     def __exit__(
@@ -128,21 +122,14 @@ class FasterWhisper:
         """One hypothesis a waveform, each in a window of its own."""
         if self._loaded is None:
             raise RecognizerError("the model is not loaded", hint="with FasterWhisper(...) as recognizer:")
-        longest_s = self._checkpoint.max_audio_s
-        for waveform in batch:
-            if waveform.duration_s > longest_s + LENGTH_TOLERANCE_S:
-                raise RecognizerError(
-                    f"{waveform.duration_s:.2f} s do not fit into {longest_s:g} s",
-                    cause="the rest would be left out in silence",
-                )
-        full: str | None = None
+        check_fits(max((one.duration_s for one in batch), default=0.0), self._checkpoint.max_audio_s)
         try:
             return ask(self._loaded, [_lengthened(waveform.samples) for waveform in batch])
         except RuntimeError as error:
             if "out of memory" not in str(error):
                 raise
-            full = str(error)
-        raise OutOfMemoryError(f"{len(batch)} utterances do not fit", cause=full.splitlines()[0])
+            full = first_line(error)
+        raise OutOfMemoryError(f"{len(batch)} utterances do not fit", cause=full)
 
 
 def _lengthened(samples: Samples) -> Samples:
@@ -151,15 +138,6 @@ def _lengthened(samples: Samples) -> Samples:
 
 
 def _version() -> str:
-    """Those of faster-whisper and of CTranslate2. Raises MissingExtraError, and UsageError for one that is too old."""
-    try:
-        found, engine = version("faster-whisper"), version("ctranslate2")
-    except PackageNotFoundError as error:
-        raise MissingExtraError("model", "faster-whisper", _EXTRA, error.name or "faster-whisper") from error
-    if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < _OLDEST:
-        raise UsageError(
-            f"faster-whisper {found} is not known to work",
-            cause=f"this needs {'.'.join(map(str, _OLDEST))} or newer",
-            hint="pip install --upgrade 'earmark[faster-whisper]'",
-        )
-    return f"{found} (CTranslate2 {engine})"
+    """Those of faster-whisper and of CTranslate2."""
+    found = installed_version(("faster-whisper", "ctranslate2"), extra=_EXTRA, oldest=_OLDEST)
+    return f"{found} (CTranslate2 {version('ctranslate2')})"

@@ -16,11 +16,11 @@ from typing import BinaryIO
 import numpy as np
 
 from earmark.errors import RecognizerError, UsageError
+from earmark.recognizers.model_files import LFS_POINTER
 
 KIND = "WhisperSpec"
 _VERSIONS = range(4, 7)  # since 4, sizes are in bytes
 _MOST_NAME_BYTES = 1_000
-_POINTER = b"version https://git-lfs"
 _FLOAT32, _FLOAT16, _BFLOAT16 = 0, 4, 5  # in CTranslate2's include/ctranslate2/types.h
 _EXPONENT = 0x7F80  # of a bfloat16; where all of it is set, it is NaN or infinity
 _BLOCK_BYTES = 1 << 24
@@ -92,7 +92,7 @@ def _is_finite(block: bytes, kind: int) -> bool:
 
 def _variables(place: str, file: BinaryIO, size_bytes: int) -> Iterator[_Variable]:
     """Each variable, while the file is as long as it says."""
-    if file.read(len(_POINTER)) == _POINTER:
+    if file.read(len(LFS_POINTER)) == LFS_POINTER:
         raise UsageError(
             f"model.bin of {place} is not there", cause="a Git LFS pointer lies in its place", hint=_REFETCH
         )

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from earmark.errors import FolderError, MissingExtraError, UsageError
+from earmark.errors import ArchiveError, FolderError, UsageError
 from earmark.fetching.archive import look_into
+from earmark.recognizers.model_files import LFS_POINTER
+from earmark.recognizers.packages import packages_of
 
 CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
 TIMES_MODEL = ("timestamps_asr_model_config.yaml", "timestamps_asr_model_weights.ckpt")
 """A second model, in some archives of Canary; it is not loaded."""
-_POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_YAML_BYTES = 4 << 20
 
 
@@ -40,9 +41,12 @@ def read_archive(place: str, path: Path) -> Archive:
     """
     try:
         with path.open("rb") as file:
-            if file.read(len(_POINTER)) == _POINTER:
+            if file.read(len(LFS_POINTER)) == LFS_POINTER:
                 raise FolderError(place, "it is a Git LFS pointer, not the model", hint="git lfs pull, where it lies")
         found = look_into(path, (CONFIG,))
+    except ArchiveError as error:
+        error.rename(str(path), place)
+        raise
     except OSError as error:
         raise FolderError(place, error.strerror or str(error), hint="./MODEL.nemo, or hf:OWNER/NAME") from error
     for wanted in (CONFIG, WEIGHTS):
@@ -66,10 +70,8 @@ def _check_once(place: str, wanted: str, names: tuple[str, ...]) -> None:
 
 def _parsed(place: str, content: bytes) -> Mapping[str, Any]:
     """YAML of plain values: no tag builds anything."""
-    try:
+    with packages_of("nemo"):
         import yaml
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("model", "nemo", "nemo", error.name or "yaml") from error
     if len(content) > _MOST_YAML_BYTES:
         raise UsageError(f"the configuration of {place} is too large for what it is", cause=f"{len(content):,} bytes")
     try:

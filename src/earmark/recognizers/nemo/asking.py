@@ -8,6 +8,7 @@ with arrays: each by itself, whatever its neighbours.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,16 @@ def ask(loaded: Loaded, batch: Sequence[Waveform]) -> list[Hypothesis]:
         return []
     has_words = loaded.resolved.settings.words
     arrays = [centred(one.samples) for one in batch]
+    if loaded.endings is not None:
+        loaded.endings.forget()
     with quiet():
         found = loaded.model.transcribe(
             arrays, batch_size=len(arrays), num_workers=0, verbose=False, **_manner(loaded, has_words=has_words)
         )
+    is_cut = loaded.endings.of(len(batch)) if loaded.endings is not None else [None] * len(batch)
     return [
-        hypothesis_of(one, waveform, has_words=has_words) for one, waveform in zip(_best(found), batch, strict=True)
+        replace(hypothesis_of(one, waveform, has_words=has_words), is_unfinished=cut)
+        for one, waveform, cut in zip(_best(found), batch, is_cut, strict=True)
     ]
 
 

@@ -22,6 +22,8 @@ _TOKENS = ("labels", "vocabulary")
 _FILES_OF_TOKENIZER = ("model_path", "vocab_path", "spe_tokenizer_vocab")
 _PATHS_OF_DECODING = ("_path", "_model", "_file", "_dir")
 _KEPT = "nemo:"
+_OWN_BLEU_TOKENIZERS = ("none", "13a", "zh", "intl", "char")
+"""Of the metric for translations, in torchmetrics: the others are fetched, or are of packages that may be missing."""
 
 
 def check_configuration(archive: Archive, *, trust: bool) -> None:
@@ -65,6 +67,11 @@ def _check_text(archive: Archive, place: Place, value: str, files: set[str]) -> 
     """Raise UsageError for what is computed, and for what could be a file or a repository outside of the archive."""
     if "${" in value:
         raise _no_configuration(archive, f"{'.'.join(place)} is {value!r}, which is computed and not said")
+    if place[-1] == "bleu_tokenizer" and value not in _OWN_BLEU_TOKENIZERS:
+        raise _no_configuration(
+            archive,
+            f"{'.'.join(place)} is {value!r}, which NeMo has from elsewhere; known: {', '.join(_OWN_BLEU_TOKENIZERS)}",
+        )
     is_of_tokenizer = place[0] == "tokenizer" and place[-1] in _FILES_OF_TOKENIZER
     if is_of_tokenizer and value.startswith(_KEPT):
         if value.removeprefix(_KEPT) not in files:

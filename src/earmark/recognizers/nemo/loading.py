@@ -6,8 +6,6 @@ read here, with ``weights_only``.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from earmark.errors import RecognizerError
 from earmark.fetching.archive import unpack
 from earmark.recognizers.nemo.archive import TIMES_MODEL, Archive
+from earmark.recognizers.nemo.endings import Endings, watched
 from earmark.recognizers.nemo.family import Family
 from earmark.recognizers.nemo.offline import offline
 from earmark.recognizers.nemo.quiet import quiet, quietly_imported
 from earmark.recognizers.nemo.settings import Resolved
-from earmark.recognizers.on_torch import device_of, limit_memory
+from earmark.recognizers.on_torch import DAMAGED_HINT, check_numbers, prepared_device
 
 if TYPE_CHECKING:
     import torch
@@ -28,12 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model ready to be asked."""
+    """A model ready to be asked. ``endings`` are those of its texts, where its search has a limit of tokens."""
 
     family: Family
     resolved: Resolved
     model: Any
     device: torch.device
+    endings: Endings | None
 
 
 def load(archive: Archive, family: Family, resolved: Resolved) -> Loaded:
@@ -45,23 +45,17 @@ def load(archive: Archive, family: Family, resolved: Resolved) -> Loaded:
     import torch
 
     settings = resolved.settings
-    device = device_of(settings.device)
-    torch.backends.cudnn.allow_tf32 = False  # numbers must be the same each time
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
-    if device.type == "cpu" and multiprocessing.parent_process() is not None and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)  # there is one worker a core
-    limit_memory(device, settings.gpu_memory_limit)
+    device = prepared_device(settings.device, settings.gpu_memory_limit)
     with offline(), quiet():
         asr = quietly_imported()
         try:
             model = _restored(asr, archive, family, device)
-            _check_numbers(archive.place, model)
+            check_numbers(archive.place, model.state_dict().items())
             model = model.to(getattr(torch, settings.dtype)).eval()
             _set_decoding(model, family, resolved)
         except _refusals() as error:
             raise _cannot_load(archive, error) from error
-    return Loaded(family, resolved, model, device)
+    return Loaded(family, resolved, model, device, watched(model) if family.kind == "multitask" else None)
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -77,7 +71,7 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 def _cannot_load(archive: Archive, error: Exception) -> RecognizerError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return RecognizerError(f"NeMo cannot load {archive.place}", cause=lines[0])
+    return RecognizerError(f"NeMo cannot load {archive.place}", cause=lines[0], hint=DAMAGED_HINT)
 
 
 def _restored(asr: Any, archive: Archive, family: Family, device: torch.device) -> Any:  # noqa: ANN401  # NeMo's
@@ -100,19 +94,6 @@ def _restored(asr: Any, archive: Archive, family: Family, device: torch.device) 
         return getattr(asr.models, family.class_name).restore_from(
             str(archive.path), map_location=device, strict=True, save_restore_connector=connector
         )
-
-
-def _check_numbers(place: str, model: Any) -> None:  # noqa: ANN401  # a torch module
-    """Raise RecognizerError for NaN in anything that is saved: a running statistic spoils a model as a weight does."""
-    import torch
-
-    for name, weight in model.state_dict().items():
-        if isinstance(weight, torch.Tensor) and not bool(torch.isfinite(weight).all()):
-            raise RecognizerError(
-                f"the weights of {place} are no numbers",
-                cause=f"{name} holds NaN or infinity",
-                hint="fetch the model again",
-            )
 
 
 def _set_decoding(model: Any, family: Family, resolved: Resolved) -> None:  # noqa: ANN401  # NeMo's

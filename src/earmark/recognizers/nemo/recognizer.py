@@ -7,29 +7,30 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from earmark.errors import MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
+from earmark.errors import RecognizerError, UsageError
 from earmark.fetching import FetchOptions, list_files, resolve
 from earmark.recognizers.accelerator import DeviceKind, device_kind, usual_batch_s
-from earmark.recognizers.model_files import ModelFiles
+from earmark.recognizers.languages import language_code
+from earmark.recognizers.model_files import ModelFiles, outright
 from earmark.recognizers.nemo.archive import Archive, read_archive
 from earmark.recognizers.nemo.asking import ask
 from earmark.recognizers.nemo.configuration import check_configuration
 from earmark.recognizers.nemo.family import Family, family_of
 from earmark.recognizers.nemo.loading import Loaded, load
 from earmark.recognizers.nemo.settings import Resolved, Settings, resolved
-from earmark.recognizers.on_torch import empty_cache
+from earmark.recognizers.on_torch import empty_cache, within_memory
+from earmark.recognizers.packages import installed_version, packages_of
+from earmark.recognizers.together import asked_together
 from earmark.records import Hypothesis, Waveform
 from earmark.spec import RecognizerSpec
 
-_PACKAGES = ("nemo_toolkit", "torch")
-_KNOWN_VERSIONS = ((3, 0), (4, 0))
-"""From, and before: the others were not tried."""
+_OLDEST, _BEFORE = (3, 0), (4, 0)
+"""Other versions were not tried."""
 SUFFIX = ".nemo"
 
 
@@ -60,17 +61,10 @@ class Nemo:
         fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
     ) -> None:
         self._settings = Settings(
-            dtype=dtype,
-            device=device,
-            decoder=decoder,
-            words=words,
-            language=language,
-            target_language=target_language,
-            task=task,
-            punctuation=punctuation,
-            trust=trust,
+            dtype=dtype, device=device, decoder=decoder, words=words, language=language_code(language),
+            target_language=language_code(target_language), task=task, punctuation=punctuation, trust=trust,
             gpu_memory_limit=gpu_memory_limit,
-        )
+        )  # fmt: skip
         self._name = model
         self._fetching = fetching
         self._loaded: Loaded | None = None
@@ -80,6 +74,11 @@ class Nemo:
     def device_kind(self) -> DeviceKind:
         """Where it will work on this machine."""
         return device_kind(self._settings.device)
+
+    @property
+    def takes_language(self) -> bool:
+        """Canary does; what is not said is English."""
+        return self._family.kind == "multitask"
 
     @property
     def usual_batch_s(self) -> float:
@@ -100,6 +99,7 @@ class Nemo:
             batching=family.batching,
             max_audio_s=family.max_audio_s,
             sources=(source,),
+            architecture=family.class_name,
         )
 
     @cached_property
@@ -128,10 +128,8 @@ class Nemo:
 
     def __enter__(self) -> Self:
         """Load the model; the import of NeMo alone takes many seconds. Raises RecognizerError and MissingExtraError."""
-        try:
+        with packages_of("nemo"):
             self._loaded = load(self._archive, self._family, self._resolved)
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("model", "nemo", "nemo", error.name or "nemo_toolkit") from error
         return self
 
     def __exit__(
@@ -144,37 +142,12 @@ class Nemo:
 
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
-        found: dict[int, Hypothesis] = {}
-        for piece in self._allowed(batch):
-            found.update(zip(piece, self._answers([batch[position] for position in piece]), strict=True))
-        return [found[position] for position in range(len(batch))]
-
-    def _allowed(self, batch: Sequence[Waveform]) -> list[list[int]]:
-        """The positions that may be asked together, as the spec declares."""
-        if self._family.batching == "masked":
-            return [list(range(len(batch)))] if batch else []
-        by_length: dict[int, list[int]] = {}
-        for position, one in enumerate(batch):
-            by_length.setdefault(len(one.samples), []).append(position)
-        return list(by_length.values())
+        return asked_together(batch, [len(one.samples) for one in batch], self._family.batching, self._answers)
 
     def _answers(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
-        import torch
-
         if self._loaded is None:
             raise RecognizerError("the model is not loaded", hint="with Nemo(...) as recognizer:")
-        full: str | None = None
-        try:
-            return ask(self._loaded, batch)
-        except torch.OutOfMemoryError as error:
-            full = str(error)
-        except RuntimeError as error:
-            if "DefaultCPUAllocator" not in str(error):
-                raise
-            full = str(error)
-        # Out of the handler by now: its traceback held the tensors of the failed call.
-        empty_cache()
-        raise OutOfMemoryError(f"{len(batch)} utterances do not fit", cause=full.splitlines()[0])
+        return within_memory(partial(ask, self._loaded), batch)
 
 
 def archive_named(name: str, fetching: FetchOptions) -> str:
@@ -183,7 +156,7 @@ def archive_named(name: str, fetching: FetchOptions) -> str:
     Raises UsageError where there is none, or where there are several, and what asking the hub raises.
     """
     place = resolve(name, bare="hub")
-    said = f"hf:{name}" if place.kind == "hub" and not name.startswith("hf:") else name
+    said = outright(name)
     if place.kind == "local" and Path(place.locator).is_dir():
         known = sorted(one.name for one in Path(place.locator).iterdir() if one.name.endswith(SUFFIX))
         return str(Path(place.locator) / _only(name, known))
@@ -204,18 +177,4 @@ def _only(name: str, known: Sequence[str]) -> str:
 
 
 def _version() -> str:
-    """The installed NeMo. Raises MissingExtraError where it is missing, and UsageError for one that was not tried."""
-    for package in _PACKAGES:
-        try:
-            version(package)
-        except PackageNotFoundError as error:
-            raise MissingExtraError("model", "nemo", "nemo", package) from error
-    found = version("nemo_toolkit")
-    numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
-    if not _KNOWN_VERSIONS[0] <= numbers < _KNOWN_VERSIONS[1]:
-        raise UsageError(
-            f"nemo_toolkit {found} is not known to work",
-            cause="this needs 3.x",
-            hint="pip install --upgrade 'earmark[nemo]'",
-        )
-    return found
+    return installed_version(("nemo_toolkit", "torch"), extra="nemo", oldest=_OLDEST, before=_BEFORE)

@@ -11,15 +11,16 @@ from earmark.errors import UsageError
 from earmark.recognizers.nemo.archive import Archive
 from earmark.recognizers.nemo.configuration import decoding_of
 from earmark.recognizers.nemo.family import Family
+from earmark.recognizers.on_torch import DTYPES
+from earmark.recognizers.options import TASKS, check_choice, check_device, check_memory_share
+from earmark.recognizers.other_words import truth_of
 from earmark.spec import OptionValue
 
-DTYPES = ("float32", "float16", "bfloat16")
 DECODERS = ("ctc", "rnnt")
-TASKS = ("transcribe", "translate")
 _NO_ANSWER = ("device", "trust", "gpu_memory_limit")
 _OF_MULTITASK = ("language", "target_language", "task", "punctuation")
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 _DEFAULT_LANGUAGE = "en"
+_LANGUAGE = re.compile(r"[A-Za-z][\w-]{0,30}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,25 +40,19 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise UsageError for a value that no model takes."""
-        for name, known in (("dtype", DTYPES), ("decoder", DECODERS), ("task", TASKS)):
-            value = getattr(self, name)
-            if value not in known and (value is not None or name == "dtype"):
-                raise UsageError(
-                    f"no {name} {value!r}", cause=f"known: {', '.join(known)}", hint=f"--set {name}={known[0]}"
-                )
-        if not _DEVICE.fullmatch(str(self.device)):
-            raise UsageError(
-                f"no device {self.device!r}", cause="known: auto, cpu, cuda, cuda:N", hint="--set device=cpu"
-            )
-        limit = self.gpu_memory_limit
-        if limit is not None and (isinstance(limit, bool | str) or not 0 < limit <= 1):
-            raise UsageError(f"gpu_memory_limit is a share of 1, not {limit!r}", hint="--gpu-memory-limit 0.9")
-        for name in ("language", "target_language"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not str or not re.fullmatch(r"[A-Za-z][\w-]{0,30}", value)):
-                raise UsageError(f"nemo option {name} is a code such as en, not {value!r}", hint=f"--set {name}=en")
+        check_choice("dtype", self.dtype, DTYPES)
+        for option, known in (("decoder", DECODERS), ("task", TASKS)):
+            if getattr(self, option) is not None:
+                check_choice(option, getattr(self, option), known)
+        check_device(self.device)
+        check_memory_share(self.gpu_memory_limit)
+        for option in ("language", "target_language"):
+            value = getattr(self, option)
+            if value is not None and (type(value) is not str or not _LANGUAGE.fullmatch(value)):
+                raise UsageError(f"nemo option {option} is a code such as en, not {value!r}", hint=f"--set {option}=en")
         if self.punctuation is not None and type(self.punctuation) is not bool:
-            raise UsageError(f"nemo option punctuation is true or false, not {self.punctuation!r}")
+            hint = f"--set punctuation={truth_of(self.punctuation)}"
+            raise UsageError(f"nemo option punctuation is true or false, not {self.punctuation!r}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +86,13 @@ def resolved(archive: Archive, family: Family, settings: Settings) -> Resolved:
     """
     said = [name for name in _OF_MULTITASK if getattr(settings, name) is not None]
     if family.kind != "multitask" and said:
-        raise UsageError(f"{archive.place} takes no {said[0]}", cause=f"it is a {family.class_name}")
+        raise UsageError(f"{archive.place} takes no {said[0]}", cause=f"it is an {family.class_name}")
     if family.kind == "multitask":
         if settings.words:
-            raise UsageError(f"{archive.place} gives no times of words", cause=f"it is a {family.class_name}")
+            raise UsageError(f"{archive.place} gives no times of words", cause=f"it is an {family.class_name}")
         settings = _of_multitask(archive, family, settings)
     if settings.decoder is not None and family.kind != "hybrid":
-        raise UsageError(f"{archive.place} has one decoder", cause=f"it is a {family.class_name}")
+        raise UsageError(f"{archive.place} has one decoder", cause=f"it is an {family.class_name}")
     if family.kind == "hybrid":
         settings = replace(settings, decoder=settings.decoder or "rnnt")
     strategy = _word(decoding_of(archive.config, settings.decoder)) or "greedy_batch"

@@ -93,6 +93,11 @@ class OpenAI:
             name="openai", version=_VERSION, options=options, batching="any", max_audio_s=self._max_audio_s
         )
 
+    @property
+    def takes_language(self) -> bool:
+        """The interface has such a field; what a server makes of it is its own business."""
+        return True
+
     def __enter__(self) -> Self:
         """Ask whether the server is there and takes the key. Raises RecognizerError and UsageError."""
         calls = Calls(self._endpoint, self._fields, timeout_s=self._timeout_s, retries=self._retries)

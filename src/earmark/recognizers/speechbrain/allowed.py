@@ -3,7 +3,8 @@
 These are what published SpeechBrain recipes for speech recognition recognise with: CRDNN, transformers and their
 cousins, wav2vec2 and its cousins, Whisper, n-gram-free searches, language models. Each is named in full, since a module
 reaches others (``speechbrain.nnet.RNN.torch.hub.load`` begins like a layer, and downloads code). Those that open files
-by a name of the document's (KenLM, BEATs, Fairseq) are not here; where only an argument does, that is refused.
+by a name of the document's (KenLM, BEATs, Fairseq) are not here; where only an argument does, that is refused. Nor is
+GlobalNorm, which goes on to learn from what it hears, so that a text would depend on those before it.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ _CLASSES = {
     "speechbrain.nnet.normalization": "BatchNorm1d BatchNorm2d LayerNorm InstanceNorm1d InstanceNorm2d GroupNorm",
     "speechbrain.nnet.pooling": "Pooling1d Pooling2d StatisticsPooling AdaptivePool",
     "speechbrain.nnet.transducer.transducer_joint": "Transducer_joint",
-    "speechbrain.processing.features": "STFT Filterbank DCT Deltas ContextWindow InputNormalization GlobalNorm",
+    "speechbrain.processing.features": "STFT Filterbank DCT Deltas ContextWindow InputNormalization",
     "torch.nn": (
         "BatchNorm1d Conv1d Dropout ELU Embedding GELU Identity LayerNorm LeakyReLU Linear LogSoftmax ModuleDict "
         "ModuleList PReLU ReLU SELU Sequential SiLU Sigmoid Softmax Softplus Tanh"

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from earmark.errors import RecognizerError, UsageError
+from earmark.errors import RecognizerError, UsageError, first_line
 from earmark.recognizers.speechbrain.allowed import PRETRAINER, canonical, check_allowed, is_backbone
 from earmark.recognizers.speechbrain.document import Wanted
 
@@ -59,10 +59,9 @@ class Builder:
                 return self._attribute(wanted, args[0])
             return _made(wanted, self._located(wanted), args, kwargs)
         except FAILURES as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
             raise RecognizerError(
                 f"SpeechBrain cannot build {wanted.name} of {self._place}",
-                cause=f"{wanted.file}, line {wanted.line}: {lines[0]}",
+                cause=f"{wanted.file}, line {wanted.line}: {first_line(error)}",
             ) from error
 
     def _arguments(self, wanted: Wanted) -> dict[str, Any]:

@@ -1,12 +1,10 @@
 """A pretrained folder into memory: SpeechBrain imported, its objects built and filled, its interface made. No network.
 
-SpeechBrain allows TF32 when it is imported; numbers must be the same each time, so it is forbidden again. A worker
-process computes with one thread on a processor, unless OMP_NUM_THREADS says otherwise: there is one worker a core.
+SpeechBrain allows TF32 when it is imported, so the device is prepared after that.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import tempfile
@@ -17,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from earmark.errors import RecognizerError
-from earmark.recognizers.on_torch import device_of, limit_memory
+from earmark.errors import RecognizerError, first_line
+from earmark.recognizers.on_torch import prepared_device
 from earmark.recognizers.speechbrain.building import FAILURES, Builder
+from earmark.recognizers.speechbrain.limits import limited_search
 from earmark.recognizers.speechbrain.pretrained import Interface, Pretrained
 from earmark.recognizers.speechbrain.settings import Settings
 from earmark.recognizers.speechbrain.weights import check_complete, fill
@@ -37,10 +36,15 @@ _KEYS: dict[Interface, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Loaded:
-    """SpeechBrain's own interface, ready to transcribe, and where."""
+    """SpeechBrain's own interface, ready to transcribe, where, and in which precision (float32, or by autocast).
+
+    ``search`` is its search, where that has a limit of tokens, else None.
+    """
 
     asr: Any
+    search: Any
     device: torch.device
+    dtype: torch.dtype
 
 
 def load(pretrained: Pretrained, settings: Settings, *, files: Mapping[str, Path], backbone: Path | None) -> Loaded:
@@ -52,13 +56,7 @@ def load(pretrained: Pretrained, settings: Settings, *, files: Mapping[str, Path
     _import_speechbrain()
     import torch
 
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.deterministic = True
-    device = device_of(settings.device)
-    limit_memory(device, settings.gpu_memory_limit)
-    if device.type == "cpu" and multiprocessing.parent_process() is not None and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)
+    device = prepared_device(settings.device, settings.gpu_memory_limit)
     with _quietly(), tempfile.TemporaryDirectory(prefix="earmark-") as cache:
         build = Builder(pretrained.place, backbone=backbone, cache=Path(cache), trust=settings.trust)
         with _without_pretrained_backbones():
@@ -67,7 +65,8 @@ def load(pretrained: Pretrained, settings: Settings, *, files: Mapping[str, Path
             keys = {name: build(one) for name, one in pretrained.tree.items() if name in _KEYS[pretrained.interface]}
     loaded = fill(parts, files, pretrained.place)
     check_complete(modules, loaded, pretrained.place)
-    return Loaded(_interface(pretrained, modules, keys, device), device)
+    asr = _interface(pretrained, modules, keys, device)
+    return Loaded(asr, limited_search(asr), device, getattr(torch, settings.dtype))
 
 
 def _interface(pretrained: Pretrained, modules: dict[str, Any], keys: dict[str, Any], device: torch.device) -> Any:  # noqa: ANN401  # SpeechBrain's
@@ -87,8 +86,7 @@ def _interface(pretrained: Pretrained, modules: dict[str, Any], keys: dict[str, 
         with _quietly():
             return kind(modules=modules, hparams={**defaults, **keys}, run_opts={"device": name})
     except FAILURES as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise RecognizerError(f"SpeechBrain cannot run {pretrained.place}", cause=lines[0]) from error
+        raise RecognizerError(f"SpeechBrain cannot run {pretrained.place}", cause=first_line(error)) from error
 
 
 def _import_speechbrain() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from earmark.errors import FolderError, UsageError, without_secret
 from earmark.fetching import resolve
+from earmark.recognizers.model_files import LFS_POINTER, outright
 
 EXTENSION = ".ckpt"
-_POINTER = b"version https://git-lfs.github.com/spec/"
 _HUB_PARTS = 3
 """owner, name, file."""
 
@@ -51,26 +51,36 @@ def parts_of(
     elsewhere = {name: _file_at(name, given[name]) for name in loadables if name in given}
     foreign: dict[str, tuple[str, str]] = {}
     for name in loadables:
-        if name in given or name not in paths:
+        if name in own or name in elsewhere:
             continue
         source, file = _split(name, paths[name], place)
         if source in ("", repository):
             own[name] = file
         else:
             foreign[name] = (source, file)
-    sources = {source for source, _ in foreign.values()}
-    here = {name for name, (_, file) in foreign.items() if _is_within(folder, file)}
-    # A copy of the one repository that the document names throughout is a place of its own; else the user must say.
-    is_copy = repository is None and len(sources) == 1 and here == {name for name in loadables if name not in given}
-    if here and not is_copy:
-        raise _two_things(place, min(here), *foreign[min(here)])
-    for name, (source, file) in foreign.items():
-        if is_copy:
-            own[name] = file
-        else:
-            elsewhere[name] = f"{source}/{file}" if "://" in source else f"hf:{source}/{file}"
+    names_all = len(foreign) + len(elsewhere) == len(loadables)
+    if _is_copy(foreign, folder, place, is_possible=repository is None and names_all):
+        own |= {name: file for name, (_, file) in foreign.items()}
+    else:
+        elsewhere |= {name: _said(*one) for name, one in foreign.items()}
     _check_own(own, folder, place)
     return Parts(own, elsewhere)
+
+
+def _is_copy(foreign: Mapping[str, tuple[str, str]], folder: Path, place: str, *, is_possible: bool) -> bool:
+    """Whether the model is a copy of the one repository that its file names throughout, with all its files here.
+
+    That is a place of its own. Raises UsageError where only some lie here too: then the user must say.
+    """
+    here = {name for name, (_, file) in foreign.items() if (folder / file).is_file()}
+    is_of_one = len({source for source, _ in foreign.values()}) == 1
+    if not here or (is_possible and is_of_one and here == foreign.keys()):
+        return bool(here)
+    raise _two_things(place, min(here), *foreign[min(here)])
+
+
+def _said(source: str, file: str) -> str:
+    return f"{source}/{file}" if "://" in source else f"hf:{source}/{file}"
 
 
 def _file_at(name: str, given: str) -> str:
@@ -78,11 +88,11 @@ def _file_at(name: str, given: str) -> str:
     place = resolve(given, bare="hub")
     if place.kind == "local":
         return f"{place.locator}/{name}{EXTENSION}" if Path(place.locator).is_dir() else place.locator
-    outright = given if place.kind != "hub" or given.startswith("hf:") else f"hf:{given}"
+    said = outright(given)
     last = place.file if place.kind == "hub" else PurePosixPath(place.locator).name
     if place.kind == "url" or PurePosixPath(last).suffix:
-        return outright
-    return f"{outright.rstrip('/')}/{name}{EXTENSION}"
+        return said
+    return f"{said.rstrip('/')}/{name}{EXTENSION}"
 
 
 def _split(name: str, path: str, place: str) -> tuple[str, str]:
@@ -103,10 +113,6 @@ def _split(name: str, path: str, place: str) -> tuple[str, str]:
     return "", PurePosixPath(path).as_posix()
 
 
-def _is_within(folder: Path, file: str) -> bool:
-    return (folder / file).is_file()
-
-
 def _two_things(place: str, name: str, source: str, file: str) -> UsageError:
     return UsageError(
         f"the {name} of {place} could be two things",
@@ -120,12 +126,12 @@ def _check_own(own: Mapping[str, str], folder: Path, place: str) -> None:
         path = folder / file
         try:
             with path.open("rb") as opened:
-                start = opened.read(len(_POINTER))
+                start = opened.read(len(LFS_POINTER))
         except OSError as error:
             raise FolderError(
                 f"{place}/{file}", f"its {name} is missing: {error.strerror}", hint="fetch the model again"
             ) from error
-        if start == _POINTER:
+        if start == LFS_POINTER:
             raise FolderError(
                 f"{place}/{file}",
                 "it is a Git LFS pointer, not the weights",

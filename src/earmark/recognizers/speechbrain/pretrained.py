@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -35,6 +36,13 @@ _BATCHING: dict[Interface, BatchingKind] = {
     "EncoderASR": "equal_length",
     "EncoderDecoderASR": "equal_length",
 }
+# What takes a mean over all utterances of a batch if an argument (also told by its position) has a value.
+_OVER_THE_BATCH: dict[str, tuple[str, int, object]] = {
+    "speechbrain.processing.features.InputNormalization": ("norm_type", 2, "batch"),
+    "speechbrain.nnet.normalization.BatchNorm1d": ("track_running_stats", 5, False),
+    "speechbrain.nnet.normalization.BatchNorm2d": ("track_running_stats", 5, False),
+    "torch.nn.BatchNorm1d": ("track_running_stats", 4, False),
+}
 _MAX_AUDIO_S: dict[Interface, float] = {"WhisperASR": 30.0, "EncoderASR": 120.0, "EncoderDecoderASR": 60.0}
 
 
@@ -57,10 +65,11 @@ class Pretrained:
     backbone: str | None
     backbone_folder: Path | None
 
-    @property
+    @cached_property
     def batching(self) -> BatchingKind:
-        """Measured: see the page about recognizers."""
-        return _BATCHING[self.interface]
+        """Measured: see the page about recognizers. What normalizes over a batch hears its neighbours in any."""
+        is_alone = any(map(_is_over_the_batch, all_wanted(self.tree["modules"])))
+        return "single" if is_alone else _BATCHING[self.interface]
 
     @property
     def max_audio_s(self) -> float:
@@ -106,6 +115,14 @@ def read_pretrained(
     parts = parts_of(loadables, paths, given=given, folder=here, repository=repository, place=place)
     name, path = _backbone(wanted, here, given.get(BACKBONE), place)
     return Pretrained(place, here, interface, tree, document.files, loadables, parts, name, path)
+
+
+def _is_over_the_batch(wanted: Wanted) -> bool:
+    if (known := _OVER_THE_BATCH.get(canonical(wanted.name))) is None:
+        return False
+    name, position, value = known
+    told = wanted.kwargs.get(name, wanted.args[position] if len(wanted.args) > position else None)
+    return told is not None and told == value
 
 
 def _interface(tree: Mapping[str, Any], place: str) -> Interface:

@@ -6,24 +6,24 @@ It knows the contract of recognizers, and neither torch nor SpeechBrain until it
 from __future__ import annotations
 
 import gc
-import hashlib
 from collections.abc import Sequence
-from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from earmark.errors import MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
+from earmark.errors import RecognizerError
 from earmark.fetching import FetchOptions, resolve
 from earmark.recognizers.accelerator import DeviceKind, device_kind, usual_batch_s
-from earmark.recognizers.model_files import ModelFiles
-from earmark.recognizers.on_torch import empty_cache
+from earmark.recognizers.model_files import ModelFiles, by_role, content_hash, outright
+from earmark.recognizers.on_torch import empty_cache, within_memory
+from earmark.recognizers.packages import installed_version, packages_of
 from earmark.recognizers.speechbrain.asking import Samples, ask, lengthened
 from earmark.recognizers.speechbrain.loading import Loaded, load
 from earmark.recognizers.speechbrain.pretrained import BACKBONE, Pretrained, beams_of, read_pretrained
 from earmark.recognizers.speechbrain.settings import Settings
-from earmark.records import LENGTH_TOLERANCE_S, Hypothesis, Waveform
+from earmark.recognizers.together import asked_together, check_fits
+from earmark.records import Hypothesis, Waveform
 from earmark.spec import RecognizerSpec
 
 _OLDEST = (1, 1)
@@ -70,7 +70,7 @@ class SpeechBrain:
         named = {"asr": asr, "lm": lm, "normalizer": normalizer, "tokenizer": tokenizer, BACKBONE: backbone}
         self._given = {name: str(one) for name, one in named.items() if one}
         self._fetching = fetching
-        self._name = _outright(str(model))
+        self._name = outright(str(model))
         self._model = ModelFiles(
             {"model": self._name}, folders=("model",), fetching=fetching, patterns={"model": _MODEL_PATTERNS}
         )
@@ -89,6 +89,7 @@ class SpeechBrain:
             options={"dtype": self._settings.dtype, "beams": beams_of(pretrained)},
             batching=pretrained.batching,
             max_audio_s=pretrained.max_audio_s,
+            architecture=pretrained.interface,
             sources=tuple(sorted((*self._model.sources(), *self._others.sources()), key=lambda one: one.role)),
         )
 
@@ -126,7 +127,7 @@ class SpeechBrain:
             found = self._pretrained
             names = {**found.parts.elsewhere, **({BACKBONE: found.backbone} if found.backbone is not None else {})}
             self._elsewhere = ModelFiles(
-                {role: _outright(name) for role, name in names.items()},
+                {role: outright(name) for role, name in names.items()},
                 folders=(BACKBONE,),
                 fetching=self._fetching,
                 patterns={BACKBONE: _BACKBONE_PATTERNS},
@@ -140,14 +141,12 @@ class SpeechBrain:
         if unknown := own - {name for name, _ in self._model.digests()["model"]}:
             raise RecognizerError(f"{found.place}/{min(unknown)} counts, and was not looked at")
         inside = found.backbone_folder.relative_to(found.folder).as_posix() if found.backbone_folder else None
-        digest = hashlib.sha256()
-        for name, content in sorted(self._model.digests()["model"]):
-            if name in own or (inside is not None and _is_setting(name, inside)):
-                digest.update(f"model/{name} {content}\n".encode())
-        for role, pairs in sorted(self._others.digests().items()):
-            for name, content in sorted(pairs):
-                digest.update(f"{role}/{name} {content}\n".encode())
-        return digest.hexdigest()
+        counting = tuple(
+            (name, content)
+            for name, content in self._model.digests()["model"]
+            if name in own or (inside is not None and _is_setting(name, inside))
+        )
+        return content_hash([*by_role({"model": counting}), *by_role(self._others.digests())])
 
     def __getstate__(self) -> dict[str, object]:
         """Without what was read on this machine: the files may be elsewhere on the next one."""
@@ -160,10 +159,8 @@ class SpeechBrain:
         files = {name: found.folder / file for name, file in found.parts.own.items()}
         files |= {name: path for name, path in others.items() if name != BACKBONE}
         backbone = others.get(BACKBONE, found.backbone_folder)
-        try:
+        with packages_of("speechbrain"):
             self._loaded = load(found, self._settings, files=files, backbone=backbone)
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("model", "speechbrain", "speechbrain", error.name or "speechbrain") from error
         return self
 
     def __exit__(
@@ -176,42 +173,14 @@ class SpeechBrain:
 
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
-        for waveform in batch:
-            if waveform.duration_s > self._pretrained.max_audio_s + LENGTH_TOLERANCE_S:
-                raise RecognizerError(
-                    f"{waveform.duration_s:.2f} s do not fit into {self._pretrained.max_audio_s:g} s",
-                    cause="the rest would be left out in silence",
-                )
+        check_fits(max((one.duration_s for one in batch), default=0.0), self._pretrained.max_audio_s)
         samples = [lengthened(waveform.samples) for waveform in batch]
-        texts: dict[int, str] = {}
-        for piece in self._allowed(samples):
-            texts.update(zip(piece, self._texts([samples[position] for position in piece]), strict=True))
-        return [Hypothesis(texts[position].strip()) for position in range(len(samples))]
+        return asked_together(samples, [len(one) for one in samples], self._pretrained.batching, self._heard)
 
-    def _allowed(self, samples: Sequence[Samples]) -> list[list[int]]:
-        """The positions that may be asked together, as the spec declares."""
-        alike: dict[int, list[int]] = {}
-        for position, one in enumerate(samples):
-            alike.setdefault(len(one) if self._pretrained.batching == "equal_length" else position, []).append(position)
-        return list(alike.values())
-
-    def _texts(self, samples: Sequence[Samples]) -> list[str]:
-        import torch
-
+    def _heard(self, samples: Sequence[Samples]) -> list[Hypothesis]:
         if self._loaded is None:
             raise RecognizerError("the model is not loaded", hint="with SpeechBrain(...) as recognizer:")
-        full: str | None = None
-        try:
-            return ask(self._loaded, samples, self._settings.dtype)
-        except torch.OutOfMemoryError as error:
-            full = str(error)
-        except RuntimeError as error:
-            if "DefaultCPUAllocator" not in str(error):
-                raise
-            full = str(error)
-        # Out of the handler by now: its traceback held the tensors of the failed call.
-        empty_cache()
-        raise OutOfMemoryError(f"{len(samples)} utterances do not fit", cause=full.splitlines()[0])
+        return within_memory(partial(ask, self._loaded), samples)
 
 
 def _is_setting(name: str, inside: str) -> bool:
@@ -219,24 +188,6 @@ def _is_setting(name: str, inside: str) -> bool:
     return folder == inside.removeprefix(".") and last in _BACKBONE_PATTERNS
 
 
-def _outright(name: str) -> str:
-    """The name of a place that says itself what it is. Raises UsageError for one that is nothing, or two things."""
-    place = resolve(name, bare="hub")
-    return f"hf:{name}" if place.kind == "hub" and not name.startswith("hf:") else name
-
-
 def _version() -> str:
-    """The installed SpeechBrain. Raises MissingExtraError where it is missing, and UsageError where it is too old."""
-    for package in ("speechbrain", "torch", "torchaudio", "transformers", "sentencepiece", "ruamel.yaml"):
-        try:
-            version(package)
-        except PackageNotFoundError as error:
-            raise MissingExtraError("model", "speechbrain", "speechbrain", package) from error
-    found = version("speechbrain")
-    if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < _OLDEST:
-        raise UsageError(
-            f"speechbrain {found} is not known to work",
-            cause=f"this needs {'.'.join(map(str, _OLDEST))} or newer",
-            hint="pip install --upgrade 'earmark[speechbrain]'",
-        )
-    return found
+    packages = ("speechbrain", "torch", "torchaudio", "transformers", "sentencepiece", "ruamel.yaml")
+    return installed_version(packages, extra="speechbrain", oldest=_OLDEST)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from earmark.errors import UsageError
-
-DTYPES = ("float32", "float16", "bfloat16")
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+from earmark.recognizers.on_torch import DTYPES
+from earmark.recognizers.options import check_choice, check_device, check_memory_share, check_whole_numbers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,16 +25,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise UsageError for a value that no model takes."""
-        if self.dtype not in DTYPES:
-            raise UsageError(
-                f"no dtype {self.dtype!r}", cause=f"known: {', '.join(DTYPES)}", hint="--set dtype=float32"
-            )
-        if not _DEVICE.fullmatch(str(self.device)):
-            raise UsageError(
-                f"no device {self.device!r}", cause="known: auto, cpu, cuda, cuda:N", hint="--set device=cpu"
-            )
-        if self.beams is not None and (type(self.beams) is not int or self.beams < 1):  # from a command line: anything
-            raise UsageError(f"speechbrain option beams is a whole number from 1, not {self.beams!r}")
-        limit = self.gpu_memory_limit
-        if limit is not None and (type(limit) not in (int, float) or not 0 < limit <= 1):
-            raise UsageError(f"gpu_memory_limit is a share of 1, not {limit!r}", hint="--gpu-memory-limit 0.9")
+        check_choice("dtype", self.dtype, DTYPES)
+        check_device(self.device)
+        check_whole_numbers("speechbrain", beams=self.beams)
+        check_memory_share(self.gpu_memory_limit)

@@ -11,7 +11,8 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
-from earmark.errors import RecognizerError
+from earmark.errors import RecognizerError, first_line
+from earmark.recognizers.on_torch import check_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -40,8 +41,7 @@ def fill(parts: Mapping[str, Any], files: Mapping[str, Path], place: str) -> set
 
 
 def _unfit(name: str, file: Path, place: str, error: Exception) -> RecognizerError:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return RecognizerError(f"the {name} of {place} cannot be loaded from {file.name}", cause=lines[0][:300])
+    return RecognizerError(f"the {name} of {place} cannot be loaded from {file.name}", cause=first_line(error)[:300])
 
 
 def _fill(part: Any, file: Path) -> set[int]:  # noqa: ANN401  # SpeechBrain's
@@ -77,20 +77,10 @@ def _fill_module(part: torch.nn.Module, state: Any) -> set[int]:  # noqa: ANN401
 
 def check_complete(modules: Mapping[str, Any], loaded: set[int], place: str) -> None:
     """Raise RecognizerError unless every weight was loaded, and is a number, and all statistics are there."""
-    import torch
-
     _check_statistics(modules, place)
-    missing = []
-    for name, weight in _weights(modules):
-        if id(weight) not in loaded:
-            missing.append(name)
-        elif not bool(torch.isfinite(weight).all()):
-            raise RecognizerError(
-                f"the weights of {place} are no numbers",
-                cause=f"{name} holds NaN or infinity",
-                hint="fetch the model again",
-            )
-    if missing:
+    weights = list(_weights(modules))
+    check_numbers(place, ((name, weight) for name, weight in weights if id(weight) in loaded))
+    if missing := [name for name, weight in weights if id(weight) not in loaded]:
         raise RecognizerError(
             f"{len(missing)} weights of {place} are in none of its files",
             cause=f"the first is {missing[0]}; it would be made up at random",

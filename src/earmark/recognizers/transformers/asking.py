@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from earmark.errors import RecognizerError
+from earmark.recognizers.together import check_fits
 from earmark.recognizers.transformers.compiling import filled_up
 from earmark.recognizers.transformers.family import FamilyKind
 from earmark.recognizers.transformers.features import Samples, padded_inputs, window_inputs
@@ -19,7 +19,7 @@ from earmark.recognizers.transformers.generation import best_of, decoded, genera
 from earmark.recognizers.transformers.instructed import conversation, request
 from earmark.recognizers.transformers.loading import Loaded
 from earmark.recognizers.transformers.timing import attended_tokens, ctc_runs, ctc_tokens, timed, transducer_tokens
-from earmark.records import LENGTH_TOLERANCE_S, SAMPLE_RATE_HZ, Hypothesis
+from earmark.records import SAMPLE_RATE_HZ, Hypothesis
 
 Ask = Callable[[Sequence[Samples]], list[Hypothesis]]
 """What was heard in waveforms, in order. Words are timed from the start, and may reach beyond the end."""
@@ -107,25 +107,13 @@ def whisper(loaded: Loaded) -> Ask:
     each of the n best, and finds the same one each time, so there are none.
     """
     settings, window = loaded.settings, loaded.extractor.n_samples
-    options = {
-        **generation_options(loaded, window),
-        "return_timestamps": False,
-        **({"return_token_timestamps": True} if settings.words else {}),
-        **{name: value for name in ("language", "task") if (value := getattr(settings, name)) is not None},
-    }
-    if settings.prompt is not None:
-        options["prompt_ids"] = loaded.tokenizer.get_prompt_ids(settings.prompt, return_tensors="pt").to(loaded.device)
+    options = _whisper_options(loaded)
     num_prompt_tokens = len(options.get("prompt_ids", ()))
-    special = frozenset(loaded.tokenizer.all_special_ids)
 
     def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
-        longest = max(map(len, batch))
-        if longest > window + LENGTH_TOLERANCE_S * SAMPLE_RATE_HZ:  # the extractor would cut it, and say nothing
-            raise RecognizerError(
-                f"{longest / SAMPLE_RATE_HZ:.2f} s do not fit into a window of {window / SAMPLE_RATE_HZ:g} s"
-            )
+        check_fits(max(map(len, batch)) / SAMPLE_RATE_HZ, window / SAMPLE_RATE_HZ)
         if settings.words:
-            return [timed_one(samples) for samples in batch]
+            return [_timed_words(loaded, said_of([samples]), num_prompt_tokens) for samples in batch]
         ids = said_of(batch)
         return [
             Hypothesis(text, is_unfinished=cut)
@@ -138,14 +126,27 @@ def whisper(loaded: Loaded) -> Ask:
             return loaded.model.generate(**inputs, **options)
         return loaded.model.generate(**filled_up(inputs), **options)[: len(batch)]
 
-    def timed_one(samples: Samples) -> Hypothesis:
-        said = said_of([samples])
-        [text], [ids], [starts_s] = decoded(loaded, said["sequences"]), said["sequences"], said["token_timestamps"]
-        tokens = attended_tokens(ids.tolist(), starts_s.tolist(), special)
-        [is_unfinished] = whisper_unfinished(loaded, said["sequences"], num_prompt_tokens)
-        return replace(timed(loaded, text, tokens, skip_special_tokens=True), is_unfinished=is_unfinished)
-
     return ask
+
+
+def _timed_words(loaded: Loaded, said: Any, num_prompt_tokens: int) -> Hypothesis:  # noqa: ANN401  # Transformers'
+    """The one text of ``said`` with its words."""
+    [text], [ids], [starts_s] = decoded(loaded, said["sequences"]), said["sequences"], said["token_timestamps"]
+    tokens = attended_tokens(ids.tolist(), starts_s.tolist(), frozenset(loaded.tokenizer.all_special_ids))
+    [is_unfinished] = whisper_unfinished(loaded, said["sequences"], num_prompt_tokens)
+    return replace(timed(loaded, text, tokens, skip_special_tokens=True), is_unfinished=is_unfinished)
+
+
+def _whisper_options(loaded: Loaded) -> dict[str, Any]:
+    """What each call of its ``generate`` is told."""
+    settings = loaded.settings
+    options = {**generation_options(loaded, loaded.extractor.n_samples), "return_timestamps": False}
+    options |= {name: value for name in ("language", "task") if (value := getattr(settings, name)) is not None}
+    if settings.words:
+        options["return_token_timestamps"] = True
+    if settings.prompt is not None:
+        options["prompt_ids"] = loaded.tokenizer.get_prompt_ids(settings.prompt, return_tensors="pt").to(loaded.device)
+    return options
 
 
 def encoder_decoder(loaded: Loaded) -> Ask:

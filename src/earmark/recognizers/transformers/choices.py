@@ -24,6 +24,7 @@ _TAKES: dict[FamilyKind, frozenset[str]] = {
 }
 
 
+_TOLD_LANGUAGES = ("canary", "cohere_asr", "qwen3_asr", "voxtral")  # of those that have a transcription request
 # What the processors of these take; their files do not say.
 _STATED_LANGUAGES = {
     "cohere_asr": ("ar", "de", "el", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "vi", "zh"),
@@ -49,6 +50,13 @@ def resolved(checkpoint: Checkpoint, settings: Settings) -> Settings:
     if settings.task is None and checkpoint.family.kind == "whisper" and checkpoint.generation.get("lang_to_id"):
         settings = replace(settings, task="transcribe")
     return settings
+
+
+def takes_language(checkpoint: Checkpoint) -> bool:
+    """Whether this model can be told the language: a Whisper that knows more than English, and a few others."""
+    if checkpoint.family.kind == "whisper":
+        return bool(checkpoint.generation.get("lang_to_id"))
+    return checkpoint.family.model_type in _TOLD_LANGUAGES
 
 
 def _check(checkpoint: Checkpoint, settings: Settings) -> None:

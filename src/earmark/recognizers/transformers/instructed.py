@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from earmark.errors import RecognizerError
+from earmark.recognizers.together import check_fits
 from earmark.recognizers.transformers.features import Samples, on_device
 from earmark.recognizers.transformers.generation import best_of, generation_options
 from earmark.recognizers.transformers.loading import Loaded
-from earmark.records import LENGTH_TOLERANCE_S, SAMPLE_RATE_HZ, Hypothesis
+from earmark.records import SAMPLE_RATE_HZ, Hypothesis
 
 _INSTRUCTIONS = {
     "granite_speech": "can you transcribe the speech into a written format?",
@@ -102,9 +103,7 @@ def _after_the_question(said: Any, inputs: dict[str, Any]) -> Any:  # noqa: ANN4
 
 def _check_lengths(loaded: Loaded, batch: Sequence[Samples]) -> None:
     """Some processors cut what is longer, or cut it to pieces, and say nothing."""
-    longest_s, most_s = max(map(len, batch)) / SAMPLE_RATE_HZ, loaded.checkpoint.family.max_audio_s
-    if longest_s > most_s + LENGTH_TOLERANCE_S:
-        raise RecognizerError(f"{longest_s:.2f} s do not fit into {most_s:g} s, the most that this model takes")
+    check_fits(max(map(len, batch)) / SAMPLE_RATE_HZ, loaded.checkpoint.family.max_audio_s)
 
 
 def _request_arguments(loaded: Loaded, asked: Callable[..., Any]) -> dict[str, Any]:

@@ -1,21 +1,14 @@
-"""A checkpoint into memory: device, precision, attention, and a look at every weight. No pickle, no network.
-
-Numbers must be the same each time, so TF32 and the search for the fastest algorithm are off in this process. A worker
-process computes with one thread on a processor, unless OMP_NUM_THREADS says otherwise: there is one worker a core, and
-threads that wait for each other cost many times what they gain.
-"""
+"""A checkpoint into memory: device, precision, attention, and a look at every weight. No pickle, no network."""
 
 from __future__ import annotations
 
 import importlib.util
-import multiprocessing
-import os
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from earmark.errors import RecognizerError
-from earmark.recognizers.on_torch import device_of, limit_memory
+from earmark.errors import RecognizerError, first_line
+from earmark.recognizers.on_torch import DAMAGED_HINT, check_numbers, prepared_device
 from earmark.recognizers.transformers.checkpoint import Checkpoint
 from earmark.recognizers.transformers.compiling import compiled
 from earmark.recognizers.transformers.family import FamilyKind
@@ -57,33 +50,17 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")  # WavLM's own masks
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
-    device = device_of(settings.device)
-    if device.type == "cpu" and multiprocessing.parent_process() is not None and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)
-    dtype = getattr(torch, settings.dtype)
-    common = {"local_files_only": True, "trust_remote_code": checkpoint.runs_code}
+    device, dtype = prepared_device(settings.device, settings.gpu_memory_limit), getattr(torch, settings.dtype)
     try:
-        model, report = _class_of(checkpoint).from_pretrained(
-            checkpoint.folder,
-            dtype=dtype,
-            attn_implementation=settings.attention,
-            use_safetensors=True,
-            output_loading_info=True,
-            **common,
-        )
-        extractor = transformers.AutoFeatureExtractor.from_pretrained(checkpoint.folder, **common)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint.tokenizer, **common)
-        processor = _processor(checkpoint, tokenizer, common)
+        model, report = _model(checkpoint, settings, dtype)
+        extractor, tokenizer, processor = _around(checkpoint)
     except (OSError, ValueError, ImportError, RuntimeError, TypeError, KeyError, AttributeError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise RecognizerError(f"Transformers cannot load {checkpoint.place}", cause=lines[0]) from error
+        raise RecognizerError(
+            f"Transformers cannot load {checkpoint.place}", cause=first_line(error), hint=DAMAGED_HINT
+        ) from error
     _check_complete(checkpoint.place, report)
-    limit_memory(device, settings.gpu_memory_limit)
     model = model.to(device).eval()
-    _check_numbers(checkpoint.place, model)
+    check_numbers(checkpoint.place, model.state_dict().items())
     model = _faster(model, checkpoint.family.kind, settings)
     return Loaded(checkpoint, settings, model, extractor, tokenizer, processor, device, dtype)
 
@@ -96,6 +73,19 @@ def _faster(model: Any, kind: FamilyKind, settings: Settings) -> Any:  # noqa: A
     return with_rows_apart(model) if kind == "whisper" else with_channels_last(model)
 
 
+def _model(checkpoint: Checkpoint, settings: Settings, dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:
+    """The model, and what Transformers reports of its weights."""
+    found: tuple[Any, dict[str, Any]] = _class_of(checkpoint).from_pretrained(
+        checkpoint.folder,
+        dtype=dtype,
+        attn_implementation=settings.attention,
+        use_safetensors=True,
+        output_loading_info=True,
+        **_from_here(checkpoint),
+    )
+    return found
+
+
 def _class_of(checkpoint: Checkpoint) -> Any:  # noqa: ANN401  # one of Transformers' model classes
     import transformers
 
@@ -106,15 +96,23 @@ def _class_of(checkpoint: Checkpoint) -> Any:  # noqa: ANN401  # one of Transfor
     return getattr(transformers, checkpoint.family.architecture)
 
 
-def _processor(checkpoint: Checkpoint, tokenizer: Any, common: dict[str, Any]) -> Any:  # noqa: ANN401  # Transformers'
+def _around(checkpoint: Checkpoint) -> tuple[Any, Any, Any]:
+    """What makes its features, its tokenizer, and where it is asked in words its processor."""
     import transformers
 
+    common = _from_here(checkpoint)
+    extractor = transformers.AutoFeatureExtractor.from_pretrained(checkpoint.folder, **common)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint.tokenizer, **common)
     if checkpoint.family.kind not in ("request", "conversation"):
-        return None
+        return extractor, tokenizer, None
     processor = transformers.AutoProcessor.from_pretrained(checkpoint.folder, **common)
     if checkpoint.tokenizer != checkpoint.folder:
         processor.tokenizer = tokenizer
-    return processor
+    return extractor, tokenizer, processor
+
+
+def _from_here(checkpoint: Checkpoint) -> dict[str, bool]:
+    return {"local_files_only": True, "trust_remote_code": checkpoint.runs_code}
 
 
 def _check_packages(checkpoint: Checkpoint) -> None:
@@ -137,17 +135,4 @@ def _check_complete(place: str, report: dict[str, Any]) -> None:
             raise RecognizerError(
                 f"{len(names)} weights of {place} {what}",
                 cause=f"the first is {names[0]}; it would be made up at random",
-            )
-
-
-def _check_numbers(place: str, model: Any) -> None:  # noqa: ANN401  # a torch module
-    """Also what no training step moves, but is saved: the means and variances of batch norm."""
-    import torch
-
-    for name, weight in model.state_dict().items():
-        if not bool(torch.isfinite(weight).all()):
-            raise RecognizerError(
-                f"the weights of {place} are no numbers",
-                cause=f"{name} holds NaN or infinity",
-                hint="fetch the model again, or --set dtype=float32 or bfloat16 where float16 is too small for it",
             )

@@ -5,20 +5,20 @@ It knows the contract of recognizers, and neither torch nor Transformers until i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from earmark.errors import FetchError, MissingExtraError, OutOfMemoryError, RecognizerError, UsageError
-from earmark.fetching import FetchOptions, resolve
+from earmark.errors import FetchError, RecognizerError, UsageError
+from earmark.fetching import FetchOptions
 from earmark.recognizers.accelerator import DeviceKind, device_kind, usual_batch_s
 from earmark.recognizers.languages import language_code
-from earmark.recognizers.model_files import ModelFiles
-from earmark.recognizers.on_torch import empty_cache
+from earmark.recognizers.model_files import ModelFiles, by_role, content_hash, outright
+from earmark.recognizers.on_torch import empty_cache, within_memory
+from earmark.recognizers.packages import installed_version, packages_of
+from earmark.recognizers.together import asked_together
 from earmark.recognizers.transformers.asking import Ask, asking
 from earmark.recognizers.transformers.checkpoint import (
     CODE_PATTERNS,
@@ -28,7 +28,7 @@ from earmark.recognizers.transformers.checkpoint import (
     Checkpoint,
     read_checkpoint,
 )
-from earmark.recognizers.transformers.choices import resolved
+from earmark.recognizers.transformers.choices import resolved, takes_language
 from earmark.recognizers.transformers.features import Samples, lengthened
 from earmark.recognizers.transformers.loading import load
 from earmark.recognizers.transformers.settings import Settings
@@ -74,29 +74,11 @@ class Transformers:
         fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
     ) -> None:
         self._settings = Settings(
-            dtype=dtype,
-            device=device,
-            attention=attention,
-            beams=beams,
-            language=language_code(language),
-            task=task,
-            prompt=prompt,
-            max_new_tokens=max_new_tokens,
-            words=words,
-            nbest=nbest,
-            compile=compile,
-            trust=trust,
+            dtype=dtype, device=device, attention=attention, beams=beams, language=language_code(language), task=task,
+            prompt=prompt, max_new_tokens=max_new_tokens, words=words, nbest=nbest, compile=compile, trust=trust,
             gpu_memory_limit=gpu_memory_limit,
-        )
-        names = {"model": model, "tokenizer": tokenizer}
-        named = {role: _outright(str(name)) for role, name in names.items() if name}
-        code = CODE_PATTERNS if trust else ()
-        self._files = ModelFiles(
-            named,
-            folders=names,
-            fetching=fetching,
-            patterns={"model": (*MODEL_PATTERNS, *code), "tokenizer": TOKENIZER_PATTERNS},
-        )
+        )  # fmt: skip
+        self._files = _files(model, tokenizer, fetching, trust=trust)
         self._ask: Ask | None = None
         _ = _version()
 
@@ -107,17 +89,23 @@ class Transformers:
         return RecognizerSpec(
             name="transformers",
             version=_version(),
-            content_hash=_content_hash(self._files),
+            content_hash=content_hash(by_role(self._files.digests())),
             options=self._resolved.options(),
             batching=checkpoint.family.batching,
             max_audio_s=checkpoint.family.max_audio_s,
             sources=self._files.sources(),
+            architecture=checkpoint.family.architecture,
         )
 
     @property
     def device_kind(self) -> DeviceKind:
         """Where it works on this machine, as far as is known before it is entered."""
         return device_kind(self._settings.device)
+
+    @property
+    def takes_language(self) -> bool:
+        """Whether this model can be told it; one that is not told finds out, or takes a default."""
+        return takes_language(self._checkpoint)
 
     @property
     def usual_batch_s(self) -> float:
@@ -156,10 +144,8 @@ class Transformers:
 
     def __enter__(self) -> Self:
         """Load the model. Raises RecognizerError and MissingExtraError."""
-        try:
+        with packages_of("transformers"):
             self._ask = asking(load(self._checkpoint, self._resolved))
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("model", "transformers", "transformers", error.name or "transformers") from error
         return self
 
     def __exit__(
@@ -171,73 +157,26 @@ class Transformers:
 
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
-        least = self._checkpoint.family.shortest_samples
-        samples = [lengthened(waveform.samples, least) for waveform in batch]
-        heard: dict[int, Hypothesis] = {}
-        for piece in self._allowed(samples):
-            heard.update(zip(piece, self._heard([samples[position] for position in piece]), strict=True))
-        return [within(heard[position], waveform.duration_s) for position, waveform in enumerate(batch)]
-
-    def _allowed(self, samples: Sequence[Samples]) -> list[list[int]]:
-        """The positions that may be asked together, as the spec declares."""
-        batching = self._checkpoint.family.batching
-        if batching == "single":
-            return [[position] for position in range(len(samples))]
-        if batching == "equal_length":
-            by_length: dict[int, list[int]] = {}
-            for position, one in enumerate(samples):
-                by_length.setdefault(len(one), []).append(position)
-            return list(by_length.values())
-        return [list(range(len(samples)))] if samples else []
+        family = self._checkpoint.family
+        samples = [lengthened(waveform.samples, family.shortest_samples) for waveform in batch]
+        heard = asked_together(samples, [len(one) for one in samples], family.batching, self._heard)
+        return [within(one, waveform.duration_s) for one, waveform in zip(heard, batch, strict=True)]
 
     def _heard(self, samples: Sequence[Samples]) -> list[Hypothesis]:
         import torch
 
         if self._ask is None:
             raise RecognizerError("the model is not loaded", hint="with Transformers(...) as recognizer:")
-        full: str | None = None
-        try:
-            with torch.inference_mode():
-                return self._ask(samples)
-        except torch.OutOfMemoryError as error:
-            full = str(error)
-        except RuntimeError as error:
-            if "DefaultCPUAllocator" not in str(error):
-                raise
-            full = str(error)
-        # Out of the handler by now: its traceback held the tensors of the failed call.
-        empty_cache()
-        raise OutOfMemoryError(f"{len(samples)} utterances do not fit", cause=full.splitlines()[0])
+        with torch.inference_mode():
+            return within_memory(self._ask, samples)
 
 
-def _outright(name: str) -> str:
-    """The name of a place that says itself what it is. Raises UsageError for one that is nothing, or two things."""
-    place = resolve(name, bare="hub")
-    return f"hf:{name}" if place.kind == "hub" and not name.startswith("hf:") else name
+def _files(model: str, tokenizer: str | None, fetching: FetchOptions, *, trust: bool) -> ModelFiles:
+    named = {"model": outright(str(model)), **({"tokenizer": outright(str(tokenizer))} if tokenizer else {})}
+    code = CODE_PATTERNS if trust else ()
+    patterns = {"model": (*MODEL_PATTERNS, *code), "tokenizer": TOKENIZER_PATTERNS}
+    return ModelFiles(named, folders=named, fetching=fetching, patterns=patterns)
 
 
 def _version() -> str:
-    """The installed Transformers. Raises MissingExtraError where it is missing, and UsageError where it is too old."""
-    for package in ("transformers", "torch"):
-        try:
-            version(package)
-        except PackageNotFoundError as error:
-            raise MissingExtraError("model", "transformers", "transformers", package) from error
-    found = version("transformers")
-    numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
-    if numbers < _OLDEST:
-        wanted = ".".join(map(str, _OLDEST))
-        raise UsageError(
-            f"transformers {found} is not known to work",
-            cause=f"this needs {wanted} or newer",
-            hint="pip install --upgrade 'earmark[transformers]'",
-        )
-    return found
-
-
-def _content_hash(files: ModelFiles) -> str:
-    digest = hashlib.sha256()
-    for role, pairs in sorted(files.digests().items()):
-        for name, content in sorted(pairs):
-            digest.update(f"{role}/{name} {content}\n".encode())
-    return digest.hexdigest()
+    return installed_version(("transformers", "torch"), extra="transformers", oldest=_OLDEST)

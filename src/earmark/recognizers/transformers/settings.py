@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 
-from earmark.errors import UsageError
+from earmark.recognizers.on_torch import DTYPES
+from earmark.recognizers.options import (
+    TASKS,
+    check_choice,
+    check_device,
+    check_memory_share,
+    check_nbest,
+    check_texts,
+    check_whole_numbers,
+)
 from earmark.spec import OptionValue
 
-DTYPES = ("float32", "float16", "bfloat16")
 ATTENTIONS = ("sdpa", "eager", "flash_attention_2", "flash_attention_3")
-TASKS = ("transcribe", "translate")
 _NO_ANSWER = ("device", "trust", "gpu_memory_limit")
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,38 +46,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise UsageError for a value that no model takes."""
-        _one_of("dtype", self.dtype, DTYPES)
-        _one_of("attention", self.attention, ATTENTIONS)
+        check_choice("dtype", self.dtype, DTYPES)
+        check_choice("attention", self.attention, ATTENTIONS)
         if self.task is not None:
-            _one_of("task", self.task, TASKS)
-        if not _DEVICE.fullmatch(str(self.device)):
-            raise UsageError(
-                f"no device {self.device!r}", cause="known: auto, cpu, cuda, cuda:N", hint="--set device=cpu"
-            )
-        self._check_numbers()
-        limit = self.gpu_memory_limit
-        if limit is not None and (isinstance(limit, bool | str) or not 0 < limit <= 1):
-            raise UsageError(f"gpu_memory_limit is a share of 1, not {limit!r}", hint="--gpu-memory-limit 0.9")
-        for name, text in (("language", self.language), ("prompt", self.prompt)):
-            if text is not None and (type(text) is not str or not text.strip()):
-                raise UsageError(f"transformers option {name} is a text, not {text!r}")
-
-    def _check_numbers(self) -> None:
-        for name, value in (("beams", self.beams), ("max_new_tokens", self.max_new_tokens), ("nbest", self.nbest)):
-            if value is not None and (type(value) is not int or value < 1):  # from a command line it can be anything
-                raise UsageError(f"transformers option {name} is a whole number from 1, not {value!r}")
-        if self.nbest > self.beams:
-            raise UsageError(
-                f"no {self.nbest} best of {self.beams} beams",
-                cause="the best ones are those that a search keeps",
-                hint=f"--set beams={self.nbest}",
-            )
+            check_choice("task", self.task, TASKS)
+        check_device(self.device)
+        check_whole_numbers("transformers", beams=self.beams, max_new_tokens=self.max_new_tokens, nbest=self.nbest)
+        check_nbest(self.nbest, self.beams)
+        check_memory_share(self.gpu_memory_limit)
+        check_texts("transformers", language=self.language, prompt=self.prompt)
 
     def options(self) -> dict[str, OptionValue]:
         """Those that can change an answer."""
         return {name: value for name, value in asdict(self).items() if name not in _NO_ANSWER}
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(f"no {name} {value!r}", cause=f"known: {', '.join(known)}", hint=f"--set {name}={known[0]}")

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from earmark.errors import FolderError, UsageError
+from earmark.recognizers.model_files import LFS_POINTER
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _OTHERS = (".h5", ".msgpack", ".onnx")
-_POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_HEADER_BYTES = 100_000_000  # the format's own limit
 
 
@@ -42,8 +42,8 @@ def check_safetensors(path: Path) -> None:
     try:
         size_bytes = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(len(_POINTER))
-            if start == _POINTER:
+            start = file.read(len(LFS_POINTER))
+            if start == LFS_POINTER:
                 problem = "it is a Git LFS pointer, not the weights"
                 raise FolderError(str(path), problem, hint="git lfs pull, in the folder of the model")
             length = int.from_bytes(start[:8], "little")

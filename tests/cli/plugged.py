@@ -1,0 +1,45 @@
+"""Toy recognizers of another package, which the real program finds as it finds any: by an entry point."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_MODULE = """
+import time
+from pathlib import Path
+
+from earmark.recognizers.doubles import Echo
+
+HERE = Path(__file__).parent
+
+
+class Endless(Echo):
+    name = "endless"
+
+    def __enter__(self):
+        (HERE / "loading").touch()
+        time.sleep(600)
+        return self
+
+
+class Dwelling(Echo):
+    name = "dwelling"
+
+    def text(self, waveform):
+        (HERE / "transcribing").touch()
+        time.sleep(600)
+        return super().text(waveform)
+"""
+_POINTS = "[earmark.recognizers]\nendless = toy_recognizers:Endless\ndwelling = toy_recognizers:Dwelling\n"
+
+
+def plugged(folder: Path) -> dict[str, str]:
+    """An environment with the package in ``folder``; ``loading`` and ``transcribing`` appear there as it does so."""
+    metadata = folder / "toy_recognizers-1.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-recognizers\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(_POINTS)
+    (folder / "toy_recognizers.py").write_text(_MODULE)
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
