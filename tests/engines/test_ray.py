@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -158,6 +159,21 @@ def test_a_killed_actor_is_replaced_in_its_place_and_its_shard_done_again(cluste
     assert parts(receipts) == ["once-a s1", "s0", "s2"]
     assert diary.noted("began once-a") == ["began once-a on 0"] * 2
     assert len(set(diary.pids("entered"))) == 2
+
+
+def test_an_idle_actor_that_dies_costs_nothing(cluster, diary, monkeypatch):
+    """Killed between two shards, it is replaced, and none of them counts a death."""
+    monkeypatch.setattr("earmark.engines.jobs._DEATHS_PER_SHARD", 1)
+    received = []
+    for receipt in RayEngine(EngineOptions(num_workers=1)).run(diary, iter(plain_shards(3)), stop=never):
+        received.append(receipt)
+        if len(received) == 1:
+            [pid] = diary.pids("entered")
+            os.kill(pid, signal.SIGKILL)
+            assert wait_until(lambda pid=pid: not is_running(pid))
+    assert parts(received) == ["s0", "s1", "s2"]
+    assert diary.noted("gave up") == []
+    assert len(diary.noted("entered")) == 2
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Knows what was asked for, and where the cluster is. What happens to the shards i
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -44,14 +45,14 @@ class RayEngine:
         self._runtime_env = read_runtime_env(options.runtime_env) if options.runtime_env is not None else {}
         self._address = address_of(options.address)
         check_answers(self._address)
+        self._folder = os.getcwd()  # noqa: PTH109  # a text for other machines
         self._connection = ExitStack()
 
     @cached_property
     def num_workers(self) -> int:
         """How many were asked for, else how many the cluster has room for now.
 
-        Connects to it where it must know, until the end of ``run``: a second connection would cost the driver of a
-        submitted job its working directory, which Ray removes with the first one.
+        Connects to it where it must know, until the end of ``run``, since connecting takes seconds.
         """
         if self._options.num_workers is not None:
             return self._options.num_workers
@@ -77,13 +78,26 @@ class RayEngine:
             nodes = alive_nodes()
             demand = Demand.of(self._options, nodes)
             with work.probing() as probe:
-                expected = Expected.by_driver(probe)
+                expected = Expected.by_driver(probe, self._folder)
                 inspect_nodes(nodes, expected, has_runtime_env=bool(self._runtime_env), stop=stop)
+                self._go_back()
                 crew = Crew(work, queue, demand, expected, shard_timeout_s=self._options.shard_timeout_s)
                 try:
                     yield from crew.receipts(stop)
                 finally:
                     crew.close()
+
+    def _go_back(self) -> None:
+        """Return to the folder where the driver began, if it was made anew.
+
+        Every Ray node unpacks the working directory of a submitted job, and removes what lies in its place. Where
+        several nodes of one machine share Ray's own folder, that is the directory which the driver is in.
+        """
+        try:
+            os.getcwd()  # noqa: PTH109  # nothing is done with it
+        except FileNotFoundError:
+            with contextlib.suppress(OSError):
+                os.chdir(self._folder)
 
     def _connect(self) -> None:
         """A connection that the caller's program has already is used, and left as it is."""

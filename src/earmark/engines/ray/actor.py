@@ -27,8 +27,6 @@ class ShardActor:
 
     def load(self, work: bytes, rank: int, expected: Expected) -> str | EarmarkError:
         """Enter the pickled ``work`` as the worker of ``rank``. Returns the id of the node."""
-        import ray
-
         if problem := expected.look():
             raise EngineError(f"a node that joined {problem[0]}", hint=problem[1])
         self._rank = rank
@@ -37,6 +35,12 @@ class ShardActor:
             self._work.__enter__()
         except EarmarkError as error:
             return error
+        return self.here()
+
+    def here(self) -> str:
+        """The id of the node. Who gives it is alive."""
+        import ray
+
         return str(ray.get_runtime_context().get_node_id())
 
     def do(self, shard: Shard) -> Receipt | EarmarkError | None:

@@ -42,10 +42,16 @@ class _Place:
     since_s: float = 0.0
     node_id: str | None = None  # None until it is loaded
     num_failed_starts: int = 0
+    is_sure: bool = False  # that its actor lives, since it answered just now
 
     @property
     def is_free(self) -> bool:
         return self.actor is not None and self.answer is None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether its actor has loaded the work and does none of it."""
+        return self.node_id is not None and self.job is None
 
     @property
     def may_start(self) -> bool:
@@ -125,13 +131,23 @@ class Crew:
         place.answer = place.actor.load.remote(self._packed, place.rank, self.expected)
 
     def _feed(self) -> None:
+        """Give a job to every free actor that lives.
+
+        One that was not heard just now is asked first: its death would count against a shard that nobody tried.
+        """
         for place in self.places:
-            if place.is_free:
-                place.job = self.queue.next()
-                if place.job is None:
-                    return
-                place.since_s = time.monotonic()
-                place.answer = place.actor.do.remote(place.job.shard)
+            if place.is_free and self.queue.has(1):
+                if place.is_sure:
+                    self._give(place)
+                else:
+                    place.answer = place.actor.here.remote()
+            place.is_sure = False
+
+    def _give(self, place: _Place) -> None:
+        place.job = self.queue.next()
+        assert place.job is not None, "it was looked for"  # noqa: S101  # a programmer's error
+        place.since_s = time.monotonic()
+        place.answer = place.actor.do.remote(place.job.shard)
 
     def _events(self) -> Iterator[Receipt]:
         """Receipts of the actors that answered or died within a moment."""
@@ -141,7 +157,8 @@ class Crew:
         ready, _ = ray.wait(list(asked), num_returns=1, timeout=_POLL_S)
         if ready:
             ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=0)
-        for each in ready:
+        # Receipts first, since who takes them may take long; then an actor that answered has done so just now.
+        for each in sorted(ready, key=lambda answer: asked[answer].job is None):
             yield from self._heard(asked[each], each)
         yield from self._late(time.monotonic())
 
@@ -160,7 +177,7 @@ class Crew:
                 raise said
             self.error = self.error or said
         elif job is None:
-            place.node_id, place.num_failed_starts = said, 0
+            place.node_id, place.num_failed_starts, place.is_sure = said, 0, True
         elif said is not None:
             self.queue.succeeded()
             yield said
@@ -196,13 +213,14 @@ class Crew:
 
         ray.kill(place.actor)
         place.actor = place.answer = place.job = place.node_id = None
+        place.is_sure = False
 
     def close(self) -> None:
-        """End every actor: a free one releases what it loaded, one that works is killed."""
+        """End every actor: an idle one releases what it loaded, one that works is killed."""
         import ray
         from ray.exceptions import RayError
 
-        goodbyes = [place.actor.leave.remote() for place in self.places if place.is_free]
+        goodbyes = [place.actor.leave.remote() for place in self.places if place.is_idle]
         if goodbyes:
             ray.wait(goodbyes, num_returns=len(goodbyes), timeout=_FAREWELL_S)
         for place in self.places:

@@ -5,7 +5,6 @@ Knows Ray's tasks and what makes a node unfit. An actor on a node that joins lat
 
 from __future__ import annotations
 
-import os
 import pickle
 import platform
 import time
@@ -36,15 +35,15 @@ class Expected:
     folder: str
 
     @classmethod
-    def by_driver(cls, probe: Probe) -> Expected:
-        """What this process has."""
+    def by_driver(cls, probe: Probe, folder: str) -> Expected:
+        """What this process has, which began in ``folder``."""
         import ray
 
         import earmark
 
         python = ".".join(platform.python_version_tuple()[:2])
         versions = {"Python": python, "ray": ray.__version__, "earmark": earmark.__version__}
-        return cls(versions, pickle.dumps(probe), os.getcwd())  # noqa: PTH109  # a text for another machine
+        return cls(versions, pickle.dumps(probe), folder)
 
     def look(self) -> tuple[str, str] | None:
         """What is wrong with this node, and what mends it; None where nothing is."""
