@@ -129,7 +129,7 @@ def test_unknown_names_list_the_near_ones(earmark, manifest):
         ["--limit", "0"],
         ["--limit", "120%"],
         ["--set", "texts"],
-        ["--engine", "ray"],
+        ["--engine", "rya"],
         ["--missing-audio", "ignore"],
         ["--no-such-flag"],
         ["--engine", "inline", "--workers", "2"],

@@ -57,6 +57,11 @@ def test_from_the_dry_run_by_a_pilot_to_the_end_of_a_budget(folder):
     assert second.stderr == ""
     assert "cost    about" in earmark(folder, f"{line} --dry-run").stdout
 
+    again = "--out runs/pilot --limit 50 --seed 0 --dry-run --format json"
+    assert json.loads(earmark(folder, f"{line} {again}").stdout)["num_segments_left"] == 0
+    fresh = json.loads(earmark(folder, f"{line} {again} --fresh --budget 0.000001").stdout)
+    assert (fresh["num_segments_left"], fresh["spent"]) == (12, 0.0)
+
     ended = earmark(folder, f"{line} --out runs/budget --budget 0.000001")
     assert ended.returncode == 5
     assert "warning: the budget of 1e-06 USD is reached" in ended.stderr
@@ -91,10 +96,12 @@ def test_the_line_about_cost_says_each_kind_of_device():
     )
     facts = {"parallel_efficiency": 0.95, "devices": devices, "paid_s": 1.0}
     cost = Cost(amount=0.0321, currency="USD", basis="b")
-    line = capacity_line(Capacity(**facts, cold_start_s=12.34, cost=cost, cost_per_audio_hour=0.0123))
+    line = capacity_line(
+        Capacity(**facts, cold_start_s=12.34, cost=cost, cost_per_audio_hour=0.0123, price_as_of="2025-10-21")
+    )
     assert line == (
         "workers 2 on NVIDIA L4 busy 90 % (least 80 %), 1 on cpu busy 50 %; parallel efficiency 95 %; "
-        "cold start 12.3 s; cost 0.0321 USD, 0.0123 an audio hour"
+        "cold start 12.3 s; cost 0.0321 USD, 0.0123 an audio hour (price of 2025-10-21)"
     )
     bare = Capacity(
         devices=devices[1:],

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from earmark.store import layout
+from earmark.store.folder import LocalFolder
+from earmark.store.lock import locked
 from tests.cli.plugged import plugged
 from tests.toys import toy_source, write_manifest
 
@@ -63,6 +66,20 @@ def said_by(process: subprocess.Popen[str]) -> str:
         return process.communicate(timeout=PATIENCE_S)[1]
     except subprocess.TimeoutExpired:
         pytest.fail(f"no end within {PATIENCE_S:g} s; it said:\n{end(process)}")
+
+
+def wait_until_it_says(process: subprocess.Popen[str], words: str) -> None:
+    """Read what it writes to stderr up to a line with ``words``. Its end, or a minute of waiting, fails the test."""
+    patience = threading.Timer(PATIENCE_S, process.kill)
+    patience.start()
+    said = []
+    try:
+        while words not in (line := process.stderr.readline()):
+            said.append(line)
+            if not line:
+                pytest.fail(f"it ended before it said {words!r}; it said:\n{''.join(said)}")
+    finally:
+        patience.cancel()
 
 
 def wait_for(condition: Callable[[], bool], what: str, process: subprocess.Popen[str], out: Path) -> None:
@@ -144,12 +161,25 @@ def test_the_second_signal_stops_at_once(manifest, tmp_path, workers):
     wait_for(begun.exists, "a batch was begun", process, tmp_path / "run")
     children = children_of(process.pid)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.5)
-    assert process.poll() is None, "the first signal waits for the batch"
+    wait_until_it_says(process, "stopping")
     process.send_signal(signal.SIGINT)
     said_by(process)
-    assert process.returncode in (130, -signal.SIGINT)
+    assert process.returncode == -signal.SIGINT, "the first signal waits for the batch, and the second kills"
     wait_until_gone(children)
+
+
+def test_a_share_that_waits_for_another_says_so_and_hears_a_signal(manifest, tmp_path):
+    """It need not wait until the other one has begun."""
+    out = tmp_path / "run"
+    with locked(LocalFolder(out), name=f"{layout.LOCK}-gate"):
+        process = start(manifest, out, "--shard", "1/2")
+        wait_until_it_says(process, f"process {os.getpid()} on ")
+        wait_for(lambda: state_of(process.pid) == "S", "it slept at the gate", process, out)
+        process.send_signal(signal.SIGTERM)
+        said = said_by(process)
+    assert process.returncode == 130, said
+    assert "resume with: earmark eval slow" in said
+    assert "Traceback" not in said
 
 
 def test_a_signal_while_a_model_loads_is_answered_at_once(manifest, tmp_path):
@@ -199,7 +229,11 @@ def wait_until_gone(pids: list[int]) -> None:
 def is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state_of(pid) != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
-    return state != "Z"
+
+
+def state_of(pid: int) -> str:
+    """The kernel's letter for it: ``R`` while it runs, ``S`` while it sleeps, ``Z`` when it is dead."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -197,6 +197,9 @@ class ControlPlane:
             handle_metadata=api_pb2.FunctionHandleMetadata(**common, **formats),
         )
 
+    def FunctionGetCurrentStats(self, request):  # noqa: N802
+        return api_pb2.FunctionStats(num_total_tasks=1)
+
     def FunctionMap(self, request):  # noqa: N802
         call_id = f"fc-{len(self._function_of) + 1}"
         self._function_of[call_id] = request.function_id

@@ -78,6 +78,7 @@ def quiet_day(folder: Path) -> Any:
         "parts_there": sorted(path.name for path in there.iterdir()),
         "commits": dict(PLANE.commits),
         "retries": function.retry_policy.retries,
+        "timeout_s": function.timeout_secs,
         "mounts": sorted(mount.mount_path for mount in function.volume_mounts),
         "num_attempts": PLANE.num_attempts,
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections import deque
@@ -98,9 +100,37 @@ class TestBodies:
         assert str(tmp_path / "there") in str(answer.error)
 
 
-def pickled(work: Transcription, folder: Path) -> bytes:
-    import pickle
+class Fallen:
+    """Work that cannot be entered, or that raises: nothing of ours, either way."""
 
+    def __init__(self, *, loads: bool) -> None:
+        self.loads = loads
+
+    def at(self, folder):
+        return self
+
+    def __enter__(self):
+        if not self.loads:
+            raise ImportError("no torch")
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def __call__(self, shard, *, rank, stop):
+        raise RuntimeError("fell over")
+
+
+@pytest.mark.parametrize(("loads", "said"), [(True, "RuntimeError: fell over"), (False, "ImportError: no torch")])
+def test_what_a_container_raises_is_an_answer_with_its_ticket(loads, said, tmp_path):
+    """An exception of the map would not say whose it is; and whether the work was entered tells whose fault it is."""
+    work = pickle.dumps(Fallen(loads=loads))
+    answer = container.do(Task(5, work, shard_of("a.wav"), 0, str(tmp_path / str(loads))))
+    container._loaded._work = None
+    assert answer == Answer(5, failure=said, is_loaded=loads)
+
+
+def pickled(work: Transcription, folder: Path) -> bytes:
     return pickle.dumps(work.at(str(folder)))
 
 
@@ -154,6 +184,7 @@ class ToyLine:
         self.in_hand: deque[Task] = deque()
         self.sent: list[Task] = []
         self.most_in_hand = 0
+        self.containers = itertools.repeat(1)
 
     def send(self, task):
         self.sent.append(task)
@@ -162,6 +193,9 @@ class ToyLine:
 
     def hear(self, timeout_s):
         return self.answers(self.in_hand.popleft()) if self.in_hand else None
+
+    def num_containers(self):
+        return next(self.containers)
 
 
 def ids_of(shard: Shard) -> str:
@@ -262,6 +296,88 @@ def test_what_is_lost_on_its_way_is_sent_again_and_not_for_ever():
     with pytest.raises(EngineError, match="do not answer"):
         list(crew.receipts(shards(1), never))
     assert len(line.sent) == 3
+
+
+def hears(line: ToyLine, *events) -> None:
+    """The line says these, one after the other; a number is the good answer to the task of that ticket."""
+    coming = iter(events)
+
+    def hear(timeout_s):
+        event = next(coming)
+        return done(line.sent[event]) if isinstance(event, int) else event
+
+    line.hear = hear
+
+
+def test_exceptions_of_tickets_that_were_given_up_are_not_charged_to_those_that_replaced_them():
+    """Two shards are silent and sent again; the old attempts' exceptions come first, then the new answers."""
+    crew, line, work = crew_with(done, quiet_s=0.0)
+    hears(line, None, TimeoutError("old"), TimeoutError("old"), 2, 3)
+    assert [receipt.part for receipt in crew.receipts(shards(2), never)] == ["s0", "s1"]
+    assert (work.given_up, sorted(work.kept), len(line.sent)) == ([], ["s0", "s1"], 4)
+
+
+def test_a_failure_with_a_ticket_that_was_given_up_costs_nothing():
+    """Whose it is is known, so the new attempt goes on."""
+    crew, line, work = crew_with(done, quiet_s=0.0)
+    hears(line, None, Answer(0, failure="RuntimeError: old"), 1)
+    assert [receipt.part for receipt in crew.receipts(shards(1), never)] == ["s0"]
+    assert (work.given_up, len(line.sent)) == ([], 2)
+
+
+def test_a_good_answer_that_comes_too_late_is_kept_and_its_shard_is_not_waited_for_again():
+    """The second attempts, which would never answer, are forgotten."""
+    crew, line, work = crew_with(done, quiet_s=0.0)
+    hears(line, None, 0, 1)
+    assert [receipt.part for receipt in crew.receipts(shards(2), never)] == ["s0", "s1"]
+    assert (sorted(work.kept), len(line.sent)) == (["s0", "s1"], 4)
+
+
+def test_failures_that_nobody_else_can_answer_for_are_charged_after_a_silence():
+    """A ticket that is lost for ever keeps no shard from being given up."""
+    crew, line, work = crew_with(done, quiet_s=0.0)
+    hears(line, None, TimeoutError("new"), None)
+    assert [receipt.part for receipt in crew.receipts(shards(1), never)] == ["s0"]
+    assert [reason.partition(":")[0] for reason in work.given_up] == ["s0"]
+
+
+def test_a_wait_for_a_container_is_no_silence():
+    """Where the cloud has no room, nothing is sent again and nothing is lost, however long it takes."""
+    crew, line, _ = crew_with(done, quiet_s=0.0)
+    line.containers = itertools.repeat(0)
+    hears(line, *[None] * 9, 0, 1)
+    assert [receipt.part for receipt in crew.receipts(shards(2), never)] == ["s0", "s1"]
+    assert len(line.sent) == 2
+
+
+def test_after_a_stop_nobody_is_waited_for_where_there_is_no_container():
+    """What no container has will not be done."""
+    asked: list[bool] = []
+    crew, line, _ = crew_with(done, quiet_s=0.0)
+    line.containers = itertools.repeat(0)
+    line.hear = lambda timeout_s: asked.append(True)
+    assert list(crew.receipts(shards(2), lambda: bool(asked))) == []
+
+
+def test_a_shard_whose_failures_have_its_ticket_is_tried_three_times_and_then_cut():
+    """It waits for no other, and others' answers do not count for it."""
+
+    def answers(task):
+        return Answer(task.ticket, failure="RuntimeError: fell over") if "bad" in ids_of(task.shard) else done(task)
+
+    crew, line, work = crew_with(answers)
+    mixed = iter([shard_of("good", "bad"), shard_of("other", number=3)])
+    assert sorted(receipt.part for receipt in crew.receipts(mixed, never)) == ["bad", "good", "other"]
+    assert work.given_up == ["bad: 3 workers died of it: raised RuntimeError: fell over"]
+    assert [ids_of(task.shard) for task in line.sent].count("good bad") == 3
+
+
+def test_work_that_no_container_can_enter_fails_no_utterance():
+    """An image that lacks a package is nobody's fault among the shards."""
+    crew, _, work = crew_with(lambda task: Answer(task.ticket, failure="ImportError: no torch", is_loaded=False))
+    with pytest.raises(EngineError, match="in a row") as raised:
+        list(crew.receipts(shards(2), never))
+    assert (raised.value.cause, work.given_up) == ("ImportError: no torch", [])
 
 
 def test_an_error_of_a_container_is_raised_here():
@@ -372,6 +488,7 @@ class TestCloud:
         assert of["commits"] == {places.RESULTS: len(of["parts"])}
         assert of["num_attempts"] == len(of["parts"]) + 1  # and one look at the data
         assert of["retries"] == 2
+        assert of["timeout_s"] == 3600 + 1200  # a shard, and loading before it
         assert [Path(mount).name for mount in of["mounts"]] == sorted([places.DATA, places.MODELS, places.RESULTS])
 
     def test_bad_day(self, of, found):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import struct
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +140,26 @@ def test_a_receipt_that_came_before_the_time_was_over_counts(tmp_path):
         assert work.noted("gave up") == []
     finally:
         pool.close()
+
+
+@dataclass
+class Torn(Diary):
+    """Work whose first worker dies when half of a message is in the pipe."""
+
+    def __call__(self, shard, *, rank, stop):
+        if len(self.noted("entered")) == 1:
+            pipe = stop.__self__  # a worker is asked to stop through its pipe
+            os.write(pipe.fileno(), struct.pack("!i", 1000) + b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(shard, rank=rank, stop=stop)
+
+
+def test_a_worker_that_dies_in_the_middle_of_a_message_is_replaced(tmp_path):
+    """It died like any other, and the driver goes on."""
+    work = Torn(str(tmp_path))
+    receipts = run(ProcessEngine(EngineOptions(num_workers=1)), work, plain_shards(2))
+    assert sorted(receipt.part for receipt in receipts) == ["s0", "s1"]
+    assert len(work.noted("entered")) == 2
 
 
 @dataclass

@@ -81,6 +81,20 @@ def test_who_is_no_head_is_said_to_be_none(says):
     assert "6379" in raised.value.cause
 
 
+@pytest.mark.parametrize("said", ["1", "true"])
+def test_a_cluster_with_tls_is_not_spoken_to_in_the_clear(monkeypatch, said):
+    """It would answer with an alert, which is no greeting; that somebody listens there is all that can be known."""
+    head = Listener(b"\x15\x03\x03\x00\x02\x02\x46")
+    with head.port() as port, pytest.raises(UsageError, match="no Ray cluster answers"):
+        check_answers(f"127.0.0.1:{port}")
+    monkeypatch.setenv("RAY_USE_TLS", said)
+    with head.port() as port:
+        check_answers(f"127.0.0.1:{port}")
+    assert head.heard[1] == b""
+    with pytest.raises(UsageError, match="no Ray cluster answers"):
+        check_answers(f"127.0.0.1:{port}")
+
+
 def test_who_listens_and_is_silent_costs_no_more_than_the_patience(monkeypatch):
     """The deadline is ours."""
     monkeypatch.setattr("earmark.engines.ray.cluster._ANSWER_S", 0.05)
@@ -124,6 +138,19 @@ def test_a_worker_takes_a_gpu_or_a_slot_or_a_share(asked, nodes, demand, num_pla
     found = Demand.of(EngineOptions(**asked), nodes)
     assert (found.num_workers, found.num_cpus_each, found.num_gpus_each) == demand
     assert found.num_places(nodes) == num_places
+
+
+@pytest.mark.parametrize(
+    ("asked", "nodes", "has_gpus"),
+    [({}, GPUS, True), ({}, PROCESSORS, False), ({"gpus": "0"}, GPUS, False), ({"gpus": "auto"}, GPUS, True),
+     ({"gpus": "2"}, GPUS, True), ({"num_workers": 1}, GPUS, True), ({}, None, None)],
+)  # fmt: skip
+def test_the_engine_knows_whether_its_workers_have_gpus(monkeypatch, asked, nodes, has_gpus):
+    """By what is asked for, else by the cluster; the driver's own devices mean nothing."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("earmark.engines.ray.is_connected", lambda: nodes is not None)
+    monkeypatch.setattr("earmark.engines.ray.alive_nodes", lambda: nodes)
+    assert RayEngine(EngineOptions(**asked)).has_gpus is has_gpus
 
 
 def test_gpus_that_nobody_has_are_refused_with_the_nodes():
@@ -175,6 +202,39 @@ def test_a_secret_in_a_runtime_environment_is_refused_and_not_shown(tmp_path, na
     with pytest.raises(UsageError, match=f"{name} .* looks like a secret") as raised:
         RayEngine(EngineOptions(runtime_env=str(file)))
     assert "canary" not in f"{raised.value} {raised.value.cause} {raised.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"pip": ["jiwer", "--extra-index-url https://bob:canary-1@pypi.example/simple"]}, "pip"),
+        ({"pip": {"packages": ["earmark @ git+https://canary-1@git.example/a.git"]}}, "packages"),
+        ({"uv": {"uv_pip_install_options": ["--index-url=https://__token__:canary-1@pypi.example/"]}}, "uv_pip"),
+        ({"working_dir": "https://canary-1@git.example/a/b/archive/main.zip"}, "working_dir"),
+        ({"py_modules": ["s3://bucket/a.zip?X-Amz-Signature=canary-1"]}, "py_modules"),
+        ({"config": {"eager": [{"registry_password": "canary-1"}]}}, "registry_password"),
+        ({"conda": {"https://bob:canary-1@conda.example": 1}}, "https://conda.example"),
+    ],
+)
+def test_a_secret_anywhere_else_in_a_runtime_environment_is_refused_and_not_shown(tmp_path, environment, name):
+    """All of it is shown, and not only the variables."""
+    file = tmp_path / "env.json"
+    file.write_text(json.dumps(environment))
+    with pytest.raises(UsageError, match=f"^{name}.* looks like a secret") as raised:
+        read_runtime_env(file)
+    assert "canary" not in f"{raised.value} {raised.value.cause} {raised.value.hint}"
+
+
+def test_what_pip_s_requirements_say_behind_a_url_is_no_secret(tmp_path):
+    """A package in a folder of a repository, or of a certain content."""
+    wanted = {
+        "pip": ["git+https://git.example/a/b.git@v1#subdirectory=src/b", f"https://a.example/b.whl#sha256={'0' * 64}"],
+        "working_dir": "s3://bucket/folder/code.zip",
+        "eager_install": True,
+    }
+    file = tmp_path / "env.json"
+    file.write_text(json.dumps(wanted))
+    assert read_runtime_env(file) == wanted
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"env_vars": []}', '{"env_vars": {"A": 1}}', "[" * 100_000])

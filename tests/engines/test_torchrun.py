@@ -19,10 +19,10 @@ from torch.distributed import HashStore, TCPStore
 from torch.distributed.run import get_args_parser
 
 from earmark.cli.main import app, run
-from earmark.engines.board import Board
-from earmark.engines.labour import OneWorker
 from earmark.engines.options import EngineOptions
 from earmark.engines.torchrun import Seat, TorchrunEngine
+from earmark.engines.torchrun.board import Board
+from earmark.engines.torchrun.labour import OneWorker
 from earmark.errors import EngineError, InterruptedRunError, MissingExtraError, UnknownNameError, UsageError
 from earmark.recognizers.doubles import Failing
 from earmark.records import Probe, Receipt, Shard
@@ -77,8 +77,8 @@ class HereWorker(OneWorker):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("earmark.engines.vigil._BEAT_S", 0.02)
-    monkeypatch.setattr("earmark.engines.vigil._WATCH_S", 0.02)
+    monkeypatch.setattr("earmark.engines.torchrun.vigil._BEAT_S", 0.02)
+    monkeypatch.setattr("earmark.engines.torchrun.vigil._WATCH_S", 0.02)
     monkeypatch.setattr("earmark.engines.torchrun.OneWorker", HereWorker)
     monkeypatch.setattr("earmark.engines.torchrun._CALLS", itertools.repeat(0))  # one process is all ranks here
 
@@ -294,7 +294,7 @@ def test_a_follower_that_is_stopped_alone_leaves(ranks, monkeypatch):
 
 def test_followers_of_a_silent_rank_0_leave(ranks, monkeypatch):
     """Its process is gone and no agent says so: they hear no beat any more."""
-    monkeypatch.setattr("earmark.engines.vigil.SILENCE_S", 0.3)
+    monkeypatch.setattr("earmark.engines.torchrun.vigil.SILENCE_S", 0.3)
     engine = ranks.engine(0)
     with engine.lead():
         following = ranks.follow()
@@ -308,7 +308,7 @@ def test_followers_of_a_silent_rank_0_leave(ranks, monkeypatch):
 
 def test_rank_0_gives_up_where_a_follower_is_silent(ranks, diary, monkeypatch):
     """The shard that it had is nobody's: the run ends with the rank's name, and can go on."""
-    monkeypatch.setattr("earmark.engines.vigil.SILENCE_S", 0.3)
+    monkeypatch.setattr("earmark.engines.torchrun.vigil.SILENCE_S", 0.3)
     engine, board = ranks.engine(0), Board(ranks.store, "earmark/0")
     board.post("hello/1", "somebody")
     board.count("hellos", 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -21,8 +22,11 @@ from earmark.fetching.cache import Cache
 from earmark.fetching.cleaning import remove_kept
 from earmark.fetching.kept import Kept
 from earmark.fetching.uses import Living
+from earmark.sources import open_source
 from earmark.verbs.cache import cache
+from earmark.verbs.stage import stage
 from tests.fetching.servers import Server
+from tests.toys import toy_source
 
 BODY = b"model" * 1000
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -164,3 +168,48 @@ def test_a_mark_of_another_user_counts_as_held(shared: Path):
     assert done.returncode == 0, done.stderr
     assert "1 thing is in use, and not removed" in done.stderr
     assert (shared / "blobs" / mine).exists()
+
+
+LISTEN = """
+import sys
+from pathlib import Path
+from earmark.sources import open_source
+source = open_source(sys.argv[1])
+paths = [Path(source.root, one.audio.uri) for one in source.utterances()]
+print("reading", flush=True)
+sys.stdin.read()
+print([path.exists() for path in paths])
+"""
+
+
+@pytest.fixture
+def staged_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A staged set in an object store, and a cache into which it was brought before, days ago."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    facts = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "EARMARK_CACHE": str(tmp_path / "cache")}
+    facts |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in facts.items():
+        monkeypatch.setenv(name, value)
+    boto3.resource("s3", endpoint_url=facts["AWS_ENDPOINT_URL"]).Bucket("data").create()
+    stage(toy_source(tmp_path / "audio", 3), "s3://data/set")
+    list(open_source("s3://data/set").utterances())
+    for path in (tmp_path / "cache" / "blobs").iterdir():
+        os.utime(path, (time.time() - 2 * DAY_S,) * 2)
+    yield "s3://data/set"
+    server.stop()
+
+
+def test_the_audio_of_a_staged_set_in_a_store_stays_while_it_is_read(staged_url: str):
+    """Its links stand from an earlier time, so nothing is fetched; the one that begins now uses it all the same."""
+    command = [sys.executable, "-c", LISTEN, staged_url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "reading\n"
+        cache(clean=True)
+        assert process.communicate()[0] == "[True, True, True]\n"

@@ -9,12 +9,13 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from earmark.errors import FetchError
-from earmark.fetching import FetchOptions, connection, fetch, http
+from earmark.fetching import FetchOptions, FetchProgress, connection, fetch, http
 from tests.fetching.servers import Handler, Server, etag_of, packed
 
 BODY = random.Random(1).randbytes(300_000)
@@ -212,7 +213,9 @@ def test_without_a_length_a_cut_would_not_show(server: Server, options: FetchOpt
         handler.wfile.write(BODY)
 
     server.tricks["/x"] = unsaid
-    refused(f"{server.url}/x", options, "server")
+    told: list[FetchProgress] = []
+    refused(f"{server.url}/x", replace(options, progress=told.append), "server")
+    assert told == [], "it is refused before it is taken"
     check_right(fetch(f"{server.url}/x", sha256=SHA256, options=options))
 
 
@@ -233,7 +236,65 @@ def test_chunks_end_with_the_last_one(server: Server, options: FetchOptions, is_
     if is_ended:
         check_right(fetch(f"{server.url}/x", options=options))
     else:
-        refused(f"{server.url}/x", options, "broken")
+        words = str(refused(f"{server.url}/x", options, "broken").cause)
+        assert words.endswith(f"after {len(BODY):,} bytes: the server hung up")
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip, chunked", chunks(packed(BODY), is_ended=True)),
+        ("identity, chunked", chunks(BODY, is_ended=True)),
+        ("identity, chunked", chunks(BODY, is_ended=False)),
+        ("identity\r\nTransfer-Encoding: chunked", chunks(BODY, is_ended=True)),
+        ("chunked ", chunks(BODY, is_ended=True)),
+        (f"gzip\r\nContent-Length: {len(packed(BODY))}", packed(BODY)),
+    ],
+)
+def test_a_transfer_coding_that_is_not_undone_is_refused(server: Server, options: FetchOptions, coding: str, body):
+    """The HTTP library leaves the framing in the body of all but a plain ``chunked``."""
+
+    def coded(handler: Handler, _number: int) -> None:
+        handler.head(200, {"Transfer-Encoding": coding})
+        handler.wfile.write(body)
+
+    server.tricks["/x"] = coded
+    assert "Transfer-Encoding" in str(refused(f"{server.url}/x", options, "server").cause)
+
+
+def test_a_piece_in_a_transfer_coding_that_is_not_undone_is_refused(server: Server, options: FetchOptions):
+    """The end of a file is checked as a whole one is: its framing would be appended."""
+
+    def coded(handler: Handler, number: int) -> None:
+        if number == 1:
+            return handler.hang_up_after(BODY, HALF)
+        there = f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}"
+        handler.head(206, {"Transfer-Encoding": "identity, chunked", "ETag": etag_of(BODY), "Content-Range": there})
+        handler.wfile.write(chunks(BODY[HALF:], is_ended=True))
+        return None
+
+    server.tricks["/x"] = coded
+    assert "Transfer-Encoding" in str(refused(f"{server.url}/x", options, "server").cause)
+
+
+@pytest.mark.parametrize("broken", ["X bad line\r\nContent-Encoding: gzip\r\n\r\n", "Content-Enco"])
+def test_a_broken_header_hides_nothing(server: Server, options: FetchOptions, broken: str):
+    """Lines behind it are not read, nor is what comes of a block that was cut; so neither is the body taken."""
+    body = b"" if broken.endswith("Enco") else packed(BODY)
+
+    def bad(handler: Handler, _number: int) -> None:
+        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n{broken}"
+        handler.wfile.write(head.encode() + body)
+
+    server.tricks["/x"] = bad
+    assert "headers are broken" in str(refused(f"{server.url}/x", options, "server").cause)
+    assert len(server.asked("/x")) == 5
+
+
+def test_headers_of_a_body_of_parts_are_not_broken(server: Server, options: FetchOptions):
+    """A reader of mail would look for the parts at once, and miss them."""
+    server.tricks["/x"] = lambda handler, _: handler.answer(200, BODY, Content_Type="multipart/mixed; boundary=b")
+    check_right(fetch(f"{server.url}/x", options=options))
 
 
 @pytest.mark.parametrize("is_said", [True, False])

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pickle
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from earmark.errors import FetchError, UsageError
 from earmark.fetching import FetchOptions, FetchProgress, fetch, fetch_folder
 from earmark.fetching.connection import is_public
-from tests.fetching.servers import Server, put_in
+from tests.fetching.servers import Handler, Server, put_in
 
 BODY = b"some bytes" * 1000
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -51,6 +52,29 @@ def test_what_did_not_change_is_not_sent_again(server: Server, options: FetchOpt
     first = fetch(f"{server.url}/x", options=options)
     assert fetch(f"{server.url}/x", options=options) == first
     assert [("if-none-match" in request.headers) for request in server.requests] == [False, True]
+
+
+@pytest.mark.parametrize(("age_s", "is_asked"), [(0, False), (59, False), (60, True), (None, False)])
+def test_a_date_tells_versions_apart_when_it_is_old(server: Server, options: FetchOptions, age_s: int | None, is_asked):
+    """Another version could have the date of the same second; how old it is only the server's clock can say."""
+    now = 1_700_000_000
+    told = {"Date": formatdate(now, usegmt=True), "Last-Modified": formatdate(now - (age_s or 0), usegmt=True)}
+    if age_s is None:
+        told["Date"] = "now"
+
+    def dated(handler: Handler, number: int) -> None:
+        if handler.headers.get("If-Modified-Since"):
+            return handler.head(304, told)
+        body = f"version {number}".encode()
+        handler.head(200, {"Content-Length": str(len(body)), **told})
+        handler.wfile.write(body)
+        return None
+
+    server.tricks["/x"] = dated
+    for number in (1, 2):
+        found = fetch(f"{server.url}/x", options=options).path.read_text()
+        assert found == f"version {1 if is_asked else number}"
+    assert ("if-modified-since" in server.asked("/x")[1].headers) is is_asked
 
 
 def test_what_changed_is_fetched_anew(server: Server, options: FetchOptions):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 from earmark.cli.cache import cache_command
 from earmark.cli.main import run
 from earmark.errors import UsageError
-from earmark.fetching import FetchOptions, fetch
+from earmark.fetching import FetchOptions, cleaning, fetch
 from earmark.fetching.cache import Cache, key_of
 from earmark.fetching.cleaning import _remove, remove_kept, sweep
 from earmark.fetching.kept import kept_in, total_bytes
@@ -182,6 +183,99 @@ def test_what_is_used_in_the_middle_of_its_removal_is_put_back(kept: Path):
         assert item.path.exists()
     assert len(kept_in(kept)) == 4
     assert not list((kept / "partial").glob(".tmp-*"))
+
+
+class _Killed(BaseException):
+    """As a kill: nothing catches it."""
+
+
+@pytest.mark.parametrize("has_name", [True, False])
+def test_a_kill_in_the_middle_of_a_clean_leaves_nothing_that_the_next_one_does_not_find(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, has_name: bool
+):
+    """A file was taken away, and its second name, which holds the bytes as well, was not yet."""
+
+    def killed(_path: Path) -> None:
+        raise _Killed
+
+    if not has_name:
+        shutil.rmtree(kept / "names")
+        monkeypatch.setattr(cleaning, "_STALE_AFTER_S", -1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(cleaning, "_delete", killed)
+        for item in kept_in(kept):
+            with contextlib.suppress(_Killed):
+                _remove(kept, item)
+    assert kept_in(kept) == []
+    assert total_bytes(kept) > 8000
+    monkeypatch.setattr(cleaning, "_STALE_AFTER_S", -1.0)
+    cache(clean=True)
+    assert [path for path in kept.rglob("*") if path.is_file() and path.parent.name != "locks"] == []
+
+
+def test_a_second_name_stays_while_another_clean_may_put_the_first_one_back(kept: Path):
+    """That one has the lock of its name, or took it away just now."""
+    first, second = [one for one in kept_in(kept) if one.kind == "file"][:2]
+    for item in (first, second):
+        item.path.rename(kept / item.path.name)
+    with contextlib.ExitStack() as stack:
+        for key in first.locks:
+            stack.enter_context(Cache(kept).locked(key))
+        for path in (kept / "names").iterdir():
+            if second.path.name in path.read_text():
+                path.unlink()
+        remove_kept(kept, [])
+    for item in (first, second):
+        assert list((kept / "named" / item.path.name).iterdir())
+
+
+@pytest.mark.parametrize("is_swept", [True, False])
+def test_two_cleans_at_once_are_no_error(kept: Path, monkeypatch: pytest.MonkeyPatch, is_swept: bool):
+    """One takes what the other was about to: before it moved it aside, or while it sweeps."""
+    items = kept_in(kept)
+    real = cleaning._hidden
+    others = []
+
+    def other_first(folder: Path) -> Path:
+        if not others:
+            others.append(None)
+            others[:] = remove_kept(kept, items).removed
+        return real(folder)
+
+    monkeypatch.setattr(cleaning, "_hidden", other_first)
+    if is_swept:
+        dead = kept / "unpacked" / ".tmp-0123456789ab"
+        dead.mkdir(parents=True)
+        age(dead, 1)
+        monkeypatch.setattr(cleaning, "_touched_s", lambda _path: 0.0)
+        real_rename = Path.rename
+
+        def gone(path: Path, target: Path) -> Path:
+            if path == dead:
+                shutil.rmtree(dead)
+            return real_rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", gone)
+        assert sweep(kept) == 0
+    report = remove_kept(kept, items)
+    assert (report.in_use, report.not_ours) == ((), ())
+    assert len(others) + len(report.removed) == len(items)
+
+
+def test_what_a_clean_takes_away_is_not_stale_to_another(kept: Path, monkeypatch: pytest.MonkeyPatch):
+    """However old it is: it may be put back."""
+    (old,) = [one for one in kept_in(kept) if one.size_bytes == 5000]
+    real = cleaning.size_and_use
+    swept = []
+
+    def sweep_first(path: Path) -> tuple[int, float]:
+        swept.append(sweep(kept))
+        return real(path)
+
+    monkeypatch.setattr(cleaning, "size_and_use", sweep_first)
+    assert _remove(kept, replace(old, used_s=old.used_s - 1)) is False
+    assert swept == [0]
+    assert old.path.exists()
 
 
 def test_temporaries_of_dead_processes_are_swept(kept: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import asdict
 
 import pytest
@@ -82,3 +83,22 @@ def test_attempts_of_earlier_versions_say_nothing():
     found = capacity([receipt("a", 1.0)], [old], None)
     assert (found.cold_start_s, found.parallel_efficiency, found.devices, found.cost) == (None, None, (), None)
     assert capacity([], [old], None) is None
+
+
+def test_only_workers_that_were_started_are_paid_for():
+    """Of eight that were asked for three began: one that did nothing, one with the engine, and one 15 s after it."""
+    late = {**worker(1, 5.0, 2.5), "begun_s": 15.0}
+    started = attempt("a", num_started=3, workers=[worker(0, 16.0, 12.0), late])
+    found = capacity([receipt("a", 21.0)], [dataclasses.replace(started, num_workers=8)], None)
+    assert found.paid_s == 20.0 + 20.0 + 5.0
+    assert found.parallel_efficiency == 21.0 / (16.0 + 16.0 + 5.0)
+    assert [one.least_busy_share for one in found.devices] == [0.5]
+    assert found.price_as_of == "2026-01-01"
+
+
+def test_attempts_in_another_currency_are_left_out_and_named():
+    """The latest price says which currency the sum is in."""
+    yen = dataclasses.replace(L4, currency="JPY", per_hour=3600.0)
+    found = capacity([receipt("a", 1.0)], [attempt("a"), attempt("b", price=yen)], None).cost
+    assert (found.amount, found.currency) == (pytest.approx(40.0), "JPY")
+    assert "without attempts in USD" in found.basis

@@ -107,3 +107,16 @@ def test_a_variable_that_names_no_file_is_refused(own, monkeypatch):
     monkeypatch.setenv("EARMARK_PRICES", "/nowhere/prices.toml")
     with pytest.raises(UsageError, match="there is no /nowhere"):
         read_prices()
+
+
+def test_several_devices_cost_as_much_as_all_of_them(own):
+    """Modal's way to ask for eight GPUs in one container."""
+    own.write_text(OWN)
+    eight = price_of("A100-80GB:8", read_prices())
+    assert (eight.device, eight.per_hour) == ("A100-80GB:8", 24.0)
+    assert price_of("B200:2", read_prices()) is None
+
+
+def test_our_prices_say_that_nobody_checked_them(own):
+    """Wherever one is used, with its day."""
+    assert read_prices()["L4"].sentence == "0.5 USD an hour of L4, of 2025-10-21 by earmark's list, not checked"

@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from earmark.engines import ENGINES
+from earmark.engines.inline import InlineEngine
+from earmark.engines.options import EngineOptions
+from earmark.recognizers.accelerator import device_kind, usual_batch_s
 from earmark.recognizers.doubles import Echo
 from earmark.records import Hypothesis, Waveform
 from earmark.spec import BatchingSpec
 from earmark.store.run import RunStore
 from earmark.verbs import learning
 from earmark.verbs.audit import audit
-from earmark.verbs.budget import remember, remembered_s
+from earmark.verbs.budget import declared_batching, remember, remembered_s, settled_batching
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import MeasuringBegan
 from earmark.verbs.learning import best_batch_s
@@ -174,6 +178,66 @@ def test_a_memory_is_of_one_model_and_one_device(source, clock, cache):
     for damaged in ("", "[]", "{}", '{"max_batch_s": -1}', '{"max_batch_s": "x"}', '{"max_batch_s": NaN}'):
         path.write_text(damaged)
         assert remembered_s(toy, cache) is None, damaged
+
+
+class Anywhere(Echo):
+    """Works on whatever there is, as real models do."""
+
+    batching = "masked"
+
+    @property
+    def device_kind(self) -> str:
+        return device_kind("auto")
+
+    @property
+    def usual_batch_s(self) -> float:
+        return usual_batch_s(device_kind("auto"), is_ctc=True)
+
+
+class FarAway(InlineEngine):
+    """Takes what may be asked of workers on other machines."""
+
+    has_gpus: bool | None = None
+
+    def __init__(self, options: EngineOptions) -> None:
+        super().__init__(EngineOptions())
+
+
+@pytest.mark.parametrize(
+    ("engine", "gpu", "has_gpus", "driver", "budget_s"),
+    [
+        ("ray", None, True, "cpu", 480.0),
+        ("ray", None, False, "cuda", 16.0),
+        ("ray", None, None, "cpu", 16.0),
+        ("ray", None, None, "cuda", 480.0),
+        ("modal", "H100", None, "cpu", 480.0),
+        ("modal", None, None, "cuda", 16.0),
+        ("processes", None, None, "cpu", None),
+    ],
+)
+def test_the_batches_of_workers_elsewhere_suit_their_devices(
+    cache, monkeypatch, engine, gpu, has_gpus, driver, budget_s
+):
+    """And not those of the driver, which measures and remembers nothing for them."""
+    monkeypatch.setattr("earmark.recognizers.accelerator._torch_finds_a_gpu", lambda: driver == "cuda")
+    toy, workforce = Anywhere(), Workforce(FarAway(EngineOptions()), engine, EngineOptions(gpu=gpu))
+    workforce.engine.has_gpus = has_gpus
+    if engine != "processes":
+        remember(toy, cache, 3.0, {3.0: 10.0})
+    settled = settled_batching(declared_batching(toy, None, None), toy, None, cache, workforce)
+    assert (settled and settled.max_batch_s) == budget_s
+    assert toy.device_kind == driver
+
+
+def test_the_driver_measures_nothing_for_workers_elsewhere(source, clock, cache, tmp_path, monkeypatch):
+    """What is fastest on its processor would be in the identity of a run on their GPUs."""
+    monkeypatch.setattr(ENGINES, "load", lambda name: FarAway)
+    events: list[object] = []
+    evaluate(Timed(source, clock, by_call), source, out=tmp_path / "a", engine="ray", observer=events.append)
+    spec = RunStore.at(str(tmp_path / "a")).spec()
+    assert spec is not None
+    assert spec.batching.max_batch_s == USUAL_S
+    assert not any(isinstance(event, MeasuringBegan) for event in events)
 
 
 def test_an_audit_draws_from_the_batches_that_a_run_would_make(source, clock, cache):

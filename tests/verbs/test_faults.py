@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import resource
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,13 +16,19 @@ import pandas as pd
 import pytest
 
 from earmark.engines import ENGINES
+from earmark.engines.inline import InlineEngine
+from earmark.engines.options import EngineOptions
 from earmark.errors import InterruptedRunError, StoreError, UsageError
 from earmark.recognizers.doubles import Echo, Failing, Fickle, Noisy
 from earmark.store import layout
 from earmark.store.folder import LocalFolder
+from earmark.store.parts import read_part
+from earmark.store.run import RunStore
 from earmark.verbs import attempt
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import RunProgressed
+from earmark.verbs.inputs import check_on_gpu
+from earmark.verbs.workforce import Workforce
 from tests.toys import ToySource, toy_source
 from tests.verbs.test_evaluate import StopAfter
 
@@ -151,6 +159,35 @@ class OnProcessors(Noisy):
     """Says where it works."""
 
     device_kind = "cpu"
+
+
+@pytest.mark.parametrize(
+    ("engine", "gpus", "is_refused"),
+    [("ray", "auto", False), ("ray", "0", False), ("processes", "0", False), ("processes", "1", True)],
+)
+def test_what_the_driver_has_means_nothing_for_workers_elsewhere(engine, gpus, is_refused):
+    """A driver of a cluster seldom has a GPU; and 0 of them are processors, which are asked for."""
+    workforce = Workforce(InlineEngine(EngineOptions()), engine, EngineOptions(gpus=gpus))
+    with pytest.raises(UsageError, match="would work on processors") if is_refused else nullcontext():
+        check_on_gpu(OnProcessors(), workforce)
+
+
+class OnGpuInWorker(Noisy):
+    """Its driver has no GPU, and its workers have one."""
+
+    @property
+    def device_kind(self) -> str:
+        return "cpu" if multiprocessing.parent_process() is None else "cuda"
+
+
+def test_a_receipt_says_where_the_worker_was(source, tmp_path):
+    """Not what the driver would have worked on: receipts, and every row of a part."""
+    run(source, tmp_path / "run", OnGpuInWorker(source.texts), engine="processes")
+    store = RunStore.at(str(tmp_path / "run"))
+    receipts = store.progress(store.spec()).receipts
+    assert {receipt.device for receipt in receipts} == {"cuda"}
+    parts = [read_part(store.folder, name, ["device"]) for name in store.folder.names(layout.PARTS)]
+    assert {device for part in parts for device in part["device"].to_pylist()} == {"cuda"}
 
 
 def test_gpus_that_a_recognizer_would_not_use_are_not_asked_for_in_vain(source, tmp_path, monkeypatch):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from earmark.errors import BudgetReachedError, BudgetSpentError
+from earmark.errors import BudgetReachedError, BudgetSpentError, UnknownNameError, UsageError
 from earmark.recognizers.doubles import Echo
+from earmark.records import Hypothesis, Price, Usage
 from earmark.spec import BatchingSpec
 from earmark.verbs import metering
 from earmark.verbs.evaluate import evaluate
@@ -136,3 +137,94 @@ def test_a_memory_that_is_damaged_is_none(source, clock, cache, tmp_path):
 def test_batches_are_named_by_what_cuts_them():
     """A recognizer that takes one at a time has one rule only."""
     assert rule_of(toy_spec(batching=BatchingSpec(max_batch_s=240.0, max_batch_size=8))) == "240 s, at most 8"
+
+
+def test_fresh_is_forecast_as_it_will_run(source, clock, priced, tmp_path):
+    """What is thrown away is neither done nor spent."""
+    run = {"out": tmp_path / "run", "max_batch_s": 4.0}
+    evaluate(Slow(source, clock), source, **run)
+    assert forecast(Slow(source, clock), source, **run).num_segments_left == 0
+    found = forecast(Slow(source, clock), source, **run, fresh=True, budget=1.0)
+    assert (found.num_segments_left, found.spent) == (40, 0.0)
+    assert found.wall_s == pytest.approx(40.0)
+    assert (tmp_path / "run" / "summary.json").exists(), "it only looks ahead"
+
+
+class Failing(Slow):
+    """Fails at every utterance."""
+
+    def transcribe(self, batch):
+        super().transcribe(batch)
+        return [Hypothesis("", error="broken") for _ in batch]
+
+
+def test_failed_utterances_that_are_done_again_are_forecast(source, clock, tmp_path):
+    """Only where it is asked for, as in a run."""
+    run = {"out": tmp_path / "run", "max_batch_s": 4.0}
+    evaluate(Failing(source, clock), source, **run)
+    assert forecast(Failing(source, clock), source, **run).num_segments_left == 0
+    assert forecast(Failing(source, clock), source, **run, retry_failed=True).num_segments_left == 40
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"job_id": "../x"}, "--job-id"),
+        ({"cleanup": True}, "--cleanup"),
+        ({"shard": "3/2"}, "shard"),
+        ({"gpus": "auto"}, "would work on processors"),
+        ({"segmenter": "none"}, "every utterance is longer"),
+    ],
+)
+def test_what_a_run_refuses_is_refused(source, clock, tmp_path, monkeypatch, wrong, says):
+    """By the same words, in the forecast and in the run."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    for verb in (forecast, evaluate):
+        toy = Slow(source, clock, max_audio_s=0.5)
+        toy.device_kind = "cpu"
+        with pytest.raises(UsageError, match=says):
+            verb(toy, source, out=tmp_path / "run", **wrong)
+    with pytest.raises(UnknownNameError):
+        forecast(Slow(source, clock), source, track=("nobody",))
+    assert not (tmp_path / "run").exists()
+
+
+class Called(Slow):
+    """Asks a server, which states tokens where it is told how many."""
+
+    def __init__(self, source: ToySource, clock: Clock, price: Price, tokens: int = 0) -> None:
+        super().__init__(source, clock)
+        self.price, self._tokens = price, tokens
+
+    def transcribe(self, batch):
+        usage = Usage(num_calls=1, num_calls_with_tokens=1, output_tokens=self._tokens)
+        return [Hypothesis(one.text, usage=usage) for one in super().transcribe(batch)]
+
+
+def test_tokens_that_nobody_measured_are_not_free(source, clock, tmp_path):
+    """A sum of 0 would be a lie; after a run it is known."""
+    price = Price(per_million_output_tokens=1e6, currency="USD")
+    found = forecast(Called(source, clock, price), source, max_batch_s=4.0)
+    assert found.cost is None
+    assert "priced by the token" in found.why_no_cost
+    evaluate(Called(source, clock, price, 3), source, out=tmp_path / "run", max_batch_s=4.0)
+    assert forecast(Called(source, clock, price), source, max_batch_s=4.0).cost.amount == pytest.approx(120.0)
+
+
+def test_two_currencies_are_not_added(source, clock, priced, tmp_path):
+    """The device's is said, and that calls are not in it."""
+    price = Price(per_minute=60.0, currency="EUR")
+    evaluate(Called(source, clock, price), source, out=tmp_path / "run", max_batch_s=4.0)
+    found = forecast(Called(source, clock, price), source, max_batch_s=4.0)
+    assert (found.cost.amount, found.cost.currency) == (pytest.approx(40.0), "USD")
+    assert "without calls, in EUR" in found.cost.basis
+    assert "of 2026-01-01 by " in found.cost.basis, "the day of the price"
+    assert forecast(Called(source, clock, price), source, out=tmp_path / "run", max_batch_s=4.0).spent == 40.0
+
+
+def test_no_more_workers_are_paid_than_there_are_shards(source, clock, priced, tmp_path):
+    """Of eight that are asked for, one is started for a single batch."""
+    evaluate(Slow(source, clock), source, out=tmp_path / "run", max_batch_s=40.0)
+    found = forecast(Slow(source, clock), source, max_batch_s=40.0, engine="processes", workers=8)
+    assert (found.num_shards_left, found.num_workers) == (1, 8)
+    assert found.cost.amount == pytest.approx(40.0)

@@ -46,6 +46,21 @@ def test_the_signals_are_given_back_after_an_error():
     assert [signal.getsignal(each) for each in SIGNALS] == before
 
 
+def test_a_signal_that_comes_while_the_main_thread_holds_what_telling_needs_waits_for_it():
+    """Such as the lock of a stream that is just printed to: the handler returns, and the telling comes after."""
+    stream, told = threading.Lock(), threading.Event()
+
+    def tell() -> None:
+        with stream:
+            told.set()
+
+    with stop_on_signals(StopRequest(tell)):
+        with stream:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not told.is_set()
+        assert told.wait(30)
+
+
 def test_asking_twice_tells_once():
     """The user is told when it counts."""
     told = []

@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from earmark.engines.inline import InlineEngine
+from earmark.engines.options import EngineOptions
 from earmark.errors import BudgetReachedError, BudgetSpentError, UsageError
 from earmark.recognizers.doubles import Echo
-from earmark.records import Hypothesis, Price, Usage
+from earmark.records import Hypothesis, Price, Receipt, Usage
+from earmark.reports.prices import DevicePrice
 from earmark.store import layout
 from earmark.verbs import metering
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import Warned
+from earmark.verbs.metering import Meter, device_name
+from earmark.verbs.workforce import Workforce
 from tests.toys import ToySource, toy_source
 
 
@@ -66,6 +71,17 @@ class Timed(Echo):
         self._clock.now_s += len(batch)
         usage = Usage(num_calls=1, unstated_s=60.0) if self.price else None
         return [Hypothesis(self.text(waveform), usage=usage) for waveform in batch]
+
+
+PRICE = DevicePrice(device="cpu", per_hour=3600.0, currency="USD", as_of="2026-01-01", source="here")
+
+
+def receipt(rank: int, worker_s: float) -> Receipt:
+    return Receipt(
+        part=f"p{rank}", spec_fingerprint="f", batches=(0,), num_piece_rows=0, num_rows=1, num_failed=0, num_splits=0,
+        audio_s=1.0, compute_s=worker_s, wait_s=0.0, worker_s=worker_s, rank=rank, device="cpu", host="h",
+        attempt="a", versions={},
+    )  # fmt: skip
 
 
 def attempts_of(out: Path) -> list[dict]:
@@ -158,3 +174,55 @@ def test_a_run_without_prices_has_shares_and_no_cost(source, clock, tmp_path, mo
     assert summary.capacity.cost is None
     assert [one.device for one in summary.capacity.devices] == ["cpu"]
     assert json.loads((tmp_path / "run" / layout.SUMMARY).read_text())["capacity"]["paid_s"] == 10.0
+
+
+def test_workers_that_were_never_started_cost_nothing(source, priced, tmp_path):
+    """Eight are asked for, and one shard starts one of them."""
+    few = toy_source(tmp_path / "few", 1)
+    evaluate(Echo(few.texts), few, out=tmp_path / "run", engine="processes", workers=8)
+    (kept,) = attempts_of(tmp_path / "run")
+    assert (kept["num_workers"], kept["num_started"]) == (8, 1)
+    paid_s = json.loads((tmp_path / "run" / layout.SUMMARY).read_text())["capacity"]["paid_s"]
+    assert paid_s == pytest.approx(kept["engine_s"])
+
+
+def test_workers_elsewhere_are_paid_from_their_first_shard(clock):
+    """How many a cluster or a cloud has is a guess; receipts say who worked, and who joined."""
+    meter = Meter(device="cpu", num_workers=1, device_price=PRICE, call_price=None, starts_at_once=False)
+    meter.begin()
+    clock.now_s = 10.0
+    assert meter.spent() == 0.0, "an image is built, say"
+    meter.take(receipt(rank=0, worker_s=4.0))
+    clock.now_s = 20.0
+    meter.take(receipt(rank=5, worker_s=1.0))
+    assert meter.num_started == 2, "one more than there were"
+    assert meter.spent() == pytest.approx(14.0 + 1.0)
+
+
+def test_attempts_in_another_currency_end_a_budget_before_it_begins(source, clock, priced, tmp_path, monkeypatch):
+    """Two currencies are no sum; without a budget the run goes on."""
+    out = tmp_path / "run"
+    with pytest.raises(BudgetReachedError):
+        evaluate(Timed(source, clock), source, out=out, budget=4.0)
+    other = tmp_path / "other.toml"
+    other.write_text((tmp_path / "prices.toml").read_text().replace("USD", "JPY"))
+    monkeypatch.setenv("EARMARK_PRICES", str(other))
+    with pytest.raises(UsageError, match="not one sum") as refused:
+        evaluate(Timed(source, clock), source, out=out, budget=4.0)
+    assert "are in USD, and the budget in JPY" in refused.value.cause
+    cost = evaluate(Timed(source, clock), source, out=out).capacity.cost
+    assert (cost.amount, cost.currency) == (6.0, "JPY")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (EngineOptions(), "cpu"),
+        (EngineOptions(gpu="H100:8"), "H100:8"),
+    ],
+)
+def test_containers_have_the_device_that_was_asked_for(source, clock, options, named):
+    """Never that of this machine, which may have a GPU where they have none."""
+    toy = Timed(source, clock)
+    toy.device_kind = "cuda"
+    assert device_name(toy, Workforce(engine=InlineEngine(EngineOptions()), name="modal", options=options)) == named

@@ -53,6 +53,18 @@ def test_a_row_for_each_utterance(run):
     assert len({row["wer"] for row in found}) == 1
 
 
+def test_shares_write_them_when_the_last_one_ends(tmp_path):
+    """Of all workers, under the job id that this one was given."""
+    folder = tmp_path / "run"
+    for shard in ("1/2", "2/2"):
+        assert not list(folder.glob("results*"))
+        evaluate(Echo(), DEMO / "manifest.jsonl", out=folder, max_batch_s=5.0, shard=shard, job_id="job-1")
+    requests = rows(folder / "results_summaries" / "results_summary_job-1.csv")
+    assert len(requests) == 2
+    assert sum(int(request["num_samples"]) for request in requests) == 14
+    assert len(rows(folder / "results" / "results_job-1.csv")) == 14
+
+
 def test_without_a_job_id_there_are_no_such_files(tmp_path):
     """They are for those who ask."""
     evaluate(Echo(), DEMO / "manifest.jsonl", out=tmp_path / "run", limit=1)

@@ -16,7 +16,7 @@ from earmark.store import layout
 from earmark.store.folder import LocalFolder
 from earmark.store.lock import Sharing
 from earmark.verbs.evaluate import evaluate
-from earmark.verbs.events import RunBegan, ShareEnded
+from earmark.verbs.events import ModelLoading, RunBegan, ShareEnded
 from earmark.verbs.merge import merge
 from tests.toys import ToySource, toy_source
 from tests.verbs.test_evaluate import StopAfter
@@ -249,6 +249,15 @@ def test_what_does_not_go_with_a_share_is_refused(source, tmp_path, arguments, w
     with pytest.raises(UsageError, match=what):
         run(source, tmp_path / "run", **{"shard": "1/3", **arguments})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_share_that_is_done_loads_nothing_and_says_nothing_of_loading(source, tmp_path):
+    """Though others have work to do yet."""
+    events = []
+    run(source, tmp_path / "run", "1/2")
+    run(source, tmp_path / "run", "1/2", observer=events.append)
+    assert any(isinstance(event, RunBegan) for event in events)
+    assert not any(isinstance(event, ModelLoading) for event in events)
 
 
 def test_more_shares_than_batches(source, tmp_path):

@@ -39,9 +39,11 @@ from earmark.store import layout
 from earmark.store.disk import Disk
 from earmark.store.folder import LocalFolder
 from earmark.store.lock import locked
+from earmark.verbs import stage_attempt
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import RunProgressed, StageBegan
 from earmark.verbs.stage import stage
+from earmark.verbs.stage_attempt import StageAttempt
 from tests.toys import ToySource, sentence, toy_source, write_manifest, write_wav
 
 PATIENCE_S = 60.0
@@ -215,6 +217,42 @@ def test_originals_that_changed_before_anything_was_staged_are_not_warned_of(tmp
     first, again = (stage(source, tmp_path / "set") for _ in range(2))
     assert (first.num_new, first.num_changed_audio) == (8, 0)
     assert (again.num_new, again.num_changed_audio) == (0, 0)
+
+
+class _Killed(BaseException):
+    """As a kill: nothing catches it."""
+
+
+@pytest.mark.parametrize(
+    ("step", "num_changed"), [("first part", 8), ("last part", 8), ("last part", 1), ("table", 1), ("facts", 8)]
+)
+def test_two_kills_around_changed_originals_lose_nothing(tmp_path, monkeypatch, step, num_changed):
+    """The first one before any part; the second at each step of the set of the originals as they are now."""
+    source = toy_source(tmp_path / "audio", 8)
+
+    def killed(*_args, **_named):
+        raise _Killed
+
+    def killed_after(real):
+        return lambda *args, **named: killed(real(*args, **named))
+
+    works = StageAttempt._engine_works
+    steps = {
+        "first part": (StageAttempt, "_engine_works", killed),
+        "last part": (StageAttempt, "_engine_works", killed_after(works)),
+        "table": (stage_attempt, "write_table", killed),
+        "facts": (stage_attempt, "write_table", killed_after(stage_attempt.write_table)),
+    }
+    for index, kill in enumerate(["first part", step]):
+        with monkeypatch.context() as patch:
+            patch.setattr(*steps[kill])
+            with pytest.raises(_Killed):
+                stage(source, tmp_path / "set")
+        for number in range(num_changed if index == 0 else 0):
+            write_wav(tmp_path / "audio" / f"{number:03}.wav", 0.5, seed=99 + number)
+    found = stage(source, tmp_path / "set")
+    assert (found.num_new, found.num_staged) == (8 if step == "first part" else 0, 8)
+    assert found.num_changed_audio == 0
 
 
 def test_a_folder_without_a_name_is_refused(source, monkeypatch, tmp_path):

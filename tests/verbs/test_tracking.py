@@ -19,6 +19,7 @@ from earmark.store.run import RunStore
 from earmark.tracking import TRACKERS, sink
 from earmark.tracking.base import Point, Result, RunCard
 from earmark.tracking.facts import result_of
+from earmark.tracking.kept import keep_id, kept_id
 from earmark.tracking.sink import Sink
 from earmark.verbs.curve import MOST_POINTS, Curve
 from earmark.verbs.evaluate import evaluate
@@ -299,7 +300,7 @@ def test_a_file_of_ids_that_is_not_ours_is_as_if_there_was_none(source, tmp_path
 
 
 def test_a_damaged_table_of_scores_costs_the_tracker_and_not_the_run(source, tmp_path, toys, monkeypatch):
-    """What cannot be read for a tracker is a warning."""
+    """What cannot be read for a tracker is a warning, and the tracker's run and its thread are closed."""
 
     def damaged(*_: object, **__: object) -> None:
         raise EarmarkError("scores.parquet is damaged")
@@ -308,6 +309,37 @@ def test_a_damaged_table_of_scores_costs_the_tracker_and_not_the_run(source, tmp
     events = Events()
     run(source, tmp_path / "run", observer=events)
     assert ["damaged" in warning.sentence for warning in events.of(Warned)] == [True]
+    assert toys["toy"].result == replace(NOTHING, outcome="failed")
+    assert events.of(Tracked) == []
+
+
+def test_two_trackers_that_keep_their_ids_at_once_keep_both(tmp_path):
+    """Each does so from a thread of its own, in the one file."""
+    for number in range(20):
+        store = RunStore.at(str(tmp_path / str(number)))
+        barrier = threading.Barrier(2)
+
+        def keep(name: str, store: RunStore = store, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            keep_id(store, name, f"{name}-1")
+
+        threads = [threading.Thread(target=keep, args=(name,)) for name in ("toy", "other")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (kept_id(store, "toy"), kept_id(store, "other")) == ("toy-1", "other-1")
+
+
+def test_the_time_that_is_named_is_that_of_the_call_that_was_given_up(monkeypatch):
+    """Loading may take longer than any other call."""
+    monkeypatch.setattr(sink, "LOADING_PATIENCE_S", 0.05)
+    hanging = ToyTracker(bad="load")
+    one = Sink("toy", hanging, RunCard(name="run", identity={}, kept_id=None), lambda _: None, patience_s=60)
+    one.finish(NOTHING)
+    one.wait()
+    assert one.error.what == "toy did not answer in 0.05 s"
+    hanging.release.set()
 
 
 def test_a_slow_tracker_gets_the_latest_points_and_the_queue_has_an_end():

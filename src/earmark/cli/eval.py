@@ -87,28 +87,28 @@ def eval_command(
     check_allowance(max_errors)
 
     follows = is_follower(worker_flags.engine)
-    asked = {**flags.arguments(), **model_flags.arguments(), **worker_flags.arguments(), "out": out, "budget": budget}
+    asked: dict[str, Any] = {
+        **flags.arguments(),
+        **model_flags.arguments(),
+        **worker_flags.arguments(),
+        **track_flags.arguments(),
+        "out": out,
+        "budget": budget,
+        "shard": shard,
+        "job_id": job_id,
+        "normalizer": normalizer,
+        "scorer": scorer,
+        "audit": audit,
+        "retry_failed": retry_failed,
+        "fresh": fresh,
+        "auto_merge": auto_merge,
+        "cleanup": cleanup,
+    }
     if dry_run:
         return 0 if follows else _dry_run(model, data, asked, format, progress)
     with observer_for("none" if follows else progress) as observer:
         watch = ShareWatch(observer)
-        summary = evaluate(
-            model,
-            data,
-            **asked,
-            **track_flags.arguments(),
-            shard=shard,
-            job_id=job_id,
-            normalizer=normalizer,
-            scorer=scorer,
-            audit=audit,
-            retry_failed=retry_failed,
-            fresh=fresh,
-            auto_merge=auto_merge,
-            cleanup=cleanup,
-            observer=watch,
-            began=_STARTED,
-        )
+        summary = evaluate(model, data, **asked, observer=watch, began=_STARTED)
     if follows:
         return EXIT_TOO_MANY_FAILURES if is_over(max_errors, summary) else 0
     if watch.ended is not None:

@@ -93,6 +93,8 @@ def _time(found: Forecast) -> str:
 
 def _cost(found: Forecast) -> str:
     spent = f"; {found.spent:,.4f} spent already" if found.spent else ""
+    if found.spent_without:
+        spent += f"; without what earlier attempts spent in {', '.join(found.spent_without)}"
     if found.cost is None:
         return f"cost    not known: {found.why_no_cost}{spent}"
     return f"cost    about {amount_of(found.cost)} ({found.cost.basis}){spent}"

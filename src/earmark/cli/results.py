@@ -120,7 +120,9 @@ def capacity_line(capacity: Capacity) -> str:
         facts.append(f"cold start {capacity.cold_start_s:,.1f} s")
     if capacity.cost is not None and capacity.cost_per_audio_hour is not None:
         currency = f" {capacity.cost.currency}" if capacity.cost.currency else ""
-        facts.append(f"cost {capacity.cost.amount:,.4f}{currency}, {capacity.cost_per_audio_hour:,.4f} an audio hour")
+        day = f" (price of {capacity.price_as_of})" if capacity.price_as_of else ""
+        an_hour = f"{capacity.cost_per_audio_hour:,.4f} an audio hour"
+        facts.append(f"cost {capacity.cost.amount:,.4f}{currency}, {an_hour}{day}")
     return "; ".join(facts)
 
 

@@ -64,11 +64,15 @@ class JobQueue:
         job.num_deaths += 1
         if job.num_deaths < _DEATHS_PER_SHARD:
             self._waiting.append(job)
-        elif pieces := job.shard.pieces():
+            return None
+        return self.cut(job, rank=rank, reason=reason)
+
+    def cut(self, job: Job, *, rank: int, reason: str) -> Receipt | None:
+        """Take back a job that three workers died of, whoever counted them. Returns and raises what ``died`` does."""
+        if pieces := job.shard.pieces():
             self._waiting.extend(Job(piece) for piece in pieces)
-        else:
-            return self._give_up(job.shard, rank, reason)
-        return None
+            return None
+        return self._give_up(job.shard, rank, reason)
 
     def _give_up(self, shard: Shard, rank: int, reason: str) -> Receipt:
         self._num_given_up += 1

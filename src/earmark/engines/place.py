@@ -23,7 +23,8 @@ from typing import cast
 
 from earmark.engines.endings import ending, num_memory_kills
 from earmark.engines.jobs import Job
-from earmark.errors import EarmarkError, EngineError
+from earmark.engines.pickled import pickled
+from earmark.errors import EarmarkError
 from earmark.records import Shard, Work
 
 READY = "ready"
@@ -57,21 +58,16 @@ class Place:
 
     def start(self, work: Work) -> None:
         """Start a worker. Raises EngineError for work that does not pickle."""
+        data = pickled(work)
         ours, theirs = _CONTEXT.Pipe()
         process = _CONTEXT.Process(
-            target=_worker, args=(work, self.rank, theirs), name=f"earmark-{self.rank}", daemon=True
+            target=_worker, args=(data, self.rank, theirs), name=f"earmark-{self.rank}", daemon=True
         )
         self._memory_kills = num_memory_kills()
-        try:
-            # Both are inherited. A Ctrl-C while it loads is the driver's to answer; and what a worker imports first
-            # may look for its device at once.
-            with _deaf_to_signals(), _environment(self.environment):
-                process.start()
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            hint = "define its class at the top of a module, or --engine inline"
-            raise EngineError(
-                "the recognizer does not pickle, so no worker can have it", cause=str(error), hint=hint
-            ) from error
+        # Both are inherited. A Ctrl-C while it loads is the driver's to answer; and what a worker imports first may
+        # look for its device at once.
+        with _deaf_to_signals(), _environment(self.environment):
+            process.start()
         theirs.close()
         self.process, self.connection, self.is_ready, self._is_late = process, ours, False, False
 
@@ -166,10 +162,11 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _worker(work: Work, rank: int, connection: Connection) -> None:
+def _worker(data: bytes, rank: int, connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to everybody; the driver decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # likewise what ends a job's whole group
     threading.Thread(target=_end_with_driver, daemon=True).start()
+    work: Work = pickle.loads(data)  # noqa: S301  # from our own driver
     try:
         with work:
             connection.send(READY)

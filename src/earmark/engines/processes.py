@@ -119,7 +119,7 @@ class Pool:
     def _heard(self, place: Place) -> Iterator[Receipt]:
         try:
             message = cast("Connection", place.connection).recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # the latter where it died in the middle of a message
             yield from self._died(place)
         else:
             yield from self._said(place, message)

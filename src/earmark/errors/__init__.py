@@ -31,7 +31,8 @@ so that a caller can act on them without reading the message.
     ├── GateFailedError               exit 4   a comparison is what ``--fail-if`` forbids
     ├── AuditFailedError              exit 4   an audit did not find that batches leave every text as it is
     └── InterruptedRunError           exit 130 stopped by the user; carries the line that resumes
-        └── BudgetReachedError        exit 5   stopped at the sum of ``--budget``
+        ├── BudgetReachedError        exit 5   stopped at the sum of ``--budget``
+        └── StoppedWaitingError                stopped before another share of the run had begun or ended
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ from earmark.errors.work import (
     OutOfMemoryError,
     RecognizerError,
     RecognizerGoneError,
+    StoppedWaitingError,
     StoreError,
     TooManyFailuresError,
 )
@@ -110,6 +112,7 @@ __all__ = [
     "RunLockedError",
     "RunMismatchError",
     "StagedMismatchError",
+    "StoppedWaitingError",
     "StoreError",
     "TooManyFailuresError",
     "UnknownNameError",

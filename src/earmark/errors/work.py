@@ -115,6 +115,19 @@ class InterruptedRunError(EarmarkError):
         )
 
 
+class StoppedWaitingError(InterruptedRunError):
+    """The user stopped a share of a run while it waited for ``holder`` to begin or to end another one.
+
+    How far the run is was not looked at: its numbers are 0.
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(0, 0)
+        self.holder = holder
+        self.what = f"stopped while {holder} began or ended its share of the run; what is committed is safe"
+        self.args = (self.what,)
+
+
 class BudgetReachedError(InterruptedRunError):
     """The run stopped at the sum of ``--budget``. What was committed is safe; ``hint`` says how to go on.
 

@@ -10,6 +10,7 @@ import re
 import time
 import zlib
 from collections.abc import Iterator
+from http.client import IncompleteRead
 from typing import TYPE_CHECKING
 
 from earmark.errors import FetchError
@@ -28,6 +29,17 @@ _DRIP_BYTES = 60_000
 
 class ChangedError(Exception):
     """What was downloaded so far is of another version of the file, or is not all of one."""
+
+
+def check_coding(response: BaseHTTPResponse, name: str) -> None:
+    """Raise FetchError where the body has a transfer coding that would stay in it.
+
+    The standard library undoes ``chunked`` where nothing else is said, to the letter; urllib3 calls a body chunked
+    where it is among others, too. All else would be taken for the bytes of the file.
+    """
+    said = ", ".join(response.headers.getlist("Transfer-Encoding"))
+    if said and said.lower() != "chunked":
+        raise FetchError("server", name, f"it comes with the Transfer-Encoding {said!r}, which cannot be undone here")
 
 
 def stated_length(response: BaseHTTPResponse, name: str) -> int | None:
@@ -69,8 +81,15 @@ def _block(response: BaseHTTPResponse, done: int, total: int | None) -> bytes:
     except (HTTPError, OSError) as error:
         if done == total:
             return b""  # all is here: the server only did not hang up
-        problem = f"the connection broke after {done:,} bytes: {str(error).rpartition(': ')[2]}"
-        raise TransientFault("broken", problem) from None
+        raise TransientFault("broken", f"the connection broke after {done:,} bytes: {_words(error)}") from None
+
+
+def _words(error: Exception) -> str:
+    """Why it broke, without the names of classes; urllib3 puts the error of the standard library last."""
+    cause = error.args[-1] if error.args else error
+    if isinstance(cause, IncompleteRead | ConnectionResetError):
+        return "the server hung up"
+    return str(cause).rpartition(": ")[2] or type(cause).__name__
 
 
 def unpacked(body: Iterator[bytes], encoding: str, name: str) -> Iterator[bytes]:

@@ -38,7 +38,8 @@ _SHORT_KEY = 16
 class Record:
     """What a name led to. ``mtime_ns`` is the blob's: another one means that somebody may have touched it.
 
-    ``fetched_s`` is when, in seconds since 1970. ``etag`` and ``last_modified`` are as the server wrote them.
+    ``fetched_s`` is when, in seconds since 1970. ``etag`` and ``last_modified`` are as the server wrote them; the date
+    only where it was old enough to tell this version from the next one.
     """
 
     name: str

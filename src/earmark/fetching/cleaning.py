@@ -82,8 +82,7 @@ def sweep(folder: Path) -> int:
     for path in found:
         if time.time() - _touched_s(path) > _STALE_AFTER_S:
             with _passing_over(path):
-                _delete(path)
-                num_swept += 1
+                num_swept += _delete(path)
     return num_swept
 
 
@@ -96,15 +95,18 @@ class _Cleaning:
         self._names = Names(folder)
         self._living = living(folder)
 
-    def reason_to_leave(self, item: Kept) -> Literal["use", "owner"] | None:
+    def reason_to_leave(self, item: Kept) -> Literal["use", "owner", "gone"] | None:
         """Remove it, and say None; or say why not."""
         with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.suppress(FileNotFoundError))
+            item.path.lstat()
             is_free = all(stack.enter_context(self._cache.locked_at_once(key)) for key in item.locks)
             if not is_free or self._may_be_used(item) or _is_fresh(item) or not _is_as_listed(item, self._names):
                 return "use"
             with _passing_over(item.path):
                 return None if _remove(self._folder, item) else "use"
-        return "owner"
+            return "owner"
+        return "gone"  # another clean took it
 
     def _may_be_used(self, item: Kept) -> bool:
         return self._living.may_use(item.used_s, _owner(item.path))
@@ -135,18 +137,22 @@ def _is_as_listed(item: Kept, names: Names) -> bool:
     """Whether nobody used it since, or took it by another name. To be asked when its locks are held."""
     if item.kind == "file" and not {key for key, _ in names.of(item.path.name)}.issubset(item.locks):
         return False
-    is_there = stat(item.path) is not None  # else it was gone when it was listed, too, and was nothing then
-    return is_there and size_and_use(item.path) == (item.size_bytes, item.used_s)
+    return size_and_use(item.path) == (item.size_bytes, item.used_s)
 
 
 def _remove(folder: Path, item: Kept) -> bool:
     """Take it out of its place, whole; and put it back where somebody used it just before: False."""
     hidden = _hidden(folder / "partial")
-    hidden.parent.mkdir(exist_ok=True)
-    item.path.rename(hidden)
-    if size_and_use(hidden) != (item.size_bytes, item.used_s):
-        hidden.rename(item.path)
-        return False
+    hidden.mkdir(parents=True)  # new, and so not stale to another clean, whatever the age of what comes into it
+    taken = hidden / item.path.name
+    try:
+        item.path.rename(taken)
+        if size_and_use(taken) != (item.size_bytes, item.used_s):
+            taken.rename(item.path)
+            return False
+    finally:
+        with contextlib.suppress(OSError):
+            hidden.rmdir()  # where nothing is in it
     if item.kind == "file":
         _delete(folder / "named" / item.path.name)
     if item.kind in ("folder", "download"):
@@ -159,17 +165,22 @@ def _hidden(folder: Path) -> Path:
     return folder / f"{_TEMPORARY}{secrets.token_hex(6)}"
 
 
-def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        hidden = _hidden(path.parent)
-        path.rename(hidden)
-        shutil.rmtree(hidden)
-    else:
-        path.unlink(missing_ok=True)
+def _delete(path: Path) -> bool:
+    """Whether it, or all of it, was there still: another clean may be at the same."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            hidden = _hidden(path.parent)
+            path.rename(hidden)
+            shutil.rmtree(hidden)
+        else:
+            path.unlink()
+        return True
+    return False
 
 
 def _drop_dangling(cache: Cache) -> None:
-    """Remove links to what is no longer there, and the records of files and folders that are not."""
+    """Remove links to what is no longer there, and the names and records of files and folders that are not."""
+    _drop_nameless(cache)
     for path in _links(cache.folder):
         if path.is_symlink() and not path.exists():
             _unlink(path)
@@ -181,6 +192,21 @@ def _drop_dangling(cache: Cache) -> None:
     for path in entries(cache.folder / "snapshots", JSON_NAME):
         if not _leads_somewhere(path, "same_as", path.parent):
             _unlink(path)
+
+
+def _drop_nameless(cache: Cache) -> None:
+    """Remove the second names of files whose first one a clean took before it was killed: they hold the bytes."""
+    names = Names(cache.folder)
+    for path in entries(cache.folder / "named", KEY):
+        if cache.blob(path.name).exists():
+            continue
+        keys = [key for key, _ in names.of(path.name)]
+        with contextlib.ExitStack() as stack:  # another clean may be about to put the file back, which has the locks
+            is_free = all(stack.enter_context(cache.locked_at_once(key)) for key in keys)
+            is_left = is_free if keys else time.time() - _moved_s(path) > _STALE_AFTER_S
+            if is_left and not cache.blob(path.name).exists():
+                with _passing_over(path):
+                    _delete(path)
 
 
 def _unlink(path: Path) -> None:
@@ -200,6 +226,11 @@ def _links(folder: Path) -> Iterator[Path]:
     for name, form in _LINKS.items():
         for path in entries(folder / name, form):
             yield from files(path)
+
+
+def _moved_s(folder: Path) -> float:
+    """When a file in a folder was written, used or renamed, by this or another name; 0 where there is none."""
+    return max((found.st_ctime for one in files(folder) if (found := stat(one))), default=0.0)
 
 
 def _touched_s(path: Path) -> float:

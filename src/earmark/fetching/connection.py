@@ -153,7 +153,7 @@ def _request(target: _Target, headers: Mapping[str, str], place: Place, ways: It
     problem = "it has no address"
     for opener, address in ways:
         try:
-            return opener.urlopen(
+            response = opener.urlopen(
                 "GET",
                 address,
                 headers={**headers, "Host": target.host_header, "Connection": "close"},
@@ -167,7 +167,25 @@ def _request(target: _Target, headers: Mapping[str, str], place: Place, ways: It
             raise FetchError("server", place.name, f"the certificate of {target.host} does not hold: {error}") from None
         except HTTPError as error:
             problem = _said(error, target, place)
+        else:
+            _check_headers(response)
+            return response
     raise TransientFault("unreachable", problem)
+
+
+def _check_headers(response: BaseHTTPResponse) -> None:
+    """Raise TransientFault where a line is broken: the standard library reads none of those behind it, and says so."""
+    from urllib3.exceptions import HeaderParsingError
+    from urllib3.util.response import assert_header_parsing
+
+    plain = getattr(response, "_original_response", None)
+    if plain is None:
+        return
+    try:
+        assert_header_parsing(plain.msg)
+    except HeaderParsingError:
+        response.close()
+        raise TransientFault("server", "the server's headers are broken") from None
 
 
 def _said(error: Exception, target: _Target, place: Place) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from earmark.errors import FetchError
 from earmark.fetching.arrival import Arrival, Wanted
-from earmark.fetching.body import NUMBER, ChangedError, body_of, stated_length, unpacked
+from earmark.fetching.body import NUMBER, ChangedError, body_of, check_coding, stated_length, unpacked
 from earmark.fetching.cache import Record
 from earmark.fetching.connection import Endpoint, TransientFault, open_url
 from earmark.fetching.names import Place
@@ -124,13 +124,16 @@ class _Attempt:
             if response.status == 416 and offset and validator:  # noqa: PLR2004
                 return self._already_whole(response, offset, validator)
             self._receive(response, offset, validator)
-            return _arrival(self._partial, response.headers.get("ETag"), response.headers.get("Last-Modified"))
+            return _arrival(self._partial, response.headers.get("ETag"), _sure_date(response))
 
     def _receive(self, response: BaseHTTPResponse, offset: int, validator: str | None) -> None:
         """Take the body, at the end of what is here or in its place."""
         start, total = self._accepted(response, offset, validator)
+        check_coding(response, self._place.name)
         self._check_size(total)
         encoding = self._encoding(response)
+        if total is None and not encoding and not response.chunked and not self._wanted.is_known:
+            raise FetchError("server", self._place.name, "the server does not say how long it is: a cut would not show")
         if start == 0:
             # A piece of what is packed is good for nothing.
             facts = {"validator": None if encoding else _validator(response), "size_bytes": total}
@@ -216,9 +219,6 @@ class _Attempt:
             file.write(block)
             file.flush()  # so that a kill loses nothing of it
             self._options.tell(FetchProgress(self._place.name, done, None if encoding else total))
-        if total is None and not encoding and not response.chunked and not self._wanted.is_known:
-            discard(self._partial)
-            raise FetchError("server", self._place.name, "the server does not say how long it is: a cut would not show")
 
 
 def _validator(response: BaseHTTPResponse) -> str | None:
@@ -226,6 +226,11 @@ def _validator(response: BaseHTTPResponse) -> str | None:
     etag = response.headers.get("ETag")
     if etag:
         return None if etag.startswith("W/") else etag
+    return _sure_date(response)
+
+
+def _sure_date(response: BaseHTTPResponse) -> str | None:
+    """When the file was changed last, unless it could have been changed again at the same time, by the same date."""
     modified, now = response.headers.get("Last-Modified"), response.headers.get("Date")
     try:
         age_s = (parsedate_to_datetime(now or "") - parsedate_to_datetime(modified or "")).total_seconds()

@@ -124,9 +124,10 @@ def _own_name(path: Path) -> str:
 
 def entries(folder: Path, form: re.Pattern[str]) -> list[Path]:
     """What is in a folder under a name of this form, sorted."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if form.fullmatch(path.name))
+    if folder.is_dir():
+        with contextlib.suppress(FileNotFoundError):  # another process has just removed it
+            return sorted(path for path in folder.iterdir() if form.fullmatch(path.name))
+    return []
 
 
 def files(path: Path) -> Iterator[Path]:

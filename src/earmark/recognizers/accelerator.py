@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,17 +25,30 @@ _ON_A_PROCESSOR_S = 64.0
 _ON_A_GPU_S = 480.0
 _LIBRARIES = ("libcuda.so.1", "nvcuda.dll")
 _AMD_NODES = Path("/sys/class/kfd/kfd/topology/nodes")
+_SUPPOSED: ContextVar[DeviceKind | None] = ContextVar("supposed", default=None)
 _AMD_HIDES = ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
 
-def device_kind(device: str) -> DeviceKind:
-    """Where ``device`` (auto, cpu, cuda, cuda:N) is on this machine; ``auto`` is a GPU where torch could use one.
+def device_kind(device: str, *, needs_torch: bool = True) -> DeviceKind:
+    """Where ``device`` (auto, cpu, cuda, cuda:N) is on this machine; ``auto`` is a GPU where there is one.
 
-    torch calls AMD's GPUs cuda, too.
+    With ``needs_torch`` it is one that torch could use, which calls AMD's GPUs cuda, too.
     """
     if device != "auto":
         return "cuda" if device.startswith("cuda") else "cpu"
-    return "cuda" if _torch_finds_a_gpu() else "cpu"
+    if (kind := _SUPPOSED.get()) is not None:
+        return kind
+    return "cuda" if (_torch_finds_a_gpu() if needs_torch else num_gpus() > 0) else "cpu"
+
+
+@contextmanager
+def supposing(kind: DeviceKind | None) -> Iterator[None]:
+    """Within the block ``auto`` is answered as on a machine of this kind: the workers' own, say. None is this one."""
+    before = _SUPPOSED.set(kind)
+    try:
+        yield
+    finally:
+        _SUPPOSED.reset(before)
 
 
 def usual_batch_s(device: DeviceKind, *, is_ctc: bool) -> float:

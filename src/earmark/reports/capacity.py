@@ -1,12 +1,13 @@
 """How busy a run's workers were, and what their time cost: from what each attempt kept of itself, and from receipts.
 
-Time is paid from the start of an attempt's engine to its end, for each of its workers, loading and waiting included:
-that is what a cloud bills. Of an attempt that was killed nothing is kept but its receipts, so only its work counts.
+Time is paid to the end of an attempt's engine for each worker that was started: from the start of the engine where
+workers start with it, else from that of the worker's first shard, as nobody knows what a cluster or a cloud did before.
+Of an attempt that was killed nothing is kept but its receipts, so only its work counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +21,10 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerTime:
-    """What one worker did in an attempt. ``worker_s`` is spent on shards, ``compute_s`` of it in the recognizer."""
+    """What one worker did in an attempt. ``worker_s`` is spent on shards, ``compute_s`` of it in the recognizer.
+
+    ``begun_s`` is from the start of the engine to where the worker's time is paid from.
+    """
 
     rank: int
     host: str
@@ -29,6 +33,7 @@ class WorkerTime:
     audio_s: float
     worker_s: float
     compute_s: float
+    begun_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +52,8 @@ class Capacity:
 
     The first three are of the latest attempt that did anything: ``cold_start_s`` from the start of its engine to that
     of its first shard; the others over the rest of its time, ``parallel_efficiency`` the share of it in which workers
-    had a shard. ``cost`` is of devices and calls together, None where nothing has a price.
+    had a shard. ``cost`` is of devices and calls together, None where nothing has a price; ``price_as_of`` is the day
+    of the price of the device, None where it has none.
     """
 
     cold_start_s: float | None
@@ -56,6 +62,7 @@ class Capacity:
     paid_s: float
     cost: Cost | None
     cost_per_audio_hour: float | None
+    price_as_of: str | None = None
 
     def facts(self) -> dict[str, Any]:
         """What stands in summary.json."""
@@ -68,7 +75,8 @@ def capacity(receipts: Sequence[Receipt], kept: Sequence[Attempt], of_calls: Cos
     if not any(receipt.worker_s for receipt in receipts):
         return None
     last = next((attempt for attempt in reversed(kept) if attempt.num_rows and attempt.workers), None)
-    cost = _together(device_cost(receipts, kept), of_calls)
+    price = latest_device_price(kept)
+    cost = together(device_cost(receipts, kept), of_calls)
     return Capacity(
         cold_start_s=last.cold_start_s if last else None,
         parallel_efficiency=_efficiency(last) if last else None,
@@ -76,6 +84,7 @@ def capacity(receipts: Sequence[Receipt], kept: Sequence[Attempt], of_calls: Cos
         paid_s=paid_s(receipts, kept),
         cost=cost,
         cost_per_audio_hour=cost.amount / audio_s * _HOUR_S if cost and audio_s else None,
+        price_as_of=price.as_of if price else None,
     )
 
 
@@ -87,24 +96,55 @@ def paid_s(receipts: Sequence[Receipt], kept: Sequence[Attempt]) -> float:
 def device_cost(receipts: Sequence[Receipt], kept: Sequence[Attempt]) -> Cost | None:
     """What the time of all attempts costs, each at the price that it knew; None where none knew one.
 
+    It is in the currency of the latest price. Attempts whose price is in another are left out, and the basis says so.
     The work of a killed attempt counts at the price of the latest attempt that knows one.
     """
-    prices = [DevicePrice(**attempt.device_price) if attempt.device_price else None for attempt in kept]
-    latest = next((price for price in reversed(prices) if price), None)
+    latest = latest_device_price(kept)
     if latest is None:
         return None
+    prices = [DevicePrice(**attempt.device_price) if attempt.device_price else None for attempt in kept]
     seconds = zip(_paid(kept), prices, strict=True)
-    amount = sum(time_s * price.per_hour for time_s, price in seconds if price) / _HOUR_S
-    amount += sum(_of_the_killed(receipts, kept)) * latest.per_hour / _HOUR_S
+    counted = (time_s * price.per_hour for time_s, price in seconds if price and price.currency == latest.currency)
+    amount = sum(counted) + sum(_of_the_killed(receipts, kept)) * latest.per_hour
+    basis = f"workers' time at {latest.sentence}{_left_out(prices, latest.currency)}"
+    return Cost(amount=amount / _HOUR_S, currency=latest.currency, basis=basis)
+
+
+def latest_device_price(kept: Sequence[Attempt]) -> DevicePrice | None:
+    """The price that the latest attempt knew which knew one. ``kept`` are a run's, the earliest first."""
+    return next((DevicePrice(**attempt.device_price) for attempt in reversed(kept) if attempt.device_price), None)
+
+
+def other_currencies(kept: Sequence[Attempt], currency: str) -> list[str]:
+    """The currencies of attempts that do not add up with ``currency``."""
+    found = {str(attempt.device_price["currency"]) for attempt in kept if attempt.device_price}
+    return sorted(found - {currency})
+
+
+def started_s(engine_s: float, num_started: int, begun_s: Sequence[float]) -> float:
+    """The seconds that are paid for: of workers from ``begun_s`` on, of the others that were started from 0."""
+    idle_s = max(0, num_started - len(begun_s)) * engine_s
+    return idle_s + sum(max(0.0, engine_s - begun) for begun in begun_s)
+
+
+def _left_out(prices: Sequence[DevicePrice | None], currency: str) -> str:
     unpriced = sum(price is None for price in prices)
-    missing = f"; {unpriced} of {len(prices)} attempts have no price, and are not in it" if unpriced else ""
-    price = f"{latest.per_hour:g} {latest.currency} an hour of {latest.device}, {latest.as_of}"
-    basis = f"workers' time at {price}{missing}"
-    return Cost(amount=amount, currency=latest.currency, basis=basis)
+    other = sorted({price.currency for price in prices if price} - {currency})
+    said = f"; {unpriced} of {len(prices)} attempts have no price, and are not in it" if unpriced else ""
+    return said + (f"; without attempts in {', '.join(other)}" if other else "")
 
 
 def _paid(kept: Sequence[Attempt]) -> list[float]:
-    return [attempt.engine_s * attempt.num_workers for attempt in kept]
+    return [started_s(one.engine_s, _num_started(one), [_begun_s(worker) for worker in one.workers]) for one in kept]
+
+
+def _num_started(attempt: Attempt) -> int:
+    asked_for = attempt.num_workers if attempt.num_started is None else attempt.num_started
+    return max(asked_for, len(attempt.workers))
+
+
+def _begun_s(worker: Mapping[str, Any]) -> float:
+    return float(worker.get("begun_s", 0.0))  # attempts of earlier versions lack it
 
 
 def _of_the_killed(receipts: Sequence[Receipt], kept: Sequence[Attempt]) -> list[float]:
@@ -112,7 +152,7 @@ def _of_the_killed(receipts: Sequence[Receipt], kept: Sequence[Attempt]) -> list
     return [receipt.worker_s for receipt in receipts if receipt.attempt not in known]
 
 
-def _together(one: Cost | None, other: Cost | None) -> Cost | None:
+def together(one: Cost | None, other: Cost | None) -> Cost | None:
     """Both, where both are in one currency, or where a user called the other's nothing; else the first."""
     if one is None or other is None:
         return one or other
@@ -121,23 +161,23 @@ def _together(one: Cost | None, other: Cost | None) -> Cost | None:
     return Cost(amount=one.amount + other.amount, currency=one.currency, basis=f"{one.basis}; {other.basis}")
 
 
-def _worked_s(attempt: Attempt) -> float:
-    """The time of one worker after the start-up."""
-    return attempt.engine_s - (attempt.cold_start_s or 0.0)
+def _could_s(attempt: Attempt, begun_s: float = 0.0) -> float:
+    """The time of one worker after the start-up; it ``begun_s`` after the start of the engine."""
+    return attempt.engine_s - max(attempt.cold_start_s or 0.0, begun_s)
 
 
 def _efficiency(attempt: Attempt) -> float | None:
-    could_s = _worked_s(attempt) * max(attempt.num_workers, len(attempt.workers))
+    idle_s = _could_s(attempt) * (_num_started(attempt) - len(attempt.workers))
+    could_s = idle_s + sum(_could_s(attempt, _begun_s(worker)) for worker in attempt.workers)
     return sum(worker["worker_s"] for worker in attempt.workers) / could_s if could_s > 0 else None
 
 
 def _shares(attempt: Attempt) -> tuple[DeviceShare, ...]:
-    could_s = _worked_s(attempt)
-    if could_s <= 0:
-        return ()
     found: dict[str, list[float]] = {}
     for worker in attempt.workers:
-        found.setdefault(worker["device"], []).append(worker["compute_s"] / could_s)
+        could_s = _could_s(attempt, _begun_s(worker))
+        if could_s > 0:
+            found.setdefault(worker["device"], []).append(worker["compute_s"] / could_s)
     return tuple(
         DeviceShare(
             device=device, num_workers=len(shares), busy_share=sum(shares) / len(shares), least_busy_share=min(shares)

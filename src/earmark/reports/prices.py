@@ -20,18 +20,28 @@ from earmark.errors import UsageError
 
 OWN_LIST = "EARMARK_PRICES"
 """The variable that says where the user's own list is."""
+OUR_LIST = "earmark's list, not checked"
+"""What the list that comes with earmark is called where one of its prices is used."""
 _EXAMPLE = 'currency = "USD", and below it [devices.L4] with per_hour = 0.50 and as_of = 2025-10-21'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePrice:
-    """What an hour of one ``device`` costs. ``as_of`` is the day of the price, as YYYY-MM-DD; ``source`` its list."""
+    """What an hour of one ``device`` costs. ``as_of`` is the day of the price, as YYYY-MM-DD; ``source`` its list.
+
+    Of several devices together, such as ``H100:8``, it is the price of all of them.
+    """
 
     device: str
     per_hour: float
     currency: str
     as_of: str
     source: str
+
+    @property
+    def sentence(self) -> str:
+        """The price with its day and where it is from."""
+        return f"{self.per_hour:g} {self.currency} an hour of {self.device}, of {self.as_of} by {self.source}"
 
     def facts(self) -> dict[str, Any]:
         """Its fields, to be kept with what it was applied to."""
@@ -50,7 +60,7 @@ def read_prices() -> dict[str, DevicePrice]:
 
     Raises UsageError where that list cannot be read or holds what is no price, or where the variable names none.
     """
-    prices = _parsed(files("earmark").joinpath("prices.toml").read_text(encoding="utf-8"), "earmark's list")
+    prices = _parsed(files("earmark").joinpath("prices.toml").read_text(encoding="utf-8"), OUR_LIST)
     path = own_list()
     try:
         prices |= _parsed(path.read_text(encoding="utf-8"), str(path))
@@ -65,11 +75,18 @@ def read_prices() -> dict[str, DevicePrice]:
 def price_of(device: str, prices: Mapping[str, DevicePrice]) -> DevicePrice | None:
     """The price whose name's words are all among those of ``device``, and of several the one with the most words.
 
-    So ``NVIDIA A100-SXM4-80GB`` is ``A100``, or ``A100-80GB`` where there is one; ``L40S`` is not ``L4``.
+    So ``NVIDIA A100-SXM4-80GB`` is ``A100``, or ``A100-80GB`` where there is one; ``L40S`` is not ``L4``. ``H100:8`` is
+    eight of ``H100``, at eight times its price.
     """
-    words = _words(device)
+    kind, _, number = device.partition(":")
+    words = _words(kind)
     fitting = [name for name in prices if (wanted := _words(name)) and wanted <= words]
-    return prices[max(fitting, key=lambda name: (len(_words(name)), name))] if fitting else None
+    if not fitting:
+        return None
+    price = prices[max(fitting, key=lambda name: (len(_words(name)), name))]
+    if not number.isdecimal():
+        return price
+    return dataclasses.replace(price, device=f"{price.device}:{number}", per_hour=price.per_hour * int(number))
 
 
 def _words(name: str) -> frozenset[str]:

@@ -51,6 +51,8 @@ class Attempt:
     """From the start of the engine to that of its first shard."""
     workers: Sequence[Mapping[str, Any]] = ()
     """The fields of reports.capacity.WorkerTime, for each worker that did a shard."""
+    num_started: int | None = None
+    """How many workers were started, those included that did no shard. None: of an earlier version, as asked for."""
     device_price: Mapping[str, Any] | None = None
     """The fields of reports.prices.DevicePrice, where the workers' device has a price."""
 

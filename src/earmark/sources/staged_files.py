@@ -16,6 +16,7 @@ from typing import Protocol
 
 from earmark.errors import FetchError, FolderError, ManifestError
 from earmark.fetching import FetchOptions, fetch
+from earmark.fetching.cache import Cache
 from earmark.formats import staged
 from earmark.formats.staged import StagedFacts
 from earmark.sources.remote import link_fetched
@@ -151,8 +152,10 @@ class _Remote:
                 threads.shutdown(wait=False, cancel_futures=True)
 
     def _has(self, file: StagedFile) -> bool:
+        path = self.root / file.path
+        Cache(self._options.folder).use(path)  # first: or a clean takes what was looked at
         try:
-            return (self.root / file.path).stat().st_size == file.size_bytes
+            return path.stat().st_size == file.size_bytes
         except OSError:
             return False
 

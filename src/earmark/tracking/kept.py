@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.tracking.base import Point
+
+_KEEPING = threading.Lock()
+"""The trackers of a run keep their ids each from a thread of its own, in one file."""
 
 
 def kept_id(store: RunStore, tracker: str) -> str | None:
@@ -19,9 +23,10 @@ def kept_id(store: RunStore, tracker: str) -> str | None:
 
 def keep_id(store: RunStore, tracker: str, run_id: str) -> None:
     """Keep the run's id in a tracker. Raises StoreError."""
-    kept = read_object(store, layout.TRACKING)
-    if kept.get(tracker) != run_id:
-        store.folder.write(layout.TRACKING, (json.dumps({**kept, tracker: run_id}, indent=2) + "\n").encode())
+    with _KEEPING:
+        kept = read_object(store, layout.TRACKING)
+        if kept.get(tracker) != run_id:
+            store.folder.write(layout.TRACKING, (json.dumps({**kept, tracker: run_id}, indent=2) + "\n").encode())
 
 
 def kept_points(store: RunStore) -> Iterator[Point]:

@@ -54,6 +54,7 @@ class Sink:
         self._result: Result | None = None
         self._place: str | None = None
         self._overdue_at: float | None = None  # of the call that goes on
+        self._allowed_s = self._patience_s  # likewise
         self._has_ended = False
         self._changed = threading.Condition()
         threading.Thread(target=self._work, name=f"track-{name}", daemon=True).start()
@@ -88,7 +89,7 @@ class Sink:
 
     def _give_up_if_overdue(self) -> None:
         if self._overdue_at is not None and time.monotonic() >= self._overdue_at and not self._has_ended:
-            self._end(EarmarkError(f"{self.name} did not answer in {self._patience_s:g} s"))
+            self._end(EarmarkError(f"{self.name} did not answer in {self._allowed_s:g} s"))
 
     def _end(self, error: EarmarkError | None) -> None:
         self.error = error
@@ -138,6 +139,7 @@ class Sink:
         with self._changed:
             if self._has_ended:
                 raise _GivenUpError
+            self._allowed_s = patience_s
             self._overdue_at = time.monotonic() + patience_s
             self._changed.notify_all()
         answer = call(*arguments, **named)

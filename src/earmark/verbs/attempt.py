@@ -83,7 +83,7 @@ class RunAttempt:
         run = self._run
         self._catch_up()
         self._tell_began()
-        if self._num_done < len(run.plan):
+        if self._num_done < len(self._plan):
             self._observer(ModelLoading(model=run.spec.recognizer.place or run.spec.recognizer.name))
         device = getattr(recognizer, "device_kind", "cpu")
         work = Transcription(
@@ -96,7 +96,7 @@ class RunAttempt:
         self._meter.begin()
         stop = self._meter.stopping(stop)
         try:
-            for receipt in self._workforce.engine.run(work, queue, stop=stop):
+            for receipt in self._workforce.engine.run(work, self._meter.counted(queue), stop=stop):
                 if not self._is_first(receipt):
                     continue
                 self._live.take(receipt)

@@ -101,13 +101,12 @@ def audit(
         segmentation = segmentation_of(segmenter, recognizer.spec)
         tell_language(model, options, language, recognizer, observer)
         store = RunStore.at(folder)
+        worker = Workforce.one(engine)
         batching = declared_batching(recognizer, max_batch_s, batch_size)
         if max_batch_s is None:
-            batching = settled_batching(batching, recognizer, None, fetching.folder) or batching
+            batching = settled_batching(batching, recognizer, None, fetching.folder, worker) or batching
         run = prepare(store, recognizer, source, utterances, batching, segmentation, stop=stop, observer=observer)
-        return _audit(
-            run, recognizer, Workforce.one(engine), rules, sample=sample, seed=seed or 0, stop=stop, observer=observer
-        )
+        return _audit(run, recognizer, worker, rules, sample=sample, seed=seed or 0, stop=stop, observer=observer)
 
 
 def audit_once(

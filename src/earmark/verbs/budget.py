@@ -17,7 +17,9 @@ from typing import Any
 
 from earmark.errors import UsageError
 from earmark.recognizers import Recognizer
+from earmark.recognizers.accelerator import supposing
 from earmark.spec import DEFAULT_MAX_BATCH_S, BatchingSpec, RunSpec
+from earmark.verbs.workforce import Workforce
 
 _FOLDER = "budgets"
 
@@ -29,10 +31,19 @@ def declared_batching(recognizer: Recognizer, max_batch_s: float | None, batch_s
 
 
 def settled_batching(
-    declared: BatchingSpec, recognizer: Recognizer, stored: RunSpec | None, cache: Path
+    declared: BatchingSpec, recognizer: Recognizer, stored: RunSpec | None, cache: Path, workforce: Workforce
 ) -> BatchingSpec | None:
-    """The rule of a run for which nobody said the seconds: its own if it has begun, else what is remembered, if any."""
-    kept_s = stored.batching.max_batch_s if stored is not None else remembered_s(recognizer, cache)
+    """The rule of a run for which nobody said the seconds: its own if it has begun, else what is remembered, if any.
+
+    What this machine remembers, and could measure, is not for workers that are elsewhere: what is usual on theirs is.
+    """
+    if stored is not None:
+        kept_s: float | None = stored.batching.max_batch_s
+    elif workforce.is_here:
+        kept_s = remembered_s(recognizer, cache)
+    else:
+        with supposing(workforce.device_kind):
+            kept_s = declared_batching(recognizer, None, None).max_batch_s
     return None if kept_s is None else dataclasses.replace(declared, max_batch_s=kept_s)
 
 

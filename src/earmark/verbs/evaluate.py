@@ -6,33 +6,19 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from earmark.engines.options import EngineOptions
-from earmark.errors import UsageError
 from earmark.planning.index import MissingAudio
-from earmark.planning.segmenting import segmentation_of
 from earmark.recognizers import Recognizer
 from earmark.reports.summary import RunSummary
-from earmark.scoring import DEFAULT_SCORER, load_scorer
+from earmark.scoring import DEFAULT_SCORER
 from earmark.sources.base import Source
 from earmark.spec import OptionValue, SegmenterName
-from earmark.store.run import RunStore
-from earmark.text import load_normalizer
-from earmark.verbs.audit import check_sample
-from earmark.verbs.budget import declared_batching
-from earmark.verbs.evaluation import Evaluation
-from earmark.verbs.events import Observer, StopAsked, nobody
-from earmark.verbs.inputs import check_on_gpu, check_seed, fetch_options, recognizer_of, tell_language, tell_loss
-from earmark.verbs.interrupt import StopRequest
-from earmark.verbs.metering import Meter
-from earmark.verbs.prepare import default_out, indexed
+from earmark.verbs.arguments import Arguments
+from earmark.verbs.events import Observer, nobody
 from earmark.verbs.ranks import summary_of_rank_0
-from earmark.verbs.requests import check_job_id
-from earmark.verbs.segments import check_fits
-from earmark.verbs.share import Share, selector_of
+from earmark.verbs.share import Share
 from earmark.verbs.tracking import check_trackers
-from earmark.verbs.volume_data import data_for
 from earmark.verbs.whole import Whole
-from earmark.verbs.workforce import EngineName, Workforce
+from earmark.verbs.workforce import EngineName
 
 
 def evaluate(
@@ -103,63 +89,27 @@ def evaluate(
     is in use, StoreError when results cannot be written, EngineError, InterruptedRunError after Ctrl-C or SIGTERM, and
     its kind BudgetReachedError.
     """
-    began = time.monotonic() if began is None else began
-    asked = EngineOptions(
-        num_workers=workers, gpus=gpus, shard_timeout_s=shard_timeout_s,
-        address=address, runtime_env=runtime_env, gpu=gpu,
+    asked = Arguments(
+        model=model, data=data, out=out, normalizer=normalizer, scorer=scorer, options=options, trust=trust,
+        gpu_memory_limit=gpu_memory_limit, engine=engine, workers=workers, gpus=gpus,
+        shard_timeout_s=shard_timeout_s, address=address, runtime_env=runtime_env, gpu=gpu, shard=shard,
+        job_id=job_id, budget=budget, audio_root=audio_root, text_column=text_column, channel=channel,
+        language=language, limit=limit, seed=seed, missing_audio=missing_audio, max_batch_s=max_batch_s,
+        batch_size=batch_size, segmenter=segmenter, audit=audit, offline=offline, retry_failed=retry_failed,
+        fresh=fresh, auto_merge=auto_merge, cleanup=cleanup, track=track, track_texts=track_texts, observer=observer,
+        began=time.monotonic() if began is None else began,
     )  # fmt: skip
-    workforce = Workforce.of(engine, asked)
-    selector = selector_of(
-        shard, workforce, fresh=fresh, audit=audit, budget=budget, auto_merge=auto_merge, track=track
-    )
+    workforce = asked.workforce()
+    selector = asked.selector(workforce)
     if workforce.is_follower:
         return summary_of_rank_0(workforce)
     with workforce.leading() as announce:
-        _check_together(auto_merge=auto_merge, cleanup=cleanup, limit=limit, seed=seed, audit=audit)
-        check_job_id(job_id)
-        track = check_trackers(track)
-        rules, counting = load_normalizer(normalizer), load_scorer(scorer)
-        fetching = fetch_options(observer, offline=offline)
-        recognizer = recognizer_of(
-            model, options, fetching=fetching, trust=trust, gpu_memory_limit=gpu_memory_limit, observer=observer
-        )
-        source = data_for(
-            workforce, data, missing_audio=missing_audio, audit=audit, audio_root=audio_root, text_column=text_column,
-            channel=channel, language=language, limit=limit, seed=seed, fetching=fetching,
-        )  # fmt: skip
-        tell_loss(source, observer)
-        check_on_gpu(recognizer, gpus)
-        meter = Meter.of(recognizer, workforce, budget, observer)
-        # Before the lock, so that data which cannot be used leave no folder behind.
-        kept = RunStore.at(os.fspath(out)) if out is not None and not fresh else None
-        utterances = indexed(kept, source, missing_audio=missing_audio)
-        _ = recognizer.spec  # where its files are elsewhere, they are fetched now: before the lock, too
-        tell_language(model, options, language, recognizer, observer)
-        batching = declared_batching(recognizer, max_batch_s, batch_size)
-        segmentation = segmentation_of(segmenter, recognizer.spec)
-        check_fits(utterances, recognizer.spec, segmentation)
-        evaluation = Evaluation(
-            recognizer=recognizer, source=source, utterances=utterances,
-            batching=batching, is_batching_said=max_batch_s is not None, segmentation=segmentation,
-            normalizer=rules, scorer=counting, workforce=workforce, meter=meter, cache=fetching.folder,
-            retry_failed=retry_failed, began=began, stop=StopRequest(lambda: observer(StopAsked())), observer=observer,
-        )  # fmt: skip
+        evaluation = asked.understood(workforce)
         whole = Whole(
-            fresh=fresh, audit=audit, seed=seed, track=track, track_texts=track_texts,
+            fresh=fresh, audit=audit, seed=seed, track=check_trackers(track), track_texts=track_texts,
             auto_merge=auto_merge, cleanup=cleanup, job_id=job_id,
         )  # fmt: skip
-        place = default_out(recognizer, source, utterances, batching, segmentation) if out is None else os.fspath(out)
-        summary = (whole if selector is None else Share(selector)).evaluate(evaluation, RunStore.at(place))
+        task = whole if selector is None else Share(selector, job_id)
+        summary = task.evaluate(evaluation, asked.store(evaluation))
         announce(summary)
     return summary
-
-
-def _check_together(
-    *, auto_merge: bool, cleanup: bool, limit: str | int | None, seed: int | None, audit: int | None
-) -> None:
-    """Raise UsageError for arguments that mean nothing without another."""
-    if cleanup and not auto_merge:
-        raise UsageError("--cleanup removes what was merged, and nothing is merged", hint="--auto-merge --cleanup")
-    if audit is None:
-        check_seed(seed, limit)
-    check_sample(audit)

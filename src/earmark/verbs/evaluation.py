@@ -1,6 +1,6 @@
 """An evaluation that is ready to begin: who transcribes what in which batches, and what counts the errors.
 
-The arguments of ``evaluate``, understood. Knows no folder: the same evaluation is done whole, or a share of it.
+What ``arguments`` make of those of ``evaluate``. Knows no folder: the same evaluation is done whole, or a share of it.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from earmark.sources.base import DerivedSource, Source
 from earmark.sources.tolerant import Broken, Tolerant
 from earmark.spec import OptionValue
 from earmark.verbs.events import DataIncomplete, FileProgressed, Observer, Warned, nobody
+from earmark.verbs.workforce import Workforce
 
 
 def fetch_options(observer: Observer, *, offline: bool) -> FetchOptions:
@@ -62,12 +63,16 @@ def recognizer_of(
     return model
 
 
-def check_on_gpu(recognizer: Recognizer, gpus: str | None) -> None:
-    """Raise UsageError where GPUs are asked for, and the recognizer would work on processors all the same.
+def check_on_gpu(recognizer: Recognizer, workforce: Workforce) -> None:
+    """Raise UsageError where GPUs of this machine are asked for, and the recognizer would work on processors here.
 
-    Somebody's own recognizer that does not say where it works is believed to know.
+    Somebody's own recognizer that does not say where it works is believed to know. What it says here means nothing for
+    workers that are elsewhere.
     """
-    if gpus is not None and getattr(recognizer, "device_kind", None) == "cpu":
+    gpus = workforce.options.gpus
+    if gpus in (None, "0") or not workforce.is_here:
+        return
+    if getattr(recognizer, "device_kind", None) == "cpu":
         raise UsageError(
             f"--gpus {gpus}: {recognizer.spec.name} would work on processors",
             cause="its device is one, its framework is built without GPUs, or no driver answers",

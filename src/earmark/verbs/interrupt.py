@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import signal
 import threading
@@ -23,10 +24,18 @@ class StopRequest:
 
     def ask(self) -> None:
         """Finish the batch, commit, and return."""
-        if not self._asked.is_set():
-            self._asked.set()
-            if self._on_request is not None:
-                self._on_request()
+        if self._is_first() and self._on_request is not None:
+            self._on_request()
+
+    def ask_by_signal(self) -> None:
+        """Ask from a signal's handler: the main thread may just be printing, and whoever is told may print, too."""
+        if self._is_first() and self._on_request is not None:
+            _thread.start_new_thread(self._on_request, ())  # a bare thread takes no lock to start
+
+    def _is_first(self) -> bool:
+        is_first = not self._asked.is_set()
+        self._asked.set()
+        return is_first
 
 
 @contextlib.contextmanager
@@ -44,7 +53,7 @@ def stop_on_signals(request: StopRequest) -> Iterator[None]:
         del number, frame
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        request.ask()
+        request.ask_by_signal()
 
     for number in _SIGNALS:
         signal.signal(number, ask)

@@ -1,6 +1,8 @@
 """What an attempt's workers do and cost, as their receipts come in, and the stop where a sum is reached.
 
-Time is paid from the start of the engine for each worker, as in ``reports.capacity``; calls to a server by their usage.
+Time is paid for each worker that was started, as in ``reports.capacity``; calls to a server by their usage. How many
+were started is what the engine was asked for, and no more than it took shards; where the engine reaches for workers
+elsewhere, those whose receipts came.
 """
 
 from __future__ import annotations
@@ -8,15 +10,15 @@ from __future__ import annotations
 import dataclasses
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from earmark.diagnosis.gpus import nvidia_gpus
 from earmark.errors import BudgetReachedError, BudgetSpentError, UsageError
 from earmark.recognizers import Recognizer
-from earmark.records import Price, Receipt, StopCheck, Usage
-from earmark.reports.capacity import WorkerTime, device_cost
+from earmark.records import Price, Receipt, Shard, StopCheck, Usage
+from earmark.reports.capacity import WorkerTime, device_cost, other_currencies, started_s
 from earmark.reports.prices import DevicePrice, own_list, price_of, read_prices
 from earmark.reports.speed import Attempt, attempts
 from earmark.reports.usage import cost_of, used
@@ -25,15 +27,18 @@ from earmark.verbs.events import Observer, Warned, nobody
 from earmark.verbs.workforce import Workforce
 
 _HOUR_S = 3600.0
-_HERE = ("inline", "processes")
+_IN_THIS_TREE = ("inline", "processes")
 _clock = time.monotonic
 
 
 def device_name(recognizer: Recognizer, workforce: Workforce) -> str:
-    """What the workers run on, as a price list calls it: the GPU that was asked for, this machine's, or ``cpu``."""
+    """What the workers run on, as a price list calls it: the GPU that was asked for, this machine's, or ``cpu``.
+
+    Containers of Modal's without a GPU have processors, whatever this machine has.
+    """
     if workforce.options.gpu is not None:
         return workforce.options.gpu
-    if getattr(recognizer, "device_kind", "cpu") == "cpu":
+    if (workforce.device_kind or getattr(recognizer, "device_kind", "cpu")) == "cpu":
         return "cpu"
     found = nvidia_gpus()
     return found[0].name if found else "cuda"
@@ -47,7 +52,11 @@ def call_price(recognizer: Recognizer) -> Price | None:
 
 @dataclass(kw_only=True)
 class Meter:
-    """Counts one attempt. ``budget`` is for all attempts of the run together, in ``currency``; None: no end to it."""
+    """Counts one attempt. ``budget`` is for all attempts of the run together, in ``currency``; None: no end to it.
+
+    ``is_here``: workers are this process or its children. ``starts_at_once``: they are started with the engine, so that
+    ``num_workers`` is how many; else it is a guess, and each is known by its first receipt.
+    """
 
     device: str
     num_workers: int
@@ -56,12 +65,15 @@ class Meter:
     budget: float | None = None
     observer: Observer = nobody
     is_here: bool = True
+    starts_at_once: bool = True
     has_ended_it: bool = field(default=False, init=False)
     num_failed: int = field(default=0, init=False)
     num_rows: int = field(default=0, init=False)
     usage: Usage | None = field(default=None, init=False)
     cold_start_s: float | None = field(default=None, init=False)
     workers: dict[tuple[str, int], WorkerTime] = field(default_factory=dict, init=False)
+    num_shards: int = field(default=0, init=False)
+    other_currencies: tuple[str, ...] = field(default=(), init=False)
     _earlier: float = field(default=0.0, init=False)
     _earlier_usage: Usage | None = field(default=None, init=False)
     _began_s: float | None = field(default=None, init=False)
@@ -81,30 +93,45 @@ class Meter:
             call_price=calls,
             budget=budget,
             observer=observer,
-            is_here=workforce.name in _HERE,
+            is_here=workforce.name in _IN_THIS_TREE,
+            starts_at_once=workforce.is_here,
         )
 
     @property
     def currency(self) -> str:
         """Of the budget and of what is spent."""
+        return self._currency or "(no currency)"
+
+    @property
+    def _currency(self) -> str | None:
         known = self.device_price.currency if self.device_price else None
-        return known or (self.call_price.currency if self.call_price else None) or "(no currency)"
+        return known or (self.call_price.currency if self.call_price else None)
 
     def check(self, store: RunStore) -> None:
-        """Raise BudgetSpentError where earlier attempts of a run with a budget have spent it all."""
+        """Raise BudgetSpentError where earlier attempts of a run with a budget have spent it all.
+
+        Raises UsageError where they were paid for in another currency.
+        """
         spec = store.spec()
         if self.budget is None or spec is None:
             return
         self.go_on(store.progress(spec).receipts, attempts(store))
+        if self.other_currencies:
+            cause = f"its earlier attempts are in {', '.join(self.other_currencies)}, and the budget in {self.currency}"
+            hint = "--fresh, another --out, or a price in the first currency"
+            raise UsageError("--budget is of all attempts of a run, and theirs are not one sum", cause=cause, hint=hint)
         if self.spent() >= self.budget:
             raise BudgetSpentError(store.url, spent=self.spent(), budget=self.budget, currency=self.currency)
 
     def go_on(self, receipts: Sequence[Receipt], kept: Sequence[Attempt]) -> None:
-        """Count what earlier attempts cost."""
+        """Count what earlier attempts cost. Those in ``other_currencies`` are left out: no sum has two."""
+        self.other_currencies = tuple(other_currencies(kept, self._currency)) if self._currency else ()
+        foreign = {one.attempt for one in kept if (one.device_price or {}).get("currency") in self.other_currencies}
+        receipts_here = [receipt for receipt in receipts if receipt.attempt not in foreign]
         priced = [one if one.device_price else dataclasses.replace(one, device_price=self._price()) for one in kept]
-        earlier = device_cost(receipts, priced)
+        earlier = device_cost(receipts_here, [one for one in priced if one.attempt not in foreign])
         if earlier is None and self.device_price is not None:  # none of them came to its end
-            worked_s = sum(receipt.worker_s for receipt in receipts)
+            worked_s = sum(receipt.worker_s for receipt in receipts_here)
             self._earlier = worked_s * self.device_price.per_hour / _HOUR_S
         else:
             self._earlier = earlier.amount if earlier else 0.0
@@ -125,14 +152,27 @@ class Meter:
             return 0.0
         return (self._ended_s if self._ended_s is not None else _clock()) - self._began_s
 
+    def counted(self, shards: Iterator[Shard]) -> Iterator[Shard]:
+        """The same shards, counted as the engine takes them."""
+        for shard in shards:
+            self.num_shards += 1
+            yield shard
+
+    @property
+    def num_started(self) -> int:
+        """How many workers were started so far, as far as that is known here."""
+        asked_for = min(self.num_workers, self.num_shards) if self.starts_at_once else 0
+        return max(asked_for, len(self.workers))
+
     def take(self, receipt: Receipt) -> None:
         """Another part is committed."""
         start_s = max(0.0, self.engine_s - receipt.worker_s)
+        begun_s = 0.0 if self.starts_at_once else start_s
         self.cold_start_s = start_s if self.cold_start_s is None else min(self.cold_start_s, start_s)
         key = (receipt.host, receipt.rank)
         done = self.workers.get(key) or WorkerTime(
             rank=receipt.rank, host=receipt.host, device=receipt.device,
-            num_parts=0, audio_s=0.0, worker_s=0.0, compute_s=0.0,
+            num_parts=0, audio_s=0.0, worker_s=0.0, compute_s=0.0, begun_s=begun_s,
         )  # fmt: skip
         self.workers[key] = dataclasses.replace(
             done,
@@ -148,10 +188,13 @@ class Meter:
 
     def spent(self) -> float:
         """What all attempts have cost so far, in ``currency``."""
-        now = self.engine_s * self.num_workers / _HOUR_S * (self.device_price.per_hour if self.device_price else 0.0)
+        begun_s = [worker.begun_s for worker in list(self.workers.values())]
+        per_hour = self.device_price.per_hour if self.device_price else 0.0
+        now = started_s(self.engine_s, self.num_started, begun_s) / _HOUR_S * per_hour
         found = [usage for usage in (self._earlier_usage, self.usage) if usage is not None]
         calls = cost_of(sum(found, Usage()), self.call_price) if found else None
-        return self._earlier + now + (calls.amount if calls else 0.0)
+        is_one_sum = calls is not None and calls.currency in (None, self.currency)
+        return self._earlier + now + (calls.amount if calls and is_one_sum else 0.0)
 
     def stopping(self, stop: StopCheck) -> StopCheck:
         """``stop``, which also says yes once the budget is reached; the observer is told of that once."""
@@ -181,6 +224,7 @@ class Meter:
             "cold_start_s": self.cold_start_s,
             "workers": [dataclasses.asdict(worker) for worker in self.workers.values()],
             "device_price": self._price(),
+            "num_started": self.num_started,
         }
 
     def peak_bytes(self) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,10 @@ from earmark.store.reader import done_batches
 from earmark.store.run import RunStore
 from earmark.verbs.attempt import RunAttempt, export_left
 from earmark.verbs.evaluation import Evaluation
-from earmark.verbs.events import ShareEnded
+from earmark.verbs.events import Observer, ShareEnded, Warned
 from earmark.verbs.interrupt import stop_on_signals
 from earmark.verbs.prepare import PreparedRun, prepare
+from earmark.verbs.requests import keep_requests
 from earmark.verbs.run_log import logged
 from earmark.verbs.workforce import Workforce
 
@@ -68,9 +69,10 @@ def selector_of(
 
 @dataclass(frozen=True)
 class Share:
-    """What one driver does of a run."""
+    """What one driver does of a run. ``job_id`` is that of ``evaluate``: whoever makes the summary writes its files."""
 
     selector: Selector
+    job_id: str | None
 
     def evaluate(self, evaluation: Evaluation, store: RunStore) -> RunSummary:
         """Do the share, and what is to be done when it ends. Returns the run's summary as far as the run is.
@@ -81,7 +83,7 @@ class Share:
         with (
             logged(store, f"{Path(layout.LOG).stem}-{name}.log"),
             stop_on_signals(evaluation.stop),
-            Sharing(store.folder, name) as sharing,
+            Sharing(store.folder, name, stop=evaluation.stop, on_wait=_telling(evaluation.observer)) as sharing,
         ):
             with sharing.beginning():
                 store.sweep()
@@ -93,7 +95,27 @@ class Share:
             )  # fmt: skip
             attempt.transcribe(evaluation.recognizer, evaluation.stop)
             with sharing.ending() as is_last:
-                return _ended(evaluation, run, is_last=is_last, sees_others=sharing.sees_others)
+                return self._ended(evaluation, run, is_last=is_last, sees_others=sharing.sees_others)
+
+    def _ended(self, evaluation: Evaluation, run: PreparedRun, *, is_last: bool, sees_others: bool) -> RunSummary:
+        store, normalizer, scorer = run.store, evaluation.normalizer, evaluation.scorer
+        num_left = _num_left(run)
+        if num_left == 0 and is_last:
+            if sees_others:  # else another may be about to export the same mistakes
+                export_left(run, normalizer, scorer)
+            summary = summarize(store, run.spec, normalizer, scorer)
+            keep_requests(store, run.spec, evaluation.workforce, self.job_id)
+            return summary
+        evaluation.observer(ShareEnded(out=store.url, num_segments=len(run.plan), num_segments_left=num_left))
+        with tempfile.TemporaryDirectory(prefix="earmark-") as elsewhere:
+            return summarize(store, run.spec, normalizer, scorer, into=RunStore(LocalFolder(Path(elsewhere))))
+
+
+def _telling(observer: Observer) -> Callable[[str], None]:
+    def tell(holder: str) -> None:
+        observer(Warned(sentence=f"{holder} begins or ends its share of the run, and this one waits for it"))
+
+    return tell
 
 
 def _prepared(evaluation: Evaluation, store: RunStore) -> PreparedRun:
@@ -105,18 +127,6 @@ def _prepared(evaluation: Evaluation, store: RunStore) -> PreparedRun:
         store, evaluation.recognizer, evaluation.source, evaluation.utterances, batching, evaluation.segmentation,
         stop=evaluation.stop, observer=evaluation.observer, is_shared=True,
     )  # fmt: skip
-
-
-def _ended(evaluation: Evaluation, run: PreparedRun, *, is_last: bool, sees_others: bool) -> RunSummary:
-    store, normalizer, scorer = run.store, evaluation.normalizer, evaluation.scorer
-    num_left = _num_left(run)
-    if num_left == 0 and is_last:
-        if sees_others:  # else another may be about to export the same mistakes
-            export_left(run, normalizer, scorer)
-        return summarize(store, run.spec, normalizer, scorer)
-    evaluation.observer(ShareEnded(out=store.url, num_segments=len(run.plan), num_segments_left=num_left))
-    with tempfile.TemporaryDirectory(prefix="earmark-") as elsewhere:
-        return summarize(store, run.spec, normalizer, scorer, into=RunStore(LocalFolder(Path(elsewhere))))
 
 
 def _num_left(run: PreparedRun) -> int:

@@ -212,11 +212,14 @@ def _facts(store: RunStore, source: Source, utterances: pa.Table, wish: _Wish, s
         check_audio(store.folder, utterances, source.root)
         clear(store.folder, kept or replace(new, identity=replace(identity, data_fingerprint="unknown")))
     elif kept is not None:
+        found = kept
         if not store.folder.names(layout.PARTS):  # nothing was staged of the originals as they were
             kept = replace(kept, identity=replace(kept.identity, audio_sample=sample), counts=None, table_sha256=None)
             identity = replace(identity, audio_sample=sample)
         if differences := kept.identity.differences(identity):
             raise StagedMismatchError(store.url, differences)
+        if kept != found:  # before the first part, which is of the originals as they are now
+            write_facts(store.folder, kept)
         return kept
     elif is_begun and not has_parts_of(store.folder, identity.fingerprint()):
         raise StagedMismatchError(store.url, {"identity": ("another, by its parts", identity.fingerprint())})

@@ -15,7 +15,7 @@ from earmark.errors import EarmarkError, InterruptedRunError, UnknownNameError
 from earmark.spec import RunSpec
 from earmark.store.run import RunStore
 from earmark.tracking import TRACKERS
-from earmark.tracking.base import Outcome, Point
+from earmark.tracking.base import Outcome, Point, Result
 from earmark.tracking.facts import card_of, result_of
 from earmark.tracking.kept import keep_id
 from earmark.tracking.sink import Sink
@@ -73,20 +73,27 @@ class _Following:
         """Send what the run came to, and wait for the trackers as long as they may take."""
         waiting = [sink for sink in self._sinks if sink.error is None]
         if waiting:
-            try:
-                result = result_of(self._store, self._spec(), outcome, texts=self._texts)
-            except EarmarkError as error:  # the run's own numbers are safe, or it says so itself
-                for sink in waiting:
-                    self._warn(sink.name, error)
-                return
+            result = self._result(waiting, outcome)
             for sink in waiting:
                 sink.finish(result)
             for sink in waiting:
                 sink.wait()
         self._tell_problems()
         for sink in waiting:
-            if sink.error is None:
+            if sink.name not in self._told:
                 self._observer(Tracked(tracker=sink.name, place=sink.place))
+
+    def _result(self, waiting: Sequence[Sink], outcome: Outcome) -> Result:
+        """What the run came to; where that cannot be read, a failure without numbers, which closes the trackers' runs.
+
+        The run's own numbers are safe then, or it says so itself.
+        """
+        try:
+            return result_of(self._store, self._spec(), outcome, texts=self._texts)
+        except EarmarkError as error:
+            for sink in waiting:
+                self._warn(sink.name, error)
+            return Result(outcome="failed", numbers={}, facts={}, tables=())
 
     def _spec(self) -> RunSpec:
         spec = self._store.spec()

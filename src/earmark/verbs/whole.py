@@ -101,11 +101,11 @@ class _Aside:
 
 
 def _batching(evaluation: Evaluation, store: RunStore) -> BatchingSpec:
-    """What was asked for, what the run began with, what this machine knows, or what it finds out now."""
+    """What was asked for, what the run began with, what is known of the workers' machine, or found out now."""
     declared = evaluation.batching
     if evaluation.is_batching_said:
         return declared
-    settled = settled_batching(declared, evaluation.recognizer, store.spec(), evaluation.cache)
+    settled = settled_batching(declared, evaluation.recognizer, store.spec(), evaluation.cache, evaluation.workforce)
     if settled is not None or isinstance(evaluation.source, DistantSource):  # nothing of that can be tried here
         return settled or declared
     return learned_batching(

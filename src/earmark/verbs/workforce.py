@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -10,9 +11,12 @@ from typing import Literal
 from earmark.engines import ENGINES
 from earmark.engines.options import EngineOptions
 from earmark.engines.ranked import RankedEngine
+from earmark.errors import UsageError
+from earmark.recognizers.accelerator import DeviceKind
 from earmark.records import Engine
 
 EngineName = Literal["auto", "inline", "processes", "torchrun", "ray", "modal"]
+_HERE = ("inline", "processes", "torchrun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,19 @@ class Workforce:
         return self.engine.num_workers
 
     @property
+    def is_here(self) -> bool:
+        """Whether workers are on this machine. Those of torchrun may be on others too, which are taken to be alike."""
+        return self.name in _HERE
+
+    @property
+    def device_kind(self) -> DeviceKind | None:
+        """What workers on other machines work on, as far as it is known: a cluster's engine may ask it."""
+        if self.name == "modal":
+            return "cpu" if self.options.gpu is None else "cuda"
+        has_gpus: bool | None = getattr(self.engine, "has_gpus", None)
+        return None if has_gpus is None else "cuda" if has_gpus else "cpu"
+
+    @property
     def is_follower(self) -> bool:
         """Whether another process of the same command leads, and this one only works."""
         return isinstance(self.engine, RankedEngine) and self.engine.rank > 0
@@ -61,3 +78,11 @@ class Workforce:
 
 def _nobody_follows(outcome: object) -> None:
     del outcome
+
+
+def check_launcher(name: EngineName) -> None:
+    """Raise UsageError where torchrun started several of this process, and ``name`` is an engine without ranks."""
+    num_ranks = os.environ.get("WORLD_SIZE", "1")
+    if name != "torchrun" and num_ranks != "1" and "TORCHELASTIC_RUN_ID" in os.environ:
+        cause = f"torchrun started {num_ranks} of this command, and each would do the whole run"
+        raise UsageError(f"the engine {name!r} knows no ranks", cause=cause, hint="--engine torchrun")

@@ -64,7 +64,8 @@ class Transcription:
 
     ``retry`` is the time of a retry of failed work, whose parts stand beside those of the first attempt. Where
     ``num_drivers`` share the run, the workers of the one with the place ``driver``, from 0, have ranks of their own.
-    ``key`` is what the folder is called where workers cannot see it.
+    ``key`` is what the folder is called where workers cannot see it. ``device`` is what the one who made it believes: a
+    worker asks its recognizer anew, since it may be on another machine.
     """
 
     recognizer: Recognizer
@@ -86,6 +87,7 @@ class Transcription:
             raise
         except Exception as error:  # a recognizer may raise anything while it loads
             raise RecognizerError(f"cannot load {self.spec.recognizer.name}", cause=sentence_of(error)) from error
+        self.device = getattr(self.recognizer, "device_kind", self.device)
         self._decoders = ThreadPoolExecutor(_DECODING_THREADS, thread_name_prefix="decode")
         return self
 
@@ -128,9 +130,8 @@ class Transcription:
         return next((one.extra for one in entries if module.startswith(one.target.partition(":")[0])), None)
 
     def at(self, folder: str) -> Self:
-        """See records.MovableWork. The device is asked for anew: the work may be elsewhere by now."""
-        device = getattr(self.recognizer, "device_kind", "cpu")
-        return replace(self, folder=open_folder(folder), device=device)
+        """See records.MovableWork."""
+        return replace(self, folder=open_folder(folder))
 
     def part(self, receipt: Receipt) -> bytes:
         """See records.MovableWork."""

@@ -30,6 +30,8 @@ _CORES = 2.0  # audio is decoded ahead in two threads
 _RETRIES = 2
 _SHARD_S = 3600
 _STARTUP_S = 1200
+_LOADING_S = 1200
+"""What Modal's limit has beside the time for a shard: the first shard of a container waits for its model."""
 _CALL_S = 6 * 3600
 _SECRETS = ("HF_TOKEN",)
 _MOST_TIMEOUT_S = 86_400
@@ -66,7 +68,7 @@ class ModalEngine:
             gpu=self._gpu,
             cpu=_CORES,
             max_containers=self.num_workers,
-            timeout=self._shard_s,
+            timeout=self._attempt_s(),
             retries=_retries(),
         )
         from earmark.engines.modal.line import Line  # with it an event loop comes, which no other command needs
@@ -119,7 +121,11 @@ class ModalEngine:
 
     def _quiet_s(self) -> float:
         """How long a container may be silent and still be at work: a start, and every attempt to its limit."""
-        return self._shard_s * (_RETRIES + 1) + _STARTUP_S
+        return self._attempt_s() * (_RETRIES + 1) + _STARTUP_S
+
+    def _attempt_s(self) -> int:
+        """What Modal gives an attempt: it cannot tell loading from work, so it gives time for both."""
+        return min(self._shard_s + _LOADING_S, _MOST_TIMEOUT_S)
 
     def _function(
         self,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earmark.errors import EarmarkError
+from earmark.errors import EarmarkError, sentence_of
 from earmark.records import MovableWork, Receipt, Shard
 
 _PARTS = "parts"
@@ -37,12 +37,18 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of the task with that ticket: a receipt with its part, or an error that ends the run."""
+    """What became of the task with that ticket: a receipt with its part, an error that ends the run, or a failure.
+
+    A ``failure`` is a sentence; the shard may be tried again. Where not ``is_loaded``, nobody has tried it yet: the
+    work itself could not be entered.
+    """
 
     ticket: int
     receipt: Receipt | None = None
     part: bytes = b""
     error: EarmarkError | None = None
+    failure: str = ""
+    is_loaded: bool = True
 
 
 class _Loaded:
@@ -72,11 +78,13 @@ _loaded = _Loaded()
 def do(task: Task) -> Answer:
     """Do a shard, commit its part to the Volume, and give it back.
 
-    An error of ours is an answer, so that nobody tries again what cannot succeed; anything else is raised, which is
-    Modal's sign for another attempt.
+    An error of ours is an answer, so that nobody tries again what cannot succeed. So is anything else that is raised:
+    in Modal's map it would be an exception that does not say whose it is.
     """
+    is_loaded = False
     try:
         work = _loaded.get(task)
+        is_loaded = True
         receipt = work(task.shard, rank=task.rank, stop=_never)
         if receipt is None:
             return Answer(task.ticket)
@@ -85,6 +93,8 @@ def do(task: Task) -> Answer:
     except EarmarkError as error:
         commit(task.volume)  # what was done before it lasts, too
         return Answer(task.ticket, error=error)
+    except Exception as error:  # noqa: BLE001  # a recognizer may raise anything; the driver hears what it was
+        return Answer(task.ticket, failure=sentence_of(error), is_loaded=is_loaded)
 
 
 def leave() -> None:

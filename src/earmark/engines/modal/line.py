@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modal import Function
 
 Heard = Answer | Exception
-"""An answer, or what an attempt ended with that gave none: nobody knows whose it was."""
+"""An answer, or what the last attempt ended with where none gave one: nobody knows whose it was."""
 
 
 class Line:
@@ -45,6 +45,10 @@ class Line:
             if self._end.done():
                 self._end.result()
             return None
+
+    def num_containers(self) -> int:
+        """How many containers there are now: none while the cloud has no room for one."""
+        return self._function.get_current_stats().num_total_runners
 
     def close(self) -> None:
         """Give up what is under way."""

@@ -62,6 +62,19 @@ class RayEngine:
         nodes = alive_nodes()
         return max(_LEAST_ELASTIC, Demand.of(self._options, nodes).num_places(nodes))
 
+    @property
+    def has_gpus(self) -> bool | None:
+        """Whether workers will have GPUs; None where the cluster is yet to be started, on this machine.
+
+        Connects to it where it must know, as ``num_workers`` does. Raises UsageError where it lacks what is asked for.
+        """
+        if self._options.gpus is not None:
+            return int(self._options.gpus) > 0 if self._options.gpus.isdecimal() else True
+        if self._address == LOCAL and not is_connected():
+            return None
+        self._connect()
+        return Demand.of(self._options, alive_nodes()).num_gpus_each > 0
+
     def run(self, work: Work, shards: Iterator[Shard], *, stop: StopCheck) -> Iterator[Receipt]:
         """See earmark.records.Engine. Nothing is started or connected to where there is no shard.
 

@@ -46,7 +46,8 @@ def address_of(asked: str | None) -> str:
 def check_answers(address: str) -> None:
     """Raise UsageError where nobody at ``HOST:PORT`` speaks HTTP/2, as Ray's head does, within seconds.
 
-    Ray itself tries for minutes. The greeting is that of RFC 9113, section 3.4; an answer begins with SETTINGS.
+    Ray itself tries for minutes. The greeting is that of RFC 9113, section 3.4; an answer begins with SETTINGS. A
+    cluster with TLS, of which Ray's own RAY_USE_TLS tells, answers nobody in the clear: there, to listen is enough.
     """
     if address in (LOCAL, "auto"):
         return
@@ -59,6 +60,8 @@ def check_answers(address: str) -> None:
         raise _no_cluster(address, "it is not HOST:PORT")
     try:
         with socket.create_connection((host, port), timeout=_ANSWER_S) as connection:
+            if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+                return
             connection.sendall(_GREETING)
             answer = connection.recv(_FRAME_HEAD_BYTES, socket.MSG_WAITALL)
     except OSError as error:

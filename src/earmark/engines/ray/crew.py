@@ -7,7 +7,6 @@ cluster has not granted: the others work meanwhile.
 from __future__ import annotations
 
 import contextlib
-import pickle
 import re
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from earmark.engines.jobs import Job, JobQueue
+from earmark.engines.pickled import pickled
 from earmark.engines.ray.actor import ShardActor
 from earmark.engines.ray.cluster import alive_nodes
 from earmark.engines.ray.demand import Demand
@@ -234,13 +234,7 @@ class Crew:
 def _packed(work: Work) -> bytes:
     from ray import cloudpickle  # takes classes of the script that is run, which a worker cannot import
 
-    try:
-        return bytes(cloudpickle.dumps(work))
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        hint = "leave what does not pickle out of its state, or --engine inline"
-        raise EngineError(
-            "the recognizer does not pickle, so no worker can have it", cause=str(error), hint=hint
-        ) from error
+    return pickled(work, cloudpickle.dumps)
 
 
 def _reason(error: Exception) -> str:

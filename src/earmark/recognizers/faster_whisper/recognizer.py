@@ -16,7 +16,7 @@ import numpy as np
 
 from earmark.errors import OutOfMemoryError, RecognizerError, first_line
 from earmark.fetching import FetchOptions
-from earmark.recognizers.accelerator import DeviceKind, num_gpus, usual_batch_s
+from earmark.recognizers.accelerator import DeviceKind, device_kind, usual_batch_s
 from earmark.recognizers.faster_whisper.asking import SHORTEST_SAMPLES, Samples, ask
 from earmark.recognizers.faster_whisper.checkpoint import PATTERNS, Checkpoint, read_checkpoint
 from earmark.recognizers.faster_whisper.loading import Loaded, load
@@ -84,8 +84,7 @@ class FasterWhisper:
     @property
     def device_kind(self) -> DeviceKind:
         """Where it works on this machine, as far as is known before it is entered; whatever torch is for."""
-        is_on_gpu = self._settings.device == "auto" and num_gpus() > 0
-        return "cuda" if is_on_gpu or self._settings.device.startswith("cuda") else "cpu"
+        return device_kind(self._settings.device, needs_torch=False)
 
     @property
     def takes_language(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from earmark.engines.pickled import pickled
 from earmark.errors import EngineError, first_line
 
 _PIECE_BYTES = 1 << 20  # a store of torch takes no more than 8 MiB at once
@@ -53,7 +54,7 @@ class Board:
 
     def post(self, key: str, value: object) -> None:
         """Put a value under ``key``, for all to see. Raises EngineError also where it does not pickle."""
-        data = _pickled(value)
+        data = pickled(value)
         starts = range(0, len(data), _PIECE_BYTES)
         with _reachable():
             for number, start in enumerate(starts):
@@ -85,16 +86,6 @@ class Board:
         """Add to a counter, which starts at 0; its new value."""
         with _reachable():
             return self.store.add(f"{self.name}/{key}", amount)
-
-
-def _pickled(value: object) -> bytes:
-    try:
-        return pickle.dumps(value)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        hint = "define its class at the top of a module, or --engine inline"
-        raise EngineError(
-            "the recognizer does not pickle, so no other rank can have it", cause=str(error), hint=hint
-        ) from error
 
 
 @contextlib.contextmanager

@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from earmark.engines.board import Board
 from earmark.engines.jobs import JobQueue
 from earmark.engines.place import Place
 from earmark.engines.processes import Pool
+from earmark.engines.torchrun.board import Board
 from earmark.errors import EarmarkError
 from earmark.records import Receipt, Shard, StopCheck, Work
 

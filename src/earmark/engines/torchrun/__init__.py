@@ -19,12 +19,12 @@ from datetime import timedelta
 from itertools import chain
 from typing import Self
 
-from earmark.engines.board import Board, KeyValues
 from earmark.engines.devices import visible_devices
-from earmark.engines.labour import POLL_S, Labour, OneWorker
-from earmark.engines.leading import Leader, lobby
 from earmark.engines.options import EngineOptions
-from earmark.engines.vigil import Ears, Vigil
+from earmark.engines.torchrun.board import Board, KeyValues
+from earmark.engines.torchrun.labour import POLL_S, Labour, OneWorker
+from earmark.engines.torchrun.leading import Leader, lobby
+from earmark.engines.torchrun.vigil import Ears, Vigil
 from earmark.errors import EarmarkError, EngineError, InterruptedRunError, MissingExtraError, UsageError, first_line
 from earmark.records import Receipt, Shard, StopCheck, Work
 

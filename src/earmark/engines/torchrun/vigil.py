@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from earmark.engines.board import Board
+from earmark.engines.torchrun.board import Board
 from earmark.errors import EngineError
 
 _BEAT_S = 0.5

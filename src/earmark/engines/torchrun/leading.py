@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
-from earmark.engines.board import Board, KeyValues
-from earmark.engines.labour import DONE, POLL_S, RESTS, Hearing, Labour, Message, OneWorker
-from earmark.engines.vigil import Ears, Vigil
+from earmark.engines.torchrun.board import Board, KeyValues
+from earmark.engines.torchrun.labour import DONE, POLL_S, RESTS, Hearing, Labour, Message, OneWorker
+from earmark.engines.torchrun.vigil import Ears, Vigil
 from earmark.errors import EarmarkError, EngineError
 from earmark.records import Receipt, Shard, StopCheck, Work
 
