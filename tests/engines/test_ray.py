@@ -256,6 +256,7 @@ def test_a_node_that_sees_another_folder_is_named_before_any_work(cluster, tmp_p
     """With the folder, and what to give instead."""
     import ray
 
+    cluster.wait_for_nodes()  # one that a test before this killed may still be believed to live
     here = ray.get_runtime_context().get_node_id()
     [other] = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["NodeID"] != here]
     work = Traveller(str(tmp_path), blind_node=other)

@@ -207,9 +207,9 @@ def test_a_secret_in_a_runtime_environment_is_refused_and_not_shown(tmp_path, na
 @pytest.mark.parametrize(
     ("environment", "name"),
     [
-        ({"pip": ["jiwer", "--extra-index-url https://bob:canary-1@pypi.example/simple"]}, "pip"),
+        ({"pip": ["jiwer", "--find-links https://bob:canary-1@pypi.example/wheels"]}, "pip"),
         ({"pip": {"packages": ["earmark @ git+https://canary-1@git.example/a.git"]}}, "packages"),
-        ({"uv": {"uv_pip_install_options": ["--index-url=https://__token__:canary-1@pypi.example/"]}}, "uv_pip"),
+        ({"uv": {"uv_pip_install_options": ["--find-links=https://__token__:canary-1@pypi.example/"]}}, "uv_pip"),
         ({"working_dir": "https://canary-1@git.example/a/b/archive/main.zip"}, "working_dir"),
         ({"py_modules": ["s3://bucket/a.zip?X-Amz-Signature=canary-1"]}, "py_modules"),
         ({"config": {"eager": [{"registry_password": "canary-1"}]}}, "registry_password"),
