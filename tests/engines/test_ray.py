@@ -145,6 +145,7 @@ def test_a_consumer_that_goes_away_leaves_no_worker(engine, diary):
     assert wait_until(lambda: not any(is_running(pid) for pid in diary.pids("entered")))
 
 
+@pytest.mark.soak
 def test_a_stop_is_heard_in_the_middle_of_a_shard(engine, diary):
     """The worker that has it is told, and gives the receipt of what it did."""
     receipts = list(
@@ -161,6 +162,7 @@ def test_a_killed_actor_is_replaced_in_its_place_and_its_shard_done_again(cluste
     assert len(set(diary.pids("entered"))) == 2
 
 
+@pytest.mark.soak
 def test_an_idle_actor_that_dies_costs_nothing(cluster, diary, monkeypatch):
     """Killed between two shards, it is replaced, and none of them counts a death."""
     monkeypatch.setattr("earmark.engines.jobs._DEATHS_PER_SHARD", 1)
@@ -176,6 +178,7 @@ def test_an_idle_actor_that_dies_costs_nothing(cluster, diary, monkeypatch):
     assert len(diary.noted("entered")) == 2
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("word", "reason"),
     [

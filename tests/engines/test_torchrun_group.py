@@ -217,6 +217,7 @@ def test_a_killed_rank_0_ends_the_group_and_another_engine_goes_on(manifest, tru
     assert (out / layout.SCORES).read_bytes() == truth
 
 
+@pytest.mark.soak
 def test_a_ctrl_c_stops_all_ranks_politely(manifest, tmp_path, group):
     """One of them says so, with what to type; what they were at is committed."""
     out = tmp_path / "run"

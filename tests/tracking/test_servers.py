@@ -140,6 +140,7 @@ def test_an_mlflow_server_that_does_not_answer_costs_nothing(source, tmp_path, r
     assert f"earmark track {tmp_path / 'run'} --to mlflow" in warned.sentence
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["dead", "hole"])
 def test_a_program_whose_wandb_server_does_not_answer_ends_by_itself(source, tmp_path, request, kind):
     """With its results and the exit code of a run that went well; nothing waits at its very end, either."""
