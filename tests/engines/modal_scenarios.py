@@ -20,12 +20,12 @@ from tests.engines.modal_control_plane import ControlPlane, Faults  # isort: ski
 from earmark import EarmarkError, evaluate
 from earmark.cli.main import run as cli
 from earmark.engines import modal as engine
-from earmark.engines.modal import places
+from earmark.engines import mounts
 from earmark.verbs.stage import stage
 
 DEMO = Path(engine.__file__).parents[2] / "demo"
 PLANE = ControlPlane()
-DATA = f"modal:{places.DATA}/demo"
+DATA = f"modal:{mounts.DATA}/demo"
 _SCENARIOS: dict[str, Callable[[Path], Any]] = {}
 
 
@@ -54,14 +54,14 @@ def facts_of(summary: Any, folder: Path) -> dict[str, Any]:
 @scenario
 def inline(folder: Path) -> Any:
     """The truth, of the same set on this machine."""
-    here = places.Place.of(DATA).folder
+    here = mounts.Place.of(DATA).folder
     return facts_of(evaluate("noisy", here, out=folder, engine="inline", batch_size=1), folder)
 
 
 @scenario
 def real_recognizer(folder: Path) -> Any:
     """PocketSphinx, here and there, on three of the clips."""
-    here = places.Place.of(DATA).folder
+    here = mounts.Place.of(DATA).folder
     same = {"options": {"grammar": str(DEMO / "commands.gram")}, "limit": 3}
     inline = evaluate("pocketsphinx", here, out=folder / "here", engine="inline", **same)
     there = evaluate("pocketsphinx", DATA, out=folder / "there", engine="modal", workers=1, **same)
@@ -72,7 +72,7 @@ def real_recognizer(folder: Path) -> Any:
 def quiet_day(folder: Path) -> Any:
     facts = run(folder)
     key = (folder / "elsewhere.id").read_text()
-    there = Path(places.mount_of(places.RESULTS), "runs", key, "parts")
+    there = Path(mounts.mount_of(mounts.RESULTS), "runs", key, "parts")
     function = PLANE.functions["fu-do"]
     return facts | {
         "parts_there": sorted(path.name for path in there.iterdir()),
@@ -127,13 +127,13 @@ def dead_driver(folder: Path) -> Any:
 @scenario
 def staged_there(folder: Path) -> Any:
     """Files on the Volume become a staged set on it."""
-    raw = Path(places.mount_of(places.DATA), "raw")
+    raw = Path(mounts.mount_of(mounts.DATA), "raw")
     shutil.copytree(DEMO / "clips", raw)
-    summary = stage(f"modal:{places.DATA}/raw", f"modal:{places.DATA}/staged", engine="modal", workers=2)
+    summary = stage(f"modal:{mounts.DATA}/raw", f"modal:{mounts.DATA}/staged", engine="modal", workers=2)
     return {
         "target": summary.target,
         "num_staged": summary.num_staged,
-        "is_there": Path(places.mount_of(places.DATA), "staged", "staged.json").is_file(),
+        "is_there": Path(mounts.mount_of(mounts.DATA), "staged", "staged.json").is_file(),
         "commits": dict(PLANE.commits),
     }
 
@@ -164,8 +164,8 @@ def ids_of(shard: Any) -> set[str]:
 
 
 def main(folder: Path) -> None:
-    places.MOUNTS = str(folder / "mounts")
-    stage(DEMO / "manifest.jsonl", places.Place.of(DATA).folder, engine="inline")
+    mounts.MOUNTS = str(folder / "mounts")
+    stage(DEMO / "manifest.jsonl", mounts.Place.of(DATA).folder, engine="inline")
     found: dict[str, Any] = {}
     for name, function in _SCENARIOS.items():
         PLANE.reset(Faults())

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from earmark import evaluate
-from earmark.engines.modal import container, places
+from earmark.engines import mounts
+from earmark.engines.modal import container
 from earmark.engines.modal.container import Answer, Task
 from earmark.engines.modal.crew import Crew
 from earmark.engines.modal.image import is_from_index, requirements
@@ -405,17 +406,17 @@ def test_work_that_does_not_pickle_is_an_error_with_a_sentence():
 def test_a_name_that_is_no_place_on_a_volume_is_refused(name):
     """It becomes a path, so nothing in it may lead elsewhere."""
     with pytest.raises(UsageError, match="names no"):
-        places.Place.of(name)
+        mounts.Place.of(name)
 
 
 def test_a_place_is_a_folder_of_a_container_and_back():
     """A path says which Volume it is on; one of this machine is refused, with what to type."""
-    place = places.Place.of("modal:earmark-data/sets/test")
+    place = mounts.Place.of("modal:earmark-data/sets/test")
     assert place.folder == "/earmark/earmark-data/sets/test"
-    assert places.volume_of(f"{place.folder}/a.wav") == place.volume
+    assert mounts.volume_of(f"{place.folder}/a.wav") == place.volume
     for path in ("/home/me/a.wav", "/earmark", "/earmark/../etc/passwd", "a.wav"):
         with pytest.raises(UsageError, match="on this machine") as raised:
-            places.volume_of(path)
+            mounts.volume_of(path)
         assert "modal volume put" in raised.value.hint
 
 
@@ -485,11 +486,11 @@ class TestCloud:
         assert of["hash"] == found["inline"]["hash"]
         assert of["fingerprint"] == found["inline"]["fingerprint"]
         assert of["parts_there"] == of["parts"]
-        assert of["commits"] == {places.RESULTS: len(of["parts"])}
+        assert of["commits"] == {mounts.RESULTS: len(of["parts"])}
         assert of["num_attempts"] == len(of["parts"]) + 1  # and one look at the data
         assert of["retries"] == 2
         assert of["timeout_s"] == 3600 + 1200  # a shard, and loading before it
-        assert [Path(mount).name for mount in of["mounts"]] == sorted([places.DATA, places.MODELS, places.RESULTS])
+        assert [Path(mount).name for mount in of["mounts"]] == sorted([mounts.DATA, mounts.MODELS, mounts.RESULTS])
 
     def test_bad_day(self, of, found):
         """Lost, doubled and disordered outputs, failing calls and a container that falls over change no bit."""
@@ -514,15 +515,15 @@ class TestCloud:
     def test_staged_there(self, of):
         """The set is on the Volume, which was committed once."""
         assert of == {
-            "target": f"modal:{places.DATA}/staged",
+            "target": f"modal:{mounts.DATA}/staged",
             "num_staged": 14,
             "is_there": True,
-            "commits": {places.DATA: 1},
+            "commits": {mounts.DATA: 1},
         }
 
     def test_removed(self, of):
         """A Volume that is there goes, one that is gone is passed over, and nobody's is removed unasked."""
-        assert of == {"exits": [0, 0], "unasked": 2, "left": [places.DATA, places.MODELS]}
+        assert of == {"exits": [0, 0], "unasked": 2, "left": [mounts.DATA, mounts.MODELS]}
 
     def test_local_data(self, of):
         """Audio that no container sees is said to be that, with what to type, and no folder is made."""

@@ -123,9 +123,10 @@ def eval_command(
 
 def _dry_run(model: str, data: str, asked: dict[str, Any], form: str, progress: str) -> int:
     from earmark.cli.forecast import print_forecast
+    from earmark.verbs.arguments import Arguments
     from earmark.verbs.forecast import forecast
 
     with observer_for(progress) as observer:
-        found = forecast(model, data, **asked, observer=observer)
+        found = forecast(Arguments(model=model, data=data, **asked, observer=observer))
     print_forecast(found, form)
     return 0

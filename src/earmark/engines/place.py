@@ -22,6 +22,7 @@ from multiprocessing.context import SpawnProcess
 from typing import cast
 
 from earmark.engines.endings import ending, num_memory_kills
+from earmark.engines.environment import having
 from earmark.engines.jobs import Job
 from earmark.engines.pickled import pickled
 from earmark.errors import EarmarkError
@@ -66,7 +67,7 @@ class Place:
         self._memory_kills = num_memory_kills()
         # Both are inherited. A Ctrl-C while it loads is the driver's to answer; and what a worker imports first may
         # look for its device at once.
-        with _deaf_to_signals(), _environment(self.environment):
+        with _deaf_to_signals(), having(self.environment):
             process.start()
         theirs.close()
         self.process, self.connection, self.is_ready, self._is_late = process, ours, False, False
@@ -145,21 +146,6 @@ def _deaf_to_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Have these variables within the block, where a process is started that shall begin with them."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _worker(data: bytes, rank: int, connection: Connection) -> None:

@@ -7,8 +7,6 @@ What must be fetched to know the model or the data is fetched, as for a run.
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,31 +14,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from earmark.errors import RunMismatchError
 from earmark.planning.estimated import estimated_segments
 from earmark.planning.identity import data_fingerprint
-from earmark.planning.index import MissingAudio
 from earmark.planning.makespan import makespan_s
 from earmark.planning.plan import left_of, make_plan, shard_rows
-from earmark.recognizers import Recognizer
 from earmark.records import SAMPLE_RATE_HZ, Price, Usage
 from earmark.reports.capacity import together
 from earmark.reports.prices import own_list
 from earmark.reports.speed import attempts
 from earmark.reports.usage import Cost, cost_of
-from earmark.scoring import DEFAULT_SCORER
-from earmark.sources.base import DistantSource, Source
-from earmark.spec import BatchingSpec, DataSpec, OptionValue, RunSpec, SegmenterName
+from earmark.sources.base import DistantSource
+from earmark.spec import BatchingSpec, DataSpec, RunSpec
 from earmark.store import layout
 from earmark.store.reader import done_batches
 from earmark.store.run import RunStore
 from earmark.verbs.arguments import Arguments
 from earmark.verbs.budget import settled_batching
 from earmark.verbs.evaluation import Evaluation
-from earmark.verbs.events import Observer, nobody
 from earmark.verbs.learning import is_worth_learning
 from earmark.verbs.shape import Shape
 from earmark.verbs.throughput import Throughput, known_throughput
-from earmark.verbs.workforce import EngineName
 from earmark.worker import BATCHES_AHEAD
 
 _HOUR_S = 3600.0
@@ -89,66 +83,18 @@ class Forecast:
         return {"schema_version": 1, **dataclasses.asdict(self)}
 
 
-def forecast(
-    model: str | Recognizer,
-    data: str | os.PathLike[str] | Source,
-    *,
-    out: str | os.PathLike[str] | None = None,
-    normalizer: str = "basic",
-    scorer: str = DEFAULT_SCORER,
-    options: Mapping[str, OptionValue] | None = None,
-    trust: bool = False,
-    gpu_memory_limit: float | None = None,
-    engine: EngineName = "auto",
-    workers: int | None = 1,
-    gpus: str | None = None,
-    shard_timeout_s: float | None = None,
-    address: str | None = None,
-    runtime_env: str | None = None,
-    gpu: str | None = None,
-    shard: str | None = None,
-    job_id: str | None = None,
-    budget: float | None = None,
-    audio_root: str | None = None,
-    text_column: str | None = None,
-    channel: int | None = None,
-    language: str | None = None,
-    limit: str | int | None = None,
-    seed: int | None = None,
-    missing_audio: MissingAudio = "error",
-    max_batch_s: float | None = None,
-    batch_size: int | None = None,
-    segmenter: SegmenterName = "energy",
-    audit: int | None = None,
-    offline: bool = False,
-    retry_failed: bool = False,
-    fresh: bool = False,
-    auto_merge: bool = False,
-    cleanup: bool = False,
-    track: Sequence[str] = (),
-    track_texts: bool = False,
-    observer: Observer = nobody,
-) -> Forecast:
+def forecast(asked: Arguments) -> Forecast:
     """Look ahead at ``evaluate`` with the same arguments: shards, batches, memory, minutes and money.
 
-    With ``shard`` it is of the whole run. Raises UsageError (and its kinds) where the run would not begin,
-    BudgetSpentError too.
+    With ``shard`` it is of the whole run. Raises UsageError (and its kinds, RunMismatchError and BudgetSpentError too)
+    where the run would not begin.
     """
-    asked = Arguments(
-        model=model, data=data, out=out, normalizer=normalizer, scorer=scorer, options=options, trust=trust,
-        gpu_memory_limit=gpu_memory_limit, engine=engine, workers=workers, gpus=gpus,
-        shard_timeout_s=shard_timeout_s, address=address, runtime_env=runtime_env, gpu=gpu, shard=shard,
-        job_id=job_id, budget=budget, audio_root=audio_root, text_column=text_column, channel=channel,
-        language=language, limit=limit, seed=seed, missing_audio=missing_audio, max_batch_s=max_batch_s,
-        batch_size=batch_size, segmenter=segmenter, audit=audit, offline=offline, retry_failed=retry_failed,
-        fresh=fresh, auto_merge=auto_merge, cleanup=cleanup, track=track, track_texts=track_texts, observer=observer,
-    )  # fmt: skip
     workforce = asked.workforce()
     asked.selector(workforce)
     evaluation = asked.understood(workforce)
     store = asked.store(evaluation)
-    stored = None if fresh else store.spec()
-    if not fresh:  # else what was spent is thrown away with what it was spent on
+    stored = None if asked.fresh else store.spec()
+    if not asked.fresh:  # else what was spent is thrown away with what it was spent on
         evaluation.meter.check(store)
     return _Ahead.of(evaluation, store, stored).forecast()
 
@@ -224,8 +170,11 @@ class _Ahead:
     def _plan(self) -> tuple[pa.Table, pa.Table, bool]:
         """The whole plan, what of it is left, and whether the pieces of long audio are a guess."""
         stored = self.stored
-        plan = self.store.table(layout.PLAN) if stored is not None else None
-        if stored is not None and plan is not None and self._is_same(stored):
+        differences = stored.differences(self._as_begun(stored)) if stored is not None else {}
+        if differences and self.store.folder.names(layout.PARTS):
+            raise RunMismatchError(self.store.url, differences)
+        plan = self.store.table(layout.PLAN) if stored is not None and not differences else None
+        if stored is not None and plan is not None:
             progress = self.store.progress(stored)
             self.evaluation.meter.go_on(progress.receipts, attempts(self.store))
             retries = self.evaluation.retry_failed
@@ -234,9 +183,10 @@ class _Ahead:
         plan = make_plan(self.evaluation.utterances, segments, self.spec)
         return plan, plan, len(segments) > 0
 
-    def _is_same(self, stored: RunSpec) -> bool:
+    def _as_begun(self, stored: RunSpec) -> RunSpec:
+        """What is asked for, with the audio sample of the run's beginning: no audio is read here."""
         data = dataclasses.replace(self.spec.data, audio_sample=stored.data.audio_sample)
-        return not stored.differences(dataclasses.replace(self.spec, data=data))
+        return dataclasses.replace(self.spec, data=data)
 
     def _wall_s(self, left: pa.Table, edges: list[tuple[int, int]], known: Throughput | None) -> float | None:
         if known is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from earmark.engines.modal.places import PREFIX, Place
+from earmark.engines.mounts import PREFIX, Place
 from earmark.errors import EngineError, UsageError
 from earmark.planning.identity import audio_sample
 from earmark.planning.index import MissingAudio, index_source

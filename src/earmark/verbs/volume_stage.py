@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from earmark.engines.modal.places import PREFIX, Place
+from earmark.engines.mounts import PREFIX, Place
 from earmark.engines.ranked import RankedEngine
 from earmark.errors import UsageError
 from earmark.sources.base import Source

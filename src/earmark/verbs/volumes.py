@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from earmark.engines.modal.places import DATA, MODELS, RESULTS
+from earmark.engines.mounts import DATA, MODELS, RESULTS
 
 Kept = Literal["data", "models", "results"]
 """Staged sets, files that were fetched for models, and the parts of runs (which are in the runs' own folders, too)."""

@@ -13,7 +13,8 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from earmark.engines.modal import container, places
+from earmark.engines import mounts
+from earmark.engines.modal import container
 from earmark.engines.modal.crew import Crew
 from earmark.engines.modal.image import image_for
 from earmark.engines.options import EngineOptions
@@ -60,11 +61,11 @@ class ModalEngine:
             return
         if not isinstance(work, MovableWork):
             raise EngineError("this work is done on one machine only, and the engine is modal", hint="--engine inline")
-        data = places.volume_of(first.batches[0].segments[0].audio.uri)
+        data = mounts.volume_of(first.batches[0].segments[0].audio.uri)
         app, function = self._function(
             container.do,
             image_for(work.extra),
-            volumes=[data, places.MODELS, places.RESULTS],
+            volumes=[data, mounts.MODELS, mounts.RESULTS],
             gpu=self._gpu,
             cpu=_CORES,
             max_containers=self.num_workers,
@@ -79,7 +80,7 @@ class ModalEngine:
                 work,
                 num_workers=self.num_workers,
                 folder=_run_folder(work.key),
-                volume=places.RESULTS,
+                volume=mounts.RESULTS,
                 quiet_s=self._quiet_s(),
             )
             yield from crew.receipts(chain([first], shards), stop)
@@ -87,7 +88,7 @@ class ModalEngine:
     def left_behind(self, key: str, have: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """The parts of the work ``key`` that are on the Volume, by name, and not among those that somebody has."""
         known = list(have)
-        while found := self.call(container.parts_in, _run_folder(key), tuple(known), volumes=[places.RESULTS]):
+        while found := self.call(container.parts_in, _run_folder(key), tuple(known), volumes=[mounts.RESULTS]):
             known += [name for name, _ in found]
             yield from found
 
@@ -109,7 +110,7 @@ class ModalEngine:
         ``commits`` is the Volume that they write to. Raises the first error of ours that one of them raised.
         """
         image = image_for("hub")
-        mounted = [*volumes, places.MODELS]
+        mounted = [*volumes, mounts.MODELS]
         app, remote = self._function(container.call, image, volumes=mounted, timeout=_CALL_S, cpu=num_cores)
         with _running(app):
             given = [(function, arguments, named, commits) for arguments, named in calls]
@@ -140,7 +141,7 @@ class ModalEngine:
 
         app = modal.App("earmark", include_source=False)
         mounted: dict[str | PurePosixPath, modal.Volume | modal.CloudBucketMount] = {
-            places.mount_of(name): modal.Volume.from_name(name, create_if_missing=True, version=2)
+            mounts.mount_of(name): modal.Volume.from_name(name, create_if_missing=True, version=2)
             for name in dict.fromkeys(volumes)
         }
         secrets = [modal.Secret.from_dict({name: os.environ[name]}) for name in _SECRETS if os.environ.get(name)]
@@ -179,7 +180,7 @@ def _retries() -> modal.Retries:
 
 
 def _run_folder(key: str) -> str:
-    return f"{places.mount_of(places.RESULTS)}/runs/{key}"
+    return f"{mounts.mount_of(mounts.RESULTS)}/runs/{key}"
 
 
 def _check_client() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import earmark
-from earmark.engines.modal.places import MODELS, mount_of
+from earmark.engines.mounts import MODELS, mount_of
 
 if TYPE_CHECKING:
     import modal

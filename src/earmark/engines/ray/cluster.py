@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from earmark.engines.environment import having
 from earmark.engines.ray.demand import Node
 from earmark.errors import EngineError, UsageError, first_line
 
@@ -154,17 +155,11 @@ def _no_cluster(address: str, cause: str) -> UsageError:
 def _of_its_own() -> Iterator[None]:
     """Let Ray use a token that nobody else on this machine knows, and tell nobody of the cluster."""
     own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
     try:
-        _read_environment_again()
-        yield
+        with having(own):
+            _read_environment_again()
+            yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
         _read_environment_again()
 
 
