@@ -21,6 +21,8 @@ from tests.toys import ToySource, toy_source
 OPERATIONS = ("make_folder", "open_new", "write", "sync", "replace", "link", "remove", "sync_folder")
 KILLED = 9
 MOST_OPERATIONS = 1_000
+EVERY = pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.soak)])
+"""Kills at the first operation and each eleventh after it; in the soak at all of them."""
 
 # Its children are forks of a process without threads, so hundreds of them start in seconds.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -88,9 +90,10 @@ def assert_same_results(out: Path, truth: Path) -> None:
     pd.testing.assert_frame_equal(mistakes(out), mistakes(truth))
 
 
-def test_a_run_killed_at_any_disk_operation_ends_like_one_that_never_was(source, truth, tmp_path):
+@EVERY
+def test_a_run_killed_at_any_disk_operation_ends_like_one_that_never_was(every, source, truth, tmp_path):
     """For every n: after a kill at operation n what is visible is whole, and the next start ends the same."""
-    for fatal in range(1, MOST_OPERATIONS):
+    for fatal in range(1, MOST_OPERATIONS, every):
         out = tmp_path / str(fatal)
         code = exit_code_of_run(source, out, fatal)
         assert code in (0, KILLED)
@@ -104,10 +107,11 @@ def test_a_run_killed_at_any_disk_operation_ends_like_one_that_never_was(source,
     pytest.fail("it never survived")
 
 
-def test_a_run_killed_again_and_again_still_comes_to_its_end(source, truth, tmp_path):
-    """One folder, killed at operation 13, 14, 15, ... of each start, ends with the same bytes of scores."""
+@EVERY
+def test_a_run_killed_again_and_again_still_comes_to_its_end(every, source, truth, tmp_path):
+    """One folder, killed at a later operation of each start, ends with the same bytes of scores."""
     out = tmp_path / "run"
-    for fatal in range(13, MOST_OPERATIONS):
+    for fatal in range(13, MOST_OPERATIONS, every):
         if exit_code_of_run(source, out, fatal) == 0:
             break
     assert_same_results(out, truth)
