@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "earmark"
 
@@ -96,8 +96,10 @@ FENCES = {
 }
 
 
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+@functools.cache
+def modules() -> dict[str, ast.Module]:
+    """The syntax tree of each module, by its name without ``earmark.``."""
+    return {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def name_of(path: Path) -> str:
@@ -105,23 +107,29 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_of(path: Path) -> Iterator[tuple[str, ast.AST]]:
-    """Every module that a file imports anywhere in it, late imports and those for types too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@functools.cache
+def imports_of(name: str) -> list[tuple[str, ast.AST]]:
+    """Every module that a module imports anywhere in it, late imports and those for types too."""
+    return [*_imports(modules()[name])]
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
+            assert node.level == 0, f"a relative import: {ast.unparse(node)}"
             yield node.module or "", node
             for alias in node.names:  # ``from earmark import schema`` imports earmark.schema
                 if node.module == "earmark" and alias.name not in ("__version__", "_STARTED"):
                     yield f"earmark.{alias.name}", node
 
 
-def named_only(path: Path) -> set[str]:
+def named_only(tree: ast.Module) -> set[str]:
     """The modules that a file imports for its annotations, under TYPE_CHECKING, and nowhere else."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not any(isinstance(node, ast.If) for node in tree.body):
+        return set()
     blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
     guarded = {id(one) for block in blocks for one in block.body}
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
@@ -133,73 +141,57 @@ def within(name: str, places: set[str]) -> bool:
     return any(name == place or name.startswith(f"{place}.") for place in places)
 
 
-ours = [path for path in modules() if name_of(path) != ""]
-
-
-@pytest.mark.parametrize("path", ours, ids=name_of)
-def test_a_module_imports_only_from_lower_floors(path):
-    """Never sideways, never upwards, and only what its row allows."""
-    name = name_of(path)
+def strangers_of(name: str, tree: ast.Module) -> Iterator[str]:
+    """The modules of ours that a module imports, and must not."""
     room = name.split(".", maxsplit=1)[0]
-    named = {one for one in named_only(path) if within(one.removeprefix("earmark."), MAY_NAME.get(room, set()))}
-    for imported, _ in imports_of(path):
+    named = {one for one in named_only(tree) if within(one.removeprefix("earmark."), MAY_NAME.get(room, set()))}
+    for imported, _ in imports_of(name):
         if not imported.startswith("earmark.") or imported in named:
             continue
         target = imported.removeprefix("earmark.")
         target_room = target.split(".", maxsplit=1)[0]
         if target_room == room or any(name == a and within(target, {b}) for a, b in ALLOWED):
             continue
-        assert FLOORS[target_room] < FLOORS[room] or (room, target_room) == ("scoring", "text"), (
-            f"{name} imports {target}"
-        )
-        assert room not in MAY_IMPORT or within(target, MAY_IMPORT[room]), f"{name} must not see {target}"
+        is_lower = FLOORS[target_room] < FLOORS[room] or (room, target_room) == ("scoring", "text")
+        if not is_lower or (room in MAY_IMPORT and not within(target, MAY_IMPORT[room])):
+            yield target
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_heavy_packages_stay_behind_their_fences(path):
+def test_a_module_imports_only_from_lower_floors():
+    """Never sideways, never upwards, and only what its room's row allows."""
+    strangers = {name: [*strangers_of(name, tree)] for name, tree in modules().items() if name}
+    assert {name: found for name, found in strangers.items() if found} == {}
+
+
+def test_heavy_packages_stay_behind_their_fences():
     """Each third-party package is imported in one place only."""
-    name = name_of(path)
-    for imported, _ in imports_of(path):
-        package = imported.split(".", maxsplit=1)[0]
-        assert package not in FENCES or within(name, FENCES[package]), f"{name} imports {package}"
+    imported = ((name, one.split(".", maxsplit=1)[0]) for name in modules() for one, _ in imports_of(name))
+    assert [pair for pair in imported if pair[1] in FENCES and not within(pair[0], FENCES[pair[1]])] == []
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_no_star_imports(path):
+def test_no_star_imports():
     """Every name can be found by search."""
-    for _, node in imports_of(path):
-        assert not isinstance(node, ast.ImportFrom) or all(alias.name != "*" for alias in node.names)
+    imports = ((name, node) for name in modules() for _, node in imports_of(name))
+    taken = ((name, alias) for name, node in imports if isinstance(node, ast.ImportFrom) for alias in node.names)
+    assert [name for name, alias in taken if alias.name == "*"] == []
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_a_module_says_what_it_knows(path):
+def test_a_module_says_what_it_knows():
     """Each opens with a docstring."""
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+    assert [name for name, tree in modules().items() if not ast.get_docstring(tree)] == []
 
 
 def test_modules_import_each_other_in_no_circle():
     """Counting what is imported when a module is loaded."""
-    graph = {f"earmark.{name_of(path)}".rstrip("."): set() for path in modules()}
-    for path in modules():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    graph = {f"earmark.{name}".rstrip("."): set() for name in modules()}
+    for name, tree in modules().items():
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("earmark"):
                 names = {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-                graph[f"earmark.{name_of(path)}".rstrip(".")] |= names & graph.keys()
-    done, path_now = set(), []
-
-    def visit(name: str) -> None:
-        if name in done:
-            return
-        assert name not in path_now, " -> ".join([*path_now[path_now.index(name) :], name])
-        path_now.append(name)
-        for target in graph[name] - {name}:
-            visit(target)
-        path_now.pop()
-        done.add(name)
-
-    for name in graph:
-        visit(name)
+                graph[f"earmark.{name}".rstrip(".")] |= names & graph.keys()
+    for name, targets in graph.items():
+        targets.discard(name)
+    assert len([*TopologicalSorter(graph).static_order()]) == len(graph)  # raises CycleError, with the circle
 
 
 def test_the_page_about_the_floors_says_what_is_enforced():
@@ -213,5 +205,5 @@ def test_the_page_about_the_floors_says_what_is_enforced():
 
 def test_every_room_has_a_floor():
     """A new folder is put on a floor on purpose."""
-    rooms = {name_of(path).split(".")[0] for path in ours}
+    rooms = {name.split(".")[0] for name in modules() if name}
     assert rooms <= FLOORS.keys()
