@@ -11,7 +11,7 @@ demo: $(VENV)/base.stamp
 	$(BIN)/earmark demo
 
 test: $(VENV)/dev.stamp $(VENV)/sctk.stamp check
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 # Formatting, lint, types.
 check: $(VENV)/dev.stamp

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
 
 import pytest
+
+_FROZEN = {"num_modules": 0}
+_LONG = ("tests/contracts/", "tests/engines/", "tests/recognizers/", "tests/test_golden_matrix.py", "tests/cli/")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file is the work of one process, so that what its tests share is made once; the long ones begin first."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +32,14 @@ def _no_modules_that_cannot_be_looked_at() -> None:
         for name, module in list(sys.modules.items()):
             if type(module).__module__ == "speechbrain.utils.importutils":
                 del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _imports_are_not_searched_for_cycles() -> None:
+    """A search takes a second once NeMo and Transformers are loaded, and there is one wherever a model is let go."""
+    if len(sys.modules) > _FROZEN["num_modules"] + 300:
+        _FROZEN["num_modules"] = len(sys.modules)
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -112,8 +112,15 @@ def finish(manifest: Path, out: Path, *more: str) -> dict:
     return json.loads((out / layout.SUMMARY).read_text())
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [
+        (signal.SIGINT, "1"),
+        (signal.SIGTERM, "2"),
+        pytest.param(signal.SIGINT, "2", marks=pytest.mark.soak),
+        pytest.param(signal.SIGTERM, "1", marks=pytest.mark.soak),
+    ],
+)
 def test_the_first_signal_finishes_the_batch_and_says_how_to_resume(manifest, tmp_path, workers, number):
     """Exit code 130, the line that resumes, results kept; the same line ends the run."""
     process = start(manifest, tmp_path / "run", "--workers", workers)
@@ -131,7 +138,7 @@ def test_the_first_signal_finishes_the_batch_and_says_how_to_resume(manifest, tm
     assert summary["wer"] == 0.0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_a_signal_to_the_whole_group_is_answered_by_the_driver_alone(manifest, tmp_path, number):
     """A terminal sends Ctrl-C to all: workers finish their batches without a word, and the same line ends the run."""
     process = start(manifest, tmp_path / "run", "--workers", "2")

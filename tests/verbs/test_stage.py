@@ -516,6 +516,7 @@ def test_the_public_name(source, tmp_path):
     assert earmark.stage(data=source, to=tmp_path / "set").num_staged == 12
 
 
+@pytest.mark.soak
 def test_real_speech_is_understood_alike(open_data, tmp_path):
     """The first four of the real utterances, staged and not, by a real recognizer."""
     stage(open_data / "manifest.jsonl", tmp_path / "set", limit=4)

@@ -33,7 +33,16 @@ from earmark.spec import RunSpec
 from earmark.store.folder import Folder, open_folder
 from earmark.store.parts import installed_versions, part_name, write_part
 from earmark.store.probe import probing
-from earmark.worker.answers import Answer, Decoded, Failure, answer_of, audio_s_of, broken_contract, row_of
+from earmark.worker.answers import (
+    OUT_OF_MEMORY,
+    Answer,
+    Decoded,
+    Failure,
+    answer_of,
+    audio_s_of,
+    broken_contract,
+    row_of,
+)
 from earmark.worker.contract import broken_usage
 from earmark.worker.hearing import waveform_of
 
@@ -205,7 +214,8 @@ class Transcription:
             outcomes, compute_s = self._try(piece)
             if isinstance(outcomes, Failure) and len(piece) > 1:
                 # Out of the handler by now, so the traceback no longer holds what the failed batch allocated.
-                gc.collect()
+                if outcomes.kind == OUT_OF_MEMORY:
+                    gc.collect()  # a second where much is loaded, which is long where one bad file fails batch by batch
                 failed_s += compute_s
                 middle = len(piece) // 2
                 pending += [(piece[middle:], True), (piece[:middle], True)]
@@ -226,7 +236,7 @@ class Transcription:
             if problem := broken_contract(outcome, len(waveforms)):
                 outcome = Failure("recognizer", problem)
         except (OutOfMemoryError, MemoryError) as error:
-            outcome = Failure("out_of_memory", sentence_of(error))
+            outcome = Failure(OUT_OF_MEMORY, sentence_of(error))
         except RecognizerGoneError:
             raise
         except UnansweredError as error:

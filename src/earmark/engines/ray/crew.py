@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from earmark.engines.jobs import Job, JobQueue
-from earmark.engines.pickled import pickled
 from earmark.engines.ray.actor import ShardActor
 from earmark.engines.ray.cluster import alive_nodes
 from earmark.engines.ray.demand import Demand
 from earmark.engines.ray.inspection import Expected
+from earmark.engines.ray.packed import packed
 from earmark.errors import EarmarkError, EngineError, sentence_of
 from earmark.records import Receipt, StopCheck, Work
 
@@ -120,7 +120,7 @@ class Crew:
         import ray
 
         if self._packed is None:
-            self._packed = ray.put(_packed(self.work))
+            self._packed = ray.put(packed(self.work))
         actor = ray.remote(
             num_cpus=self.demand.num_cpus_each,
             num_gpus=self.demand.num_gpus_each,
@@ -229,12 +229,6 @@ class Crew:
         for each in (*goodbyes, *self._told):
             with contextlib.suppress(RayError):  # else Ray complains of an answer that nobody heard
                 ray.get(each, timeout=0)
-
-
-def _packed(work: Work) -> bytes:
-    from ray import cloudpickle  # takes classes of the script that is run, which a worker cannot import
-
-    return pickled(work, cloudpickle.dumps)
 
 
 def _reason(error: Exception) -> str:

@@ -5,7 +5,6 @@ Knows Ray's tasks and what makes a node unfit. An actor on a node that joins lat
 
 from __future__ import annotations
 
-import pickle
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 from earmark.engines.ray.cluster import alive_nodes
 from earmark.engines.ray.demand import Node
+from earmark.engines.ray.packed import packed
 from earmark.errors import EngineError, UsageError, first_line
 from earmark.records import Probe, StopCheck
 
@@ -43,7 +43,7 @@ class Expected:
 
         python = ".".join(platform.python_version_tuple()[:2])
         versions = {"Python": python, "ray": ray.__version__, "earmark": earmark.__version__}
-        return cls(versions, pickle.dumps(probe), folder)
+        return cls(versions, packed(probe), folder)
 
     def look(self) -> tuple[str, str] | None:
         """What is wrong with this node, and what mends it; None where nothing is."""
