@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-SCRIPT = '''
+SCRIPT = """
 import sys
 from earmark.engines.ray.packed import packed
 
@@ -20,7 +20,7 @@ def probe():
     return Greeting()()
 
 sys.stdout.buffer.write(packed(probe))
-'''
+"""
 
 
 def test_what_the_script_defines_can_be_called_where_the_script_is_not(tmp_path):

@@ -11,10 +11,14 @@ import shlex
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from earmark.errors import ManifestError
 from earmark.formats.lines import excerpt, text_lines
 from earmark.formats.row_chunks import NumberedRow, RowChunk
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _ROWS_AT_ONCE = 16_384
 
@@ -39,9 +43,18 @@ def delimited_chunks(path: str, *, has_tabs: bool) -> Iterator[RowChunk]:
         for chunk in _gathered(cells):
             columns = zip(*(row for _, row in chunk), strict=True)
             yield RowChunk(
-                {name: [cell or None for cell in column] for name, column in zip(header, columns, strict=True)},
+                {name: _texts(column) for name, column in zip(header, columns, strict=True)},
                 partial(_rows, header, chunk),
             )
+
+
+def _texts(cells: Sequence[str]) -> pa.Array:
+    """A column's texts; an empty cell is null."""
+    import pyarrow as pa  # what is opened to be looked at needs no Arrow
+    import pyarrow.compute as pc
+
+    texts = pa.array(cells, pa.string())
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
 def _rows(header: Sequence[str], cells: Iterator[_Cells] | Sequence[_Cells]) -> Iterator[NumberedRow]:

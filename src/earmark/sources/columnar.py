@@ -83,7 +83,7 @@ def _seconds(columns: Mapping[str, Column], name: str | None) -> pa.Array:
     """Read seconds. Raises ValueError for less than 0, NaN, and what is no number."""
     column = _typed(columns, name)
     if isinstance(column, pa.Array) and pa.types.is_string(column.type):
-        column = pa.array([float(text) if text else None for text in column.to_pylist()], pa.float64())
+        column = _numbers(column)
     if not isinstance(column, pa.Array) or not _is_number(column.type):
         return _nulls_or(column, name, as_seconds, pa.float64())
     seconds = column.cast(pa.float64(), safe=False)
@@ -91,6 +91,14 @@ def _seconds(columns: Mapping[str, Column], name: str | None) -> pa.Array:
     if not pc.all(is_usable, min_count=0).as_py():
         raise ValueError("not seconds")
     return seconds
+
+
+def _numbers(texts: pa.Array) -> pa.Array:
+    """Texts as numbers; an empty one is null. Raises ValueError for what ``float`` does not take."""
+    try:
+        return texts.cast(pa.float64())
+    except pa.ArrowInvalid:  # it takes fewer spellings than ``float``, and reads those alike
+        return pa.array([float(text) if text else None for text in texts.to_pylist()], pa.float64())
 
 
 def _channels(columns: Mapping[str, Column], name: str | None) -> pa.Array:
