@@ -21,9 +21,9 @@ from typing import Any, Literal, get_args, get_origin
 
 from earmark import errors
 from earmark.cli.main import app
+from earmark.cli.twins import twin_of
 
 TARGET = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
-PREFIX = "EARMARK_"
 
 HEAD = """\
 # Command line
@@ -72,7 +72,7 @@ class Flag:
     @property
     def twin(self) -> str:
         """The environment variable that says the same."""
-        return PREFIX + self.name.lstrip("-").upper().replace("-", "_")
+        return twin_of(self.name)
 
 
 def verbs() -> list[str]:

@@ -170,3 +170,29 @@ def test_numbers_are_readable_and_agree_with_their_nouns():
 def test_missing_audio_says_where_paths_start():
     """So that --audio-root can be told."""
     assert EXAMPLES[10].cause == "relative paths start at /data"
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [
+        (0.0, "0.0000"),
+        (1234.5, "1,234.5000"),
+        (0.1, "0.1000"),
+        (0.0321, "0.0321"),
+        (0.001, "0.0010"),
+        (0.012345, "0.01235"),
+        (0.00001234, "0.00001234"),
+    ],
+)
+def test_a_sum_is_never_written_as_nothing(amount, written):
+    """Four digits behind the point, or four that count."""
+    assert errors.money(amount) == written
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [(5.0, "5"), (0.004, "0.004"), (1e-06, "0.000001"), (1234567.5, "1234567.5"), (1e22, "1" + "0" * 22)],
+)
+def test_a_sum_that_was_typed_keeps_its_digits(amount, written):
+    """Without a power of ten."""
+    assert errors.sum_as_said(amount) == written

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from earmark.cli.forecast import pilot_words
+from earmark.cli.main import run
 from earmark.cli.results import capacity_line
 from earmark.reports.capacity import Capacity, DeviceShare
 from earmark.reports.usage import Cost
@@ -44,7 +45,7 @@ def test_from_the_dry_run_by_a_pilot_to_the_end_of_a_budget(folder):
     assert not (folder / "runs").exists()
 
     offered = first.stderr.splitlines()[-1].removeprefix("earmark ")
-    assert offered == f"{line} --limit 50 --seed 0 --out runs/pilot"
+    assert offered == f"{line} --limit 1 --seed 0 --out runs/pilot"
     pilot = earmark(folder, offered)
     assert pilot.returncode == 0, pilot.stderr
     assert "an audio hour" in pilot.stdout
@@ -57,14 +58,14 @@ def test_from_the_dry_run_by_a_pilot_to_the_end_of_a_budget(folder):
     assert second.stderr == ""
     assert "cost    about" in earmark(folder, f"{line} --dry-run").stdout
 
-    again = "--out runs/pilot --limit 50 --seed 0 --dry-run --format json"
+    again = "--out runs/pilot --limit 1 --seed 0 --dry-run --format json"
     assert json.loads(earmark(folder, f"{line} {again}").stdout)["num_segments_left"] == 0
     fresh = json.loads(earmark(folder, f"{line} {again} --fresh --budget 0.000001").stdout)
-    assert (fresh["num_segments_left"], fresh["spent"]) == (12, 0.0)
+    assert (fresh["num_segments_left"], fresh["spent"]) == (1, 0.0)
 
     ended = earmark(folder, f"{line} --out runs/budget --budget 0.000001")
     assert ended.returncode == 5
-    assert "warning: the budget of 1e-06 USD is reached" in ended.stderr
+    assert "warning: the budget of 0.000001 USD is reached" in ended.stderr
     assert "hint: the same command with a larger --budget" in ended.stderr
     begun = (folder / "runs" / "budget" / "attempts").exists()
     assert begun
@@ -84,8 +85,42 @@ def test_from_the_dry_run_by_a_pilot_to_the_end_of_a_budget(folder):
     ],
 )
 def test_a_pilot_is_the_same_command_with_fewer_utterances(words, kept):
-    """In a folder of its own."""
-    assert pilot_words(words.split()) == [*kept.split(), "--limit", "50", "--seed", "0", "--out", "runs/pilot"]
+    """In a folder of its own; a tenth of them, and no more than 50."""
+    assert pilot_words(words.split(), 74)[-5:-4] == ["7"]
+    assert pilot_words(words.split(), 10_000) == [*kept.split(), "--limit", "50", "--seed", "0", "--out", "runs/pilot"]
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_of_the_ranks_of_torchrun_one_speaks(folder, monkeypatch, capsys, rank):
+    """Each of them has the same command."""
+    monkeypatch.chdir(folder)
+    for name, value in (("RANK", rank), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", "1")):
+        monkeypatch.setenv(name, value)
+    assert run(["eval", "echo", "--data", "manifest.jsonl", "--engine", "torchrun", "--dry-run"]) == 0
+    said = capsys.readouterr()
+    assert ("work    2 workers, torchrun" in said.out) is (rank == "0")
+    assert bool(said.out + said.err) is (rank == "0")
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["eval", "echo", "--data", "d", "--engine", "modal", "--num-requests", "0"], "--num-requests 0"),
+        (["eval", "echo", "--data", "d", "--workers=none"], "--workers none"),
+        (["stage", "d", "--to", "t", "--workers", "-1"], "--workers -1"),
+    ],
+)
+def test_a_number_of_workers_that_is_none_is_named_as_it_was_typed(capsys, words, name):
+    """By the one flag of two that was."""
+    assert run(words) == 2
+    assert f"error: {name} is neither auto nor a number from 1" in capsys.readouterr().err
+
+
+def test_a_variable_with_a_number_of_workers_that_is_none_is_named(monkeypatch, capsys):
+    """It is no flag that is to be mended then."""
+    monkeypatch.setenv("EARMARK_WORKERS", "0")
+    assert run(["eval", "echo", "--data", "d"]) == 2
+    assert "error: EARMARK_WORKERS 0 is neither" in capsys.readouterr().err
 
 
 def test_the_line_about_cost_says_each_kind_of_device():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from earmark.diagnosis.machine import (
     disk_finding,
     open_files_finding,
     shared_memory_finding,
+    temporary_finding,
 )
 
 
@@ -78,3 +80,22 @@ def test_a_clock_before_the_installation_is_wrong():
     """Certificates would not be valid yet."""
     assert clock_finding(0.0).level == "warning"
     assert clock_finding().level == "ok"
+
+
+def test_a_folder_that_a_right_allows_and_the_disk_does_not_is_told():
+    """Who may do everything still cannot write into the kernel's own tree."""
+    finding = disk_finding("cache", Path("/proc/self/earmark"))
+    assert finding.level == "problem"
+    assert "cannot be written to" in finding.sentence
+    assert "EARMARK_CACHE" in finding.mend
+    assert disk_finding("cache", Path("/" + "x" * 300)).level == "problem"
+
+
+def test_a_folder_for_temporary_files_that_is_passed_over_is_told(tmp_path):
+    """Python takes another without a word; nothing is left in one that is fine."""
+    finding = temporary_finding({"TMPDIR": str(tmp_path / "none here")})
+    assert finding.level == "warning"
+    assert finding.mend == f"mkdir -p '{tmp_path}/none here', or unset TMPDIR"
+    assert temporary_finding({"TMPDIR": str(tmp_path)}).level != "problem"
+    assert temporary_finding({}).name == "disk, temporary"
+    assert list(tmp_path.iterdir()) == []

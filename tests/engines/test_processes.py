@@ -16,7 +16,7 @@ from earmark.engines.options import EngineOptions
 from earmark.engines.place import Place
 from earmark.engines.processes import Pool, ProcessEngine
 from earmark.errors import EngineError, StoreError, UsageError
-from tests.contracts.test_engines import Diary, never, plain_shards, run, shard, wait_until
+from tests.contracts.test_engines import Diary, is_running, never, plain_shards, run, shard, wait_until
 
 SEEN_AT_IMPORT = os.environ.get("CUDA_VISIBLE_DEVICES")
 """By a worker, which imports this module to know what its work is."""
@@ -130,7 +130,7 @@ def test_a_receipt_that_came_before_the_time_was_over_counts(tmp_path):
     pool = Pool(work, JobQueue(work, iter(plain_shards(2))), [place])
     try:
         pool.feed()
-        while not place.is_ready:
+        while not place.has_taken:
             assert list(pool.events()) == []
         assert wait_until(place.connection.poll)
         place.end_if_late(0.0)
@@ -140,6 +140,21 @@ def test_a_receipt_that_came_before_the_time_was_over_counts(tmp_path):
         assert work.noted("gave up") == []
     finally:
         pool.close()
+
+
+def test_an_idle_worker_that_dies_costs_nothing(tmp_path, monkeypatch):
+    """Killed between two shards, it is replaced in its place, and none of them counts a death."""
+    monkeypatch.setattr("earmark.engines.jobs._DEATHS_PER_SHARD", 1)
+    work, received = Diary(str(tmp_path)), []
+    for receipt in ProcessEngine(EngineOptions(num_workers=1)).run(work, iter(plain_shards(3)), stop=never):
+        received.append(receipt)
+        if len(received) == 1:
+            [pid] = work.pids("entered")
+            os.kill(pid, signal.SIGKILL)
+            assert wait_until(lambda pid=pid: not is_running(pid))
+    assert [receipt.part for receipt in received] == ["s0", "s1", "s2"]
+    assert work.noted("gave up") == []
+    assert len(work.noted("entered")) == 2
 
 
 @dataclass

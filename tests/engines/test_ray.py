@@ -21,6 +21,7 @@ import pytest
 import earmark
 from earmark.engines.options import EngineOptions
 from earmark.engines.ray import RayEngine
+from earmark.engines.ray.address import check_admits, check_answers
 from earmark.errors import EngineError, UnknownNameError, UsageError
 from earmark.records import Receipt, Shard
 from tests.contracts.test_engines import (
@@ -116,6 +117,13 @@ def engine(cluster: Any) -> RayEngine:
 
 def parts(receipts: list[Receipt]) -> list[str]:
     return sorted(receipt.part for receipt in receipts)
+
+
+@pytest.mark.soak
+def test_a_cluster_that_lives_answers_and_lets_a_driver_in(cluster):
+    """As a process of this machine asks it, before the run's own connects."""
+    check_answers(cluster.address)
+    check_admits(cluster.address)
 
 
 @pytest.mark.soak

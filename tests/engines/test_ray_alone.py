@@ -7,15 +7,18 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from earmark.engines.options import EngineOptions
 from earmark.engines.ray import RayEngine
-from earmark.engines.ray.cluster import LOCAL, address_of, check_answers
+from earmark.engines.ray import address as addresses
+from earmark.engines.ray.address import LOCAL, address_of, check_admits, check_answers
 from earmark.engines.ray.demand import Demand, Node
 from earmark.engines.ray.inspection import looker
 from earmark.engines.ray.runtime_env import read_runtime_env
@@ -97,9 +100,81 @@ def test_a_cluster_with_tls_is_not_spoken_to_in_the_clear(monkeypatch, said):
 
 def test_who_listens_and_is_silent_costs_no_more_than_the_patience(monkeypatch):
     """The deadline is ours."""
-    monkeypatch.setattr("earmark.engines.ray.cluster._ANSWER_S", 0.05)
+    monkeypatch.setattr("earmark.engines.ray.address._ANSWER_S", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(UsageError, match="no Ray cluster answers"):
         check_answers(f"127.0.0.1:{server.getsockname()[1]}")
+
+
+def finding(monkeypatch: pytest.MonkeyPatch, found: str | None) -> None:
+    """Let Ray find this for ``auto``."""
+    services = ModuleType("ray._private.services")
+
+    def canonicalize(asked: str) -> str:
+        assert asked == "auto"
+        if found is None:
+            raise ConnectionError("Could not find any running Ray instance.\nMore of it.")
+        return found
+
+    services.canonicalize_bootstrap_address = canonicalize
+    monkeypatch.setitem(sys.modules, "ray._private.services", services)
+
+
+def test_auto_is_asked_at_the_address_that_ray_finds(monkeypatch):
+    """A file that a dead cluster left is no cluster: Ray would try there for a minute."""
+    with Listener(SETTINGS).port() as port:
+        finding(monkeypatch, f"127.0.0.1:{port}")
+        check_answers("auto")
+    with pytest.raises(UsageError, match="no Ray cluster answers at auto") as raised:
+        check_answers("auto")
+    assert f"127.0.0.1:{port}" in raised.value.cause
+
+
+def test_auto_without_any_cluster_is_said_at_once(monkeypatch):
+    """In Ray's words, one line of them."""
+    finding(monkeypatch, None)
+    with pytest.raises(UsageError, match="no Ray cluster answers at auto") as raised:
+        RayEngine(EngineOptions(address="auto"))
+    assert raised.value.cause == "Could not find any running Ray instance."
+
+
+@pytest.mark.parametrize(
+    ("does", "cause"),
+    [
+        ("time.sleep(1000)", "Ray did not get in within 0.05 s"),
+        ("sys.exit('Version mismatch: 2.1 and 2.2')", "Version mismatch: 2.1 and 2.2"),
+    ],
+)
+def test_who_answers_and_lets_nobody_in_costs_no_more_than_the_patience(monkeypatch, does, cause):
+    """The process that asks is ended at the deadline, and its reason is the cause."""
+    monkeypatch.setattr(addresses, "_ADMITTED_S", 0.05)
+    monkeypatch.setattr(addresses, "_ASK", f"import sys, time; print(flush=True); {does}")
+    with pytest.raises(UsageError, match="no Ray cluster answers at head:6379") as raised:
+        check_admits("head:6379")
+    assert raised.value.cause.startswith(cause)
+
+
+def test_who_is_let_in_goes_on(monkeypatch):
+    """What the process that asks may not have is the job that this one may be."""
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    monkeypatch.setattr(addresses, "_ASK", "import os; assert 'RAY_JOB_CONFIG_JSON_ENV_VAR' not in os.environ")
+    check_admits("head:6379")
+
+
+@pytest.mark.soak
+def test_another_server_that_speaks_http_2_is_no_cluster(monkeypatch):
+    """Ray's own server for clients speaks gRPC as its head does, and Ray tries there for more than a minute."""
+    grpc = pytest.importorskip("grpc")
+    monkeypatch.setattr(addresses, "_ADMITTED_S", 3.0)
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        check_answers(f"127.0.0.1:{port}")
+        with pytest.raises(UsageError, match="no Ray cluster answers") as raised:
+            check_admits(f"127.0.0.1:{port}")
+        assert "within 3 s" in raised.value.cause
+    finally:
+        server.stop(0).wait()
 
 
 @pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:port", "head:99999", "[::1"])
@@ -151,6 +226,27 @@ def test_the_engine_knows_whether_its_workers_have_gpus(monkeypatch, asked, node
     monkeypatch.setattr("earmark.engines.ray.is_connected", lambda: nodes is not None)
     monkeypatch.setattr("earmark.engines.ray.alive_nodes", lambda: nodes)
     assert RayEngine(EngineOptions(**asked)).has_gpus is has_gpus
+
+
+def test_a_cluster_that_has_one_slot_works_by_one_and_may_grow(monkeypatch):
+    """A forecast is of those that would work now; files are named for several."""
+    monkeypatch.setattr("earmark.engines.ray.is_connected", lambda: True)
+    monkeypatch.setattr("earmark.engines.ray.alive_nodes", lambda: (Node("a", "one", 1, 0),))
+    assert (RayEngine(EngineOptions()).num_places, RayEngine(EngineOptions()).num_workers) == (1, 2)
+    assert RayEngine(EngineOptions(num_workers=5)).num_places == 5
+
+
+def test_gpus_are_called_what_the_cluster_calls_them(monkeypatch):
+    """What most of them are; and never what the driver's machine has."""
+    nodes = (Node("a", "one", 4, 2, "T4"), Node("b", "two", 2, 8, "L4"), Node("c", "three", 2, 0))
+    monkeypatch.setattr("earmark.engines.ray.is_connected", lambda: True)
+    monkeypatch.setattr("earmark.engines.ray.alive_nodes", lambda: nodes)
+    assert RayEngine(EngineOptions()).gpu_name == "L4"
+    monkeypatch.setattr("earmark.engines.ray.alive_nodes", lambda: GPUS)
+    assert RayEngine(EngineOptions()).gpu_name == "cuda"
+    monkeypatch.setattr("earmark.engines.ray.is_connected", lambda: False)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert RayEngine(EngineOptions()).gpu_name is None
 
 
 def test_gpus_that_nobody_has_are_refused_with_the_nodes():

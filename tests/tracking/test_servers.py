@@ -138,6 +138,7 @@ def test_an_mlflow_server_that_does_not_answer_costs_nothing(source, tmp_path, r
     summary, [warned] = evaluated(source, tmp_path / "run", "mlflow")
     assert summary.scores_hash == evaluated(source, tmp_path / "plain")[0].scores_hash
     assert f"earmark track {tmp_path / 'run'} --to mlflow" in warned.sentence
+    assert warned.sentence.startswith({"dead": "no server of MLflow answers at http", "hole": "mlflow did not"}[kind])
 
 
 @pytest.mark.soak

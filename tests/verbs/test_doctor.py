@@ -34,8 +34,8 @@ def test_a_machine_that_runs_these_tests_is_fit():
     """Everything is looked at, nothing is written, and JSON says the same."""
     found = doctor()
     assert found.is_fit, [one for one in found.findings if one.level == "problem"]
-    assert {"packages", "cores", "open files", "shared memory", "disk, runs", "disk, cache", "clock", "codecs",
-            "devices", "torch", "token, Hugging Face"} <= {one.name for one in found.findings}  # fmt: skip
+    assert {"packages", "cores", "open files", "shared memory", "disk, runs", "disk, cache", "disk, temporary", "clock",
+            "codecs", "devices", "torch", "token, Hugging Face"} <= {one.name for one in found.findings}  # fmt: skip
     assert all(one.mend for one in found.findings if one.level != "ok")
     assert json.loads(json.dumps(found.as_json()))["is_fit"] is True
     assert list(Path().iterdir()) == []
@@ -63,7 +63,7 @@ def test_the_command_prints_a_line_each_and_shows_no_token(tmp_path, silent):
     secrets = dict.fromkeys(("HF_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "MODAL_TOKEN_ID"), " canary-77 ")
     script = "import earmark.verbs.doctor as verb, earmark.__main__ as m; verb.torch_build = lambda: None; m.main()"
     for form in ([], ["--json"]):
-        words = ["doctor", "--address", f"http://me:canary-78@{silent}", *form]
+        words = ["doctor", "--address", f"ray://me:canary-78@{silent}", *form]
         done = subprocess.run(
             [sys.executable, "-c", f"import sys; sys.argv[1:] = {words!r}; {script}"],
             env={**os.environ, **secrets}, capture_output=True, text=True, check=False,
@@ -71,9 +71,9 @@ def test_the_command_prints_a_line_each_and_shows_no_token(tmp_path, silent):
         assert done.returncode == 1, done.stderr
         assert "canary" not in done.stdout + done.stderr
         assert "a plain run will not work: 1 problem" in done.stderr
-        assert "cannot be reached" in done.stdout
+        assert "no address of a cluster" in done.stdout
         if form:
             assert json.loads(done.stdout)["is_fit"] is False
         else:
             assert "PROBLEM cluster" in done.stdout
-            assert "mend: start it there" in done.stdout
+            assert "mend: start on the cluster: ray job submit" in done.stdout

@@ -12,19 +12,12 @@ from earmark.errors import BudgetReachedError, BudgetSpentError, RunMismatchErro
 from earmark.recognizers.doubles import Echo
 from earmark.records import Hypothesis, Price, Usage
 from earmark.spec import BatchingSpec
-from earmark.verbs import metering
 from earmark.verbs.arguments import Arguments
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.forecast import Forecast, forecast
 from earmark.verbs.throughput import rule_of
 from tests.toys import ToySource, toy_source, toy_spec
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.verbs.conftest import Clock
 
 
 class Slow(Echo):
@@ -50,17 +43,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def priced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "prices.toml"
-    path.write_text('currency = "USD"\n[devices.cpu]\nper_hour = 3600\nas_of = 2026-01-01\n')
-    monkeypatch.setenv("EARMARK_PRICES", str(path))
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Both the meter's and the worker's."""
-    clock = Clock()
-    monkeypatch.setattr(metering, "_clock", clock)
+def clock(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The worker's, too."""
     monkeypatch.setattr("time.perf_counter", clock)
     return clock
 
@@ -101,6 +85,22 @@ def test_a_pilot_is_enough_for_minutes_and_money(source, clock, priced, tmp_path
     assert half.wall_s == pytest.approx(20.0)
     assert half.cost.amount == pytest.approx(40.0), "twice the workers for half the time"
     json.dumps(found.as_json())
+
+
+def test_loading_is_kept_for_each_engine(source, clock, tmp_path, cache):
+    """A process of its own, or a cluster, takes longer to load than this process: what one took says nothing of it."""
+    evaluate(Slow(source, clock), source, out=tmp_path / "run", max_batch_s=4.0)
+    [path] = (cache / "budgets").iterdir()
+    facts = json.loads(path.read_text())
+    assert list(facts["cold_start_s"]) == ["inline"]
+    path.write_text(json.dumps({**facts, "cold_start_s": {"inline": 5.0, "processes": 9.0, "ray": "long"}}))
+    ahead = {"out": tmp_path / "other", "max_batch_s": 4.0}
+    found = [look_ahead(Slow(source, clock), source, **ahead, engine=engine) for engine in ("inline", "processes")]
+    assert [one.cold_start_s for one in found] == [5.0, 9.0]
+    assert [one.wall_s for one in found] == [pytest.approx(45.0), pytest.approx(49.0)]
+    path.write_text(json.dumps({**facts, "cold_start_s": {"ray": 5.0}}))
+    found = look_ahead(Slow(source, clock), source, **ahead)
+    assert (found.cold_start_s, found.wall_s) == (None, pytest.approx(40.0))
 
 
 def test_other_batches_are_a_hint_and_another_model_is_none(source, clock, tmp_path):

@@ -14,41 +14,17 @@ from earmark.recognizers.doubles import Echo
 from earmark.records import Hypothesis, Price, Receipt, Usage
 from earmark.reports.prices import DevicePrice
 from earmark.store import layout
-from earmark.verbs import metering
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import Warned
 from earmark.verbs.metering import Meter, device_name
 from earmark.verbs.workforce import Workforce
 from tests.toys import ToySource, toy_source
-
-
-class Clock:
-    """The engine's time, which passes only while the toy works."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.verbs.conftest import Clock
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARMARK_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def priced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An hour of a processor costs 3,600: a second costs 1."""
-    path = tmp_path / "prices.toml"
-    path.write_text('currency = "USD"\n[devices.cpu]\nper_hour = 3600\nas_of = 2026-01-01\n')
-    monkeypatch.setenv("EARMARK_PRICES", str(path))
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(metering, "_clock", clock)
-    return clock
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,9 +33,10 @@ def doctor_command(
     json_
         One JSON object on stdout, and no page.
     """
+    from earmark.cli.twins import misread, twins
     from earmark.verbs.doctor import doctor
 
-    found = doctor(address=address)
+    found = doctor(address=address, twins=twins(), wrong=misread(os.environ))
     if json_:
         sys.stdout.write(json_for_screen(json.dumps(found.as_json(), indent=2)) + "\n")
     else:

@@ -10,6 +10,8 @@ from earmark.errors import TooManyFailuresError, UsageError
 from earmark.spec import OptionValue
 
 if TYPE_CHECKING:
+    from cyclopts import Token
+
     from earmark.reports.summary import RunSummary
 
 _WORDS: dict[str, OptionValue] = {"true": True, "false": False, "none": None}
@@ -26,6 +28,15 @@ def options_from(settings: Sequence[str]) -> dict[str, OptionValue]:
     return options
 
 
+def workers_text(kind: object, tokens: Sequence[Token]) -> str:
+    """What is said of the number of workers. Raises UsageError, which names the flag or variable that it came by."""
+    del kind
+    token = tokens[-1]
+    if token.value != "auto" and (not token.value.isdecimal() or int(token.value) < 1):
+        raise UsageError(f"{token.keyword} {token.value} is neither auto nor a number from 1")
+    return token.value
+
+
 def number_of_workers(text: str, engine: str, *, gpus: str | None = None) -> int | None:
     """``--workers``: a number from 1, or ``auto``: one a processor that this process may use.
 
@@ -39,8 +50,6 @@ def number_of_workers(text: str, engine: str, *, gpus: str | None = None) -> int
         from earmark.verbs.in_order import num_threads  # most commands have no such flag
 
         return num_threads()
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--workers {text} is neither auto nor a number from 1")
     return int(text)
 
 

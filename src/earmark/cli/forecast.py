@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from earmark.cli.progress import length
 from earmark.cli.screen import json_for_screen, number_of, say, tell
-from earmark.errors import without_secret
+from earmark.errors import money, without_secret
 
 if TYPE_CHECKING:
     from earmark.reports.usage import Cost
     from earmark.verbs.forecast import Forecast
 
-_PILOT = ("--limit", "50", "--seed", "0", "--out", "runs/pilot")
+_MOST_OF_A_PILOT = 50
+_PILOTS_A_RUN = 10
 _NOT_OF_A_PILOT = ("--limit", "--seed", "--out", "-o", "--budget")
 _SWITCHES_NOT_OF_A_PILOT = ("--dry-run", "--fresh")
 _MIB = 2**20
@@ -32,11 +33,15 @@ def print_forecast(found: Forecast, form: str) -> None:
         sys.stdout.flush()
     if found.throughput is None:
         say("note: a short pilot tells how fast it is; after it, type --dry-run again:")
-        say(without_secret(shlex.join(["earmark", *pilot_words(sys.argv[1:])])))
+        say(without_secret(shlex.join(["earmark", *pilot_words(sys.argv[1:], found.num_utterances)])))
 
 
-def pilot_words(words: list[str]) -> list[str]:
-    """The words of a command of a few utterances, taken at random, with the same model, data and engine."""
+def pilot_words(words: list[str], num_utterances: int) -> list[str]:
+    """The words of a command of a few utterances, taken at random, with the same model, data and engine.
+
+    Fifty of them, and no more than a tenth of the ``num_utterances`` of the run.
+    """
+    limit = max(1, min(_MOST_OF_A_PILOT, num_utterances // _PILOTS_A_RUN))
     kept, is_value = [], False
     for word in words:
         name, equals, _ = word.partition("=")
@@ -44,7 +49,7 @@ def pilot_words(words: list[str]) -> list[str]:
         if not is_value and not is_gone:
             kept.append(word)
         is_value = not is_value and name in _NOT_OF_A_PILOT and not equals
-    return [*kept, *_PILOT]
+    return [*kept, "--limit", str(limit), "--seed", "0", "--out", "runs/pilot"]
 
 
 def _lines(found: Forecast) -> list[str]:
@@ -85,14 +90,19 @@ def _time(found: Forecast) -> str:
         return f"time    not known: this model was never measured on {found.device} with this machine"
     wall = f"{found.wall_s / _MINUTE_S:,.1f} min" if found.wall_s >= _MINUTE_S else f"{found.wall_s:,.1f} s"
     measured = f"{number_of(known.num_workers, 'worker')} on {length(known.audio_s)}, batches {known.rule}"
+    loading = (
+        f"{found.cold_start_s:.1f} s of it to load"
+        if found.cold_start_s is not None
+        else (f"without loading, which was never measured with {found.engine}")
+    )
     return (
-        f"time    about {wall}, {known.cold_start_s:.1f} s of it to load: {known.rtfx:,.2f} x real time a worker "
+        f"time    about {wall}, {loading}: {known.rtfx:,.2f} x real time a worker "
         f"(measured {known.measured}, {measured})"
     )
 
 
 def _cost(found: Forecast) -> str:
-    spent = f"; {found.spent:,.4f} spent already" if found.spent else ""
+    spent = f"; {money(found.spent)} spent already" if found.spent else ""
     if found.spent_without:
         spent += f"; without what earlier attempts spent in {', '.join(found.spent_without)}"
     if found.cost is None:
@@ -102,4 +112,4 @@ def _cost(found: Forecast) -> str:
 
 def amount_of(cost: Cost) -> str:
     """A sum with its currency, if it has one."""
-    return f"{cost.amount:,.4f}{f' {cost.currency}' if cost.currency else ''}"
+    return f"{money(cost.amount)}{f' {cost.currency}' if cost.currency else ''}"

@@ -10,6 +10,7 @@ from earmark.cli.forgiven import forgiven_lines
 from earmark.cli.progress import audit_lines
 from earmark.cli.screen import json_for_screen, number_of, say, tell
 from earmark.cli.tables import new_table, print_table, unit_names
+from earmark.errors import money
 from earmark.scoring.lines import per_cent, ser_line, wer_line
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def capacity_line(capacity: Capacity) -> str:
     if capacity.cost is not None and capacity.cost_per_audio_hour is not None:
         currency = f" {capacity.cost.currency}" if capacity.cost.currency else ""
         day = f" (price of {capacity.price_as_of})" if capacity.price_as_of else ""
-        an_hour = f"{capacity.cost_per_audio_hour:,.4f} an audio hour"
-        facts.append(f"cost {capacity.cost.amount:,.4f}{currency}, {an_hour}{day}")
+        an_hour = f"{money(capacity.cost_per_audio_hour)} an audio hour"
+        facts.append(f"cost {money(capacity.cost.amount)}{currency}, {an_hour}{day}")
     return "; ".join(facts)
 
 
@@ -136,7 +137,7 @@ def usage_line(usage: Usage, cost: Cost | None) -> str:
     if cost is None:
         return line
     currency = f" {cost.currency}" if cost.currency else ""
-    return f"{line}; cost {cost.amount:,.4f}{currency} ({cost.basis})"
+    return f"{line}; cost {money(cost.amount)}{currency} ({cost.basis})"
 
 
 def _audit_notes(verdict: AuditVerdict | None) -> list[str]:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from earmark import _STARTED
 from earmark.cli.data_flags import ERRORS, NO_DATA_FLAGS, OUTPUT, WORKERS, Data, DataFlags
-from earmark.cli.flags import check_allowance, check_failures, number_of_workers
+from earmark.cli.flags import check_allowance, check_failures, number_of_workers, workers_text
 from earmark.cli.progress import length, observer_for
 from earmark.cli.screen import number_of, say, tell
 from earmark.cli.worker_flags import Engine
@@ -25,7 +25,7 @@ def stage_command(
     *,
     to: Annotated[str, Parameter(group=OUTPUT)],
     flags: DataFlags = NO_DATA_FLAGS,
-    workers: Annotated[str, Parameter(group=WORKERS)] = "auto",
+    workers: Annotated[str, Parameter(converter=workers_text, group=WORKERS)] = "auto",
     engine: Annotated[Engine, Parameter(group=WORKERS)] = "auto",
     audio_format: Annotated[Literal["wav", "flac"], Parameter(group=OUTPUT)] = "wav",
     fresh: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from earmark.cli.data_flags import WORKERS
-from earmark.cli.flags import number_of_workers
+from earmark.cli.flags import number_of_workers, workers_text
 
 Engine = Literal["auto", "inline", "processes", "torchrun", "ray", "modal"]
 
@@ -39,7 +39,9 @@ class WorkerFlags:
         Kind of GPU in a cloud: L4, L40S, A100, H100.
     """
 
-    workers: Annotated[str, Parameter(name=["--workers", "--num-requests"], group=WORKERS)] = "auto"
+    workers: Annotated[str, Parameter(name=["--workers", "--num-requests"], converter=workers_text, group=WORKERS)] = (
+        "auto"
+    )
     engine: Annotated[Engine, Parameter(group=WORKERS)] = "auto"
     gpus: Annotated[str | None, Parameter(group=WORKERS)] = None
     shard_timeout: Annotated[float | None, Parameter(group=WORKERS)] = None
@@ -48,7 +50,7 @@ class WorkerFlags:
     gpu: Annotated[str | None, Parameter(group=WORKERS)] = None
 
     def arguments(self) -> dict[str, Any]:
-        """The keyword arguments of a verb. Raises UsageError for a number of workers that is none."""
+        """The keyword arguments of a verb."""
         engine = "processes" if self.engine == "auto" else self.engine
         return {
             "engine": engine,

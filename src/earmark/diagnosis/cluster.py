@@ -1,40 +1,30 @@
-"""Whether a cluster's address answers, in seconds: a connection is opened, and nothing is said."""
+"""Whether a Ray cluster's address is one that a run can have: asked as the engine asks it, and said in seconds."""
 
 from __future__ import annotations
 
-import socket
-from urllib.parse import urlsplit
+from importlib.util import find_spec
 
 from earmark.diagnosis.finding import Finding, Level, fine
+from earmark.engines.ray.address import LOCAL, address_of, check_admits, check_answers
+from earmark.errors import UsageError
 from earmark.redaction import without_secret
 
-_DEADLINE_S = 3.0
-_PORTS = {"": 6379, "ray": 10001, "http": 80, "https": 443}
-"""Where what is asked for listens, where the address does not say."""
-_NOT_A_HOST = ("auto", "local")
 
+def cluster_finding(named: str, *, asked_by: str, level: Level) -> Finding:
+    """Of ``HOST:PORT`` or ``auto``; ``level`` is that of what no run can have.
 
-def cluster_finding(address: str, *, asked_by: str, level: Level, deadline_s: float = _DEADLINE_S) -> Finding:
-    """Of ``host:6379``, ``ray://host:10001`` or ``http://host:8265``; ``level`` is that of a silence.
-
-    ``asked_by`` is the flag or the variable that names it.
+    ``asked_by`` is the flag or the variable that names it. Whether a driver is let in is asked where Ray is installed.
     """
-    shown = without_secret(address)
-    if address in _NOT_A_HOST:
-        return fine("cluster", f"{asked_by} is {shown}: found by Ray itself when a run begins")
-    mend = f"start it there (ray start --head), or give {asked_by} as HOST:PORT; is a firewall between?"
+    shown = without_secret(named)
     try:
-        host, port = _place(address)
-        with socket.create_connection((host, port), timeout=deadline_s):
-            return fine("cluster", f"{shown} answers")
-    except (OSError, ValueError) as error:
-        why = f"no answer within {deadline_s:g} s" if isinstance(error, TimeoutError) else str(error)
-        return Finding(name="cluster", level=level, sentence=f"{asked_by} {shown} cannot be reached: {why}", mend=mend)
-
-
-def _place(address: str) -> tuple[str, int]:
-    scheme, mark, rest = address.partition("://")
-    parts = urlsplit(f"//{rest if mark else address}")
-    if not parts.hostname:
-        raise ValueError("it names no host")
-    return parts.hostname, parts.port or _PORTS.get(scheme if mark else "", _PORTS[""])
+        address = address_of(named)
+        check_answers(address)
+        if address == LOCAL:
+            return fine("cluster", f"{asked_by} is {shown}: one is started on this machine when a run begins")
+        if find_spec("ray") is None:
+            return fine("cluster", f"{shown} answers; whether it lets a driver in is not known without ray")
+        check_admits(address)
+        return fine("cluster", f"{shown} answers, and lets a driver in")
+    except UsageError as error:
+        why = f"{error.what}: {error.cause}" if error.cause else error.what
+        return Finding(name="cluster", level=level, sentence=f"{asked_by}: {why}", mend=error.hint)

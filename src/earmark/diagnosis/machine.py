@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+import shlex
 import shutil
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,11 @@ _FEW_FILES, _TOO_FEW_FILES = 1024, 256
 _SMALL_SHARED_BYTES = 64 * _MIB
 _LITTLE_DISK_BYTES, _TOO_LITTLE_DISK_BYTES = 2 * _GIB, 100 * _MIB
 _DAY_S = 86_400.0
+_ELSEWHERE = {
+    "runs": "--out FOLDER writes elsewhere",
+    "cache": "export EARMARK_CACHE=FOLDER keeps it elsewhere",
+    "temporary": "export TMPDIR=FOLDER puts them elsewhere",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +112,39 @@ def shared_memory_finding(folder: Path = _SHARED_MEMORY) -> Finding:
 def disk_finding(what: str, folder: Path) -> Finding:
     """Whether ``folder``, or where it will be made, can be written to, and has room."""
     name = f"disk, {what}"
-    mend = "EARMARK_CACHE=FOLDER keeps it elsewhere" if what == "cache" else "--out FOLDER writes elsewhere"
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        return problem(name, f"{there} cannot be written to", mend)
+    mend = _ELSEWHERE[what]
+    try:
+        there = next(one for one in (folder, *folder.parents) if one.exists())
+        _try_to_write(there)
+    except OSError as error:
+        return problem(name, f"{folder} cannot be written to: {error.strerror}", mend)
     free_bytes = shutil.disk_usage(there).free
     said = f"{_size(free_bytes)} free in {folder}"
     if free_bytes >= _LITTLE_DISK_BYTES:
         return fine(name, said)
     make = problem if free_bytes < _TOO_LITTLE_DISK_BYTES else warning
     return make(name, said, f"free some space, or {mend}")
+
+
+def temporary_finding(environment: Mapping[str, str]) -> Finding:
+    """Whether the folder for temporary files can be written to, and is the one that TMPDIR names."""
+    if named := environment.get("TMPDIR"):
+        try:
+            _try_to_write(Path(named))
+        except OSError as error:
+            said = f"TMPDIR is {named}, which cannot be written to ({error.strerror}), so it is passed over"
+            return warning("disk, temporary", said, f"mkdir -p {shlex.quote(named)}, or unset TMPDIR")
+    try:
+        folder = Path(tempfile.gettempdir())
+    except OSError as error:
+        return problem("disk, temporary", str(error.strerror), "export TMPDIR=FOLDER, one that can be written to")
+    return disk_finding("temporary", folder)
+
+
+def _try_to_write(folder: Path) -> None:
+    """Write a file that has no name, and is gone at once: what a right says is not what a disk does."""
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def clock_finding(now_s: float | None = None) -> Finding:

@@ -30,6 +30,8 @@ from earmark.records import Shard, Work
 
 READY = "ready"
 """A worker's first word: what it died of before is not its shard's fault."""
+TAKEN = "taken"
+"""Its first word of each shard: until then it was idle, and died of something else."""
 _FAREWELL_S = 10.0
 _CONTEXT = multiprocessing.get_context("spawn")
 
@@ -47,6 +49,7 @@ class Place:
     connection: Connection | None = None
     job: Job | None = None
     is_ready: bool = False
+    has_taken: bool = False
     num_failed_starts: int = 0
     _began: float = 0.0  # when the worker was ready and had its shard, monotonic
     _is_late: bool = False
@@ -74,7 +77,7 @@ class Place:
 
     def send(self, job: Job) -> None:
         """Give the worker a shard."""
-        self.job = job
+        self.job, self.has_taken = job, False
         self._began = time.monotonic()
         self._say(job.shard)
 
@@ -157,6 +160,7 @@ def _worker(data: bytes, rank: int, connection: Connection) -> None:
         with work:
             connection.send(READY)
             while (shard := _next_shard(connection)) is not None:
+                connection.send(TAKEN)
                 # While a worker works, the driver says nothing to it but to stop.
                 connection.send(work(shard, rank=rank, stop=connection.poll))
     except EarmarkError as error:

@@ -14,7 +14,7 @@ from typing import Any, cast
 from earmark.engines.devices import Devices, chosen_devices
 from earmark.engines.jobs import JobQueue
 from earmark.engines.options import EngineOptions
-from earmark.engines.place import READY, Place
+from earmark.engines.place import READY, TAKEN, Place
 from earmark.errors import EarmarkError, EngineError
 from earmark.records import Receipt, Shard, StopCheck, Work
 
@@ -128,6 +128,9 @@ class Pool:
         if message == READY:
             place.greeted()
             return
+        if message == TAKEN:
+            place.has_taken = True
+            return
         if isinstance(message, EarmarkError) and not place.is_ready:
             raise message  # what one cannot load, none can
         place.done()
@@ -145,6 +148,8 @@ class Pool:
             if job is not None:
                 self.jobs.put_back(job)  # nobody tried it
             self._failed_to_start(place, reason)
+        elif job is not None and not place.has_taken:
+            self.jobs.put_back(job)  # it died while it was idle: of no shard
         elif job is not None and not self.is_stopping:
             receipt = self.jobs.died(job, rank=place.rank, reason=reason)
             if receipt is not None:

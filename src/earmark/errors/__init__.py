@@ -49,6 +49,7 @@ from earmark.errors.base import (
     lines_listed,
     sentence_of,
 )
+from earmark.errors.money import money, sum_as_said
 from earmark.errors.usage import (
     ArchiveError,
     BudgetSpentError,
@@ -119,6 +120,8 @@ __all__ = [
     "UsageError",
     "first_line",
     "lines_listed",
+    "money",
     "sentence_of",
+    "sum_as_said",
     "without_secret",
 ]

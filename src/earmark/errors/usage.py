@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from earmark.errors.base import EXIT_USAGE, EarmarkError, lines_listed
+from earmark.errors.money import money, sum_as_said
 
 _LONGEST_VALUE = 40
 _DIGESTS = ("audio_sample", "data_fingerprint", "data.fingerprint")
@@ -238,7 +239,7 @@ class BudgetSpentError(UsageError):
         self.budget = budget
         self.currency = currency
         super().__init__(
-            f"the budget of {budget:g} {currency} is spent already",
-            cause=f"the earlier attempts of {run} have cost {spent:.4f} {currency}",
+            f"the budget of {sum_as_said(budget)} {currency} is spent already",
+            cause=f"the earlier attempts of {run} have cost {money(spent)} {currency}",
             hint="a larger --budget goes on; it is for all attempts of a run together",
         )

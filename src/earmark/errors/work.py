@@ -11,6 +11,7 @@ from earmark.errors.base import (
     EXIT_TOO_MANY_FAILURES,
     EarmarkError,
 )
+from earmark.errors.money import money, sum_as_said
 
 
 class AudioError(EarmarkError):
@@ -137,8 +138,12 @@ class BudgetReachedError(InterruptedRunError):
     exit_code = EXIT_BUDGET_REACHED
 
     def __init__(self, num_done: int, num_utterances: int, *, spent: float, budget: float, currency: str) -> None:
-        super().__init__(num_done, num_utterances, f"the same command with a larger --budget than {budget:g} goes on")
+        super().__init__(
+            num_done, num_utterances, f"the same command with a larger --budget than {sum_as_said(budget)} goes on"
+        )
         self.spent = spent
         self.budget = budget
         self.currency = currency
-        self.cause = f"the budget of {budget:g} {currency} is reached: the run has cost {spent:.4f} {currency}"
+        self.cause = (
+            f"the budget of {sum_as_said(budget)} {currency} is reached: the run has cost {money(spent)} {currency}"
+        )

@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
-from earmark.errors import EarmarkError, sentence_of, without_secret
+from earmark.errors import EarmarkError
 from earmark.tracking.base import Point, Result, RunCard, Tracker
+from earmark.tracking.refusals import refusal
 
 PATIENCE_S = 5.0
 """How long one call may take while a run goes on, and how long the run's end waits for it."""
@@ -107,7 +108,7 @@ class Sink:
         except EarmarkError as error:
             problem = error
         except Exception as error:  # noqa: BLE001  # a tracker's package may raise anything, and no run fails of it
-            problem = EarmarkError(without_secret(f"{self.name}: {sentence_of(error)}"))
+            problem = refusal(self.name, error)
         finally:
             with self._changed:
                 if not self._has_ended:

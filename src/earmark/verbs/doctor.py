@@ -6,7 +6,7 @@ Starts nothing, fetches nothing, and shows no secret. What may take long has a d
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -25,12 +25,16 @@ from earmark.diagnosis.machine import (
     disk_finding,
     open_files_finding,
     shared_memory_finding,
+    temporary_finding,
 )
 from earmark.diagnosis.packages import package_findings
 from earmark.diagnosis.tokens import token_findings
 from earmark.diagnosis.torch_build import torch_build
+from earmark.diagnosis.variables import variable_findings
 from earmark.engines.devices import visible_devices
+from earmark.errors import UsageError
 from earmark.fetching import FetchOptions
+from earmark.reports.prices import OWN_LIST, read_prices
 
 _RAY_ADDRESS = "RAY_ADDRESS"
 
@@ -51,10 +55,14 @@ class Diagnosis:
         return {"schema_version": 1, "is_fit": self.is_fit, "findings": [asdict(one) for one in self.findings]}
 
 
-def doctor(*, address: str | None = None) -> Diagnosis:
+def doctor(
+    *, address: str | None = None, twins: Collection[str] = (), wrong: Mapping[str, str] | None = None
+) -> Diagnosis:
     """Look at this machine; ``address`` is of a cluster that must answer (None: that of RAY_ADDRESS, if it is set).
 
-    Takes as long as torch takes to be imported, a minute at most.
+    ``twins`` are the variables that stand for flags of the command line, and ``wrong`` says of those whose value cannot
+    be read why; without ``twins`` no variable is looked at. Takes as long as torch takes to be imported, a minute at
+    most.
     """
     looks: list[Callable[[], Iterable[Finding]]] = [
         package_findings,
@@ -63,6 +71,7 @@ def doctor(*, address: str | None = None) -> Diagnosis:
         lambda: device_findings(_devices(), os.environ),
         lambda: _cluster(address),
         lambda: token_findings(os.environ, Path.home()),
+        lambda: variable_findings(os.environ, twins, {**(wrong or {}), **_prices()}) if twins else [],
     ]
     with ThreadPoolExecutor(len(looks)) as threads:
         return Diagnosis(tuple(chain.from_iterable(threads.map(lambda look: list(look()), looks))))
@@ -75,8 +84,19 @@ def _machine() -> list[Finding]:
         shared_memory_finding(),
         disk_finding("runs", Path("runs").absolute()),
         disk_finding("cache", FetchOptions().folder),
+        temporary_finding(os.environ),
         clock_finding(),
     ]
+
+
+def _prices() -> dict[str, str]:
+    """What is wrong with the list of prices that a variable names, by its name."""
+    try:
+        if os.environ.get(OWN_LIST):
+            read_prices()
+    except UsageError as error:
+        return {OWN_LIST: error.what}
+    return {}
 
 
 def _devices() -> Devices:

@@ -34,7 +34,7 @@ from earmark.verbs.budget import settled_batching
 from earmark.verbs.evaluation import Evaluation
 from earmark.verbs.learning import is_worth_learning
 from earmark.verbs.shape import Shape
-from earmark.verbs.throughput import Throughput, known_throughput
+from earmark.verbs.throughput import Throughput, known_cold_start_s, known_throughput
 from earmark.worker import BATCHES_AHEAD
 
 _HOUR_S = 3600.0
@@ -47,9 +47,10 @@ class Forecast:
 
     ``padding_share`` is of what the model is given, and ``largest_batch_s`` counts it as well. ``pieces_are_estimated``
     where long audio was not cut yet. ``throughput``, and so ``wall_s``, are None where the model was never measured on
-    the device; ``measures_first`` where a run begins by measuring batches. ``cost`` is None where a price or the time
-    is not known, and ``why_no_cost`` says it. ``spent`` is what earlier attempts cost, without those whose price was in
-    one of the currencies ``spent_without``.
+    the device; ``cold_start_s``, which is in ``wall_s``, where this engine never loaded it. ``measures_first`` where a
+    run begins by measuring batches. ``cost`` is None where a price or the time is not known, and ``why_no_cost`` says
+    it. ``spent`` is what earlier attempts cost, without those whose price was in one of the currencies
+    ``spent_without``.
     """
 
     run: str
@@ -72,6 +73,7 @@ class Forecast:
     measures_first: bool
     decoded_bytes: int
     throughput: Throughput | None
+    cold_start_s: float | None
     wall_s: float | None
     cost: Cost | None
     why_no_cost: str | None
@@ -137,15 +139,16 @@ class _Ahead:
         meter, workforce, utterances = self.evaluation.meter, self.evaluation.workforce, self.evaluation.utterances
         edges = list(shard_rows(left, workforce.num_workers))
         known = known_throughput(self.evaluation.recognizer, self.spec, meter.device, self.evaluation.cache)
-        wall_s = self._wall_s(left, edges, known)
-        cost, why = self._cost(shape, known, wall_s, num_paid=min(workforce.num_workers, len(edges)))
+        cold_s = known_cold_start_s(self.evaluation.recognizer, meter.device, workforce.name, self.evaluation.cache)
+        wall_s = self._wall_s(left, edges, known, cold_s or 0.0)
+        cost, why = self._cost(shape, known, wall_s, num_paid=min(workforce.num_places, len(edges)))
         return Forecast(
             run=self.store.url,
             model=f"{self.spec.recognizer.name} {self.spec.recognizer.version}",
             data=self.spec.data.name,
             device=meter.device,
             engine=workforce.name,
-            num_workers=workforce.num_workers,
+            num_workers=workforce.num_places,
             num_utterances=len(utterances),
             audio_s=float(pc.sum(utterances["duration_s"]).as_py() or 0.0),
             num_segments=len(plan),
@@ -160,6 +163,7 @@ class _Ahead:
             measures_first=self.measures_first,
             decoded_bytes=round((BATCHES_AHEAD + 1) * shape.largest_batch_s * SAMPLE_RATE_HZ * _SAMPLE_BYTES),
             throughput=known,
+            cold_start_s=cold_s,
             wall_s=wall_s,
             cost=cost,
             why_no_cost=why,
@@ -188,13 +192,15 @@ class _Ahead:
         data = dataclasses.replace(self.spec.data, audio_sample=stored.data.audio_sample)
         return dataclasses.replace(self.spec, data=data)
 
-    def _wall_s(self, left: pa.Table, edges: list[tuple[int, int]], known: Throughput | None) -> float | None:
+    def _wall_s(
+        self, left: pa.Table, edges: list[tuple[int, int]], known: Throughput | None, cold_start_s: float
+    ) -> float | None:
         if known is None:
             return None
         ends_s = np.concatenate([[0.0], np.cumsum(left["duration_s"].to_numpy())])
         costs_s = (float(ends_s[stop] - ends_s[row]) / known.rtfx for row, stop in edges)
-        working_s = makespan_s(costs_s, [1.0] * self.evaluation.workforce.num_workers)
-        return known.cold_start_s + working_s if working_s else 0.0
+        working_s = makespan_s(costs_s, [1.0] * self.evaluation.workforce.num_places)
+        return cold_start_s + working_s if working_s else 0.0
 
     def _cost(
         self, shape: Shape, known: Throughput | None, wall_s: float | None, *, num_paid: int

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from earmark.diagnosis.gpus import nvidia_gpus
-from earmark.errors import BudgetReachedError, BudgetSpentError, UsageError
+from earmark.errors import BudgetReachedError, BudgetSpentError, UsageError, sum_as_said
 from earmark.recognizers import Recognizer
 from earmark.records import Price, Receipt, Shard, StopCheck, Usage
 from earmark.reports.capacity import WorkerTime, device_cost, other_currencies, started_s
@@ -34,12 +34,15 @@ _clock = time.monotonic
 def device_name(recognizer: Recognizer, workforce: Workforce) -> str:
     """What the workers run on, as a price list calls it: the GPU that was asked for, this machine's, or ``cpu``.
 
-    Containers of Modal's without a GPU have processors, whatever this machine has.
+    Containers of Modal's without a GPU have processors, whatever this machine has; and a cluster's GPUs are what the
+    cluster calls them, not those of the driver's machine.
     """
     if workforce.options.gpu is not None:
         return workforce.options.gpu
     if (workforce.device_kind or getattr(recognizer, "device_kind", "cpu")) == "cpu":
         return "cpu"
+    if (elsewhere := workforce.gpu_name) is not None:
+        return elsewhere
     found = nvidia_gpus()
     return found[0].name if found else "cuda"
 
@@ -60,6 +63,7 @@ class Meter:
 
     device: str
     num_workers: int
+    engine: str = "inline"
     device_price: DevicePrice | None
     call_price: Price | None
     budget: float | None = None
@@ -89,6 +93,7 @@ class Meter:
         return cls(
             device=device,
             num_workers=workforce.num_workers,
+            engine=workforce.name,
             device_price=price,
             call_price=calls,
             budget=budget,
@@ -205,7 +210,8 @@ class Meter:
         def check() -> bool:
             if not self.has_ended_it and not stop() and self.spent() >= budget:
                 self.has_ended_it = True
-                said = f"the budget of {budget:g} {self.currency} is reached: batches in hand are finished and kept"
+                told = f"the budget of {sum_as_said(budget)} {self.currency} is reached"
+                said = f"{told}: batches in hand are finished and kept"
                 self.observer(Warned(sentence=said))
             return self.has_ended_it or stop()
 
@@ -240,7 +246,7 @@ class Meter:
 
 def _check(budget: float, device: str, price: DevicePrice | None, calls: Price | None) -> None:
     if not 0 < budget < float("inf"):
-        raise UsageError(f"--budget {budget:g} is no sum", hint="--budget 5.00")
+        raise UsageError(f"--budget {sum_as_said(budget)} is no sum", hint="--budget 5.00")
     if price is None and calls is None:
         hint = f"{own_list()} may give it one: see docs/how-to/cost.md"
         raise UsageError(f"--budget needs a price, and {device!r} has none", hint=hint)

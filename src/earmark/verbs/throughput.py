@@ -16,6 +16,8 @@ from earmark.verbs.budget import memorize, memory_path, recalled
 from earmark.verbs.metering import Meter
 
 _FIELD = "throughput"
+_COLD_STARTS = "cold_start_s"
+"""By engine: a cluster takes longer to load a model than this process does."""
 _MOST_FAILED = 0.1
 """A run in which more failed says little of the others' time."""
 _LEAST_SHARE = 0.1
@@ -35,7 +37,6 @@ class Throughput:
     num_workers: int
     audio_s: float
     worker_s: float
-    cold_start_s: float
     peak_bytes: int | None = None
     input_tokens: int = 0
     output_tokens: int = 0
@@ -60,6 +61,9 @@ def keep_throughput(recognizer: Recognizer, spec: RunSpec, meter: Meter, cache: 
     audio_s, worker_s = (sum(getattr(worker, name) for worker in workers) for name in ("audio_s", "worker_s"))
     if not audio_s or not worker_s or meter.num_failed > _MOST_FAILED * meter.num_rows:
         return
+    if meter.cold_start_s is not None:
+        starts = {**_cold_starts(recognizer, meter.device, cache), meter.engine: meter.cold_start_s}
+        memorize(recognizer, cache, meter.device, {_COLD_STARTS: starts})
     rule = rule_of(spec)
     known = _kept(recognizer, meter.device, cache)
     if rule in known and audio_s < _LEAST_SHARE * known[rule].audio_s:
@@ -70,7 +74,6 @@ def keep_throughput(recognizer: Recognizer, spec: RunSpec, meter: Meter, cache: 
         num_workers=len(workers),
         audio_s=audio_s,
         worker_s=worker_s,
-        cold_start_s=meter.cold_start_s or 0.0,
         peak_bytes=meter.peak_bytes(),
         input_tokens=meter.usage.input_tokens if meter.usage else 0,
         output_tokens=meter.usage.output_tokens if meter.usage else 0,
@@ -86,6 +89,18 @@ def known_throughput(recognizer: Recognizer, spec: RunSpec, device: str, cache: 
     return known.get(rule_of(spec), longest)
 
 
+def known_cold_start_s(recognizer: Recognizer, device: str, engine: str, cache: Path) -> float | None:
+    """How long the latest run took from the start of ``engine`` to its first shard; None: it was never measured."""
+    return _cold_starts(recognizer, device, cache).get(engine)
+
+
+def _cold_starts(recognizer: Recognizer, device: str, cache: Path) -> dict[str, float]:
+    """By engine. What is damaged is forgotten."""
+    found = recalled(memory_path(recognizer, cache, device)).get(_COLD_STARTS)
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {str(engine): float(took_s) for engine, took_s in pairs if isinstance(took_s, int | float) and took_s >= 0}
+
+
 def _kept(recognizer: Recognizer, device: str, cache: Path) -> dict[str, Throughput]:
     """By rule. What is damaged is forgotten."""
     found = recalled(memory_path(recognizer, cache, device)).get(_FIELD)
@@ -93,7 +108,7 @@ def _kept(recognizer: Recognizer, device: str, cache: Path) -> dict[str, Through
     for rule, facts in found.items() if isinstance(found, dict) else ():
         try:
             one = Throughput(**facts)
-            if one.audio_s > 0 and one.worker_s > 0 and one.cold_start_s >= 0:
+            if one.audio_s > 0 and one.worker_s > 0:
                 known[str(rule)] = one
         except TypeError:
             continue

@@ -43,6 +43,17 @@ class Workforce:
         return self.engine.num_workers
 
     @property
+    def num_places(self) -> int:
+        """How many would work now: fewer than ``num_workers`` where a cluster may grow."""
+        return int(getattr(self.engine, "num_places", self.num_workers))
+
+    @property
+    def gpu_name(self) -> str | None:
+        """What a cluster calls its GPUs, or ``cuda`` where it does not say; None where they are not a cluster's."""
+        name: str | None = getattr(self.engine, "gpu_name", None)
+        return name
+
+    @property
     def is_here(self) -> bool:
         """Whether workers are on this machine. Those of torchrun may be on others too, which are taken to be alike."""
         return self.name in _HERE

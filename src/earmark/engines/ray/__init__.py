@@ -14,7 +14,8 @@ from importlib.util import find_spec
 
 from earmark.engines.jobs import JobQueue
 from earmark.engines.options import EngineOptions
-from earmark.engines.ray.cluster import LOCAL, address_of, alive_nodes, check_answers, connected, is_connected
+from earmark.engines.ray.address import LOCAL, address_of, check_answers
+from earmark.engines.ray.cluster import alive_nodes, connected, is_connected
 from earmark.engines.ray.crew import Crew
 from earmark.engines.ray.demand import Demand
 from earmark.engines.ray.inspection import Expected, inspect_nodes
@@ -50,17 +51,30 @@ class RayEngine:
 
     @cached_property
     def num_workers(self) -> int:
-        """How many were asked for, else how many the cluster has room for now.
+        """How many were asked for, else how many the cluster has room for now, and two at least: it may grow.
 
         Connects to it where it must know, until the end of ``run``, since connecting takes seconds.
         """
+        return self._options.num_workers or max(_LEAST_ELASTIC, self.num_places)
+
+    @cached_property
+    def num_places(self) -> int:
+        """How many would work now. Connects as ``num_workers`` does."""
         if self._options.num_workers is not None:
             return self._options.num_workers
         if self._address == LOCAL and not is_connected():
             return max(_LEAST_ELASTIC, len(os.sched_getaffinity(0)))
         self._connect()
         nodes = alive_nodes()
-        return max(_LEAST_ELASTIC, Demand.of(self._options, nodes).num_places(nodes))
+        return Demand.of(self._options, nodes).num_places(nodes)
+
+    @property
+    def gpu_name(self) -> str | None:
+        """What the cluster calls its GPUs, ``cuda`` where it does not; None of one that is yet to be started, here."""
+        if self._address == LOCAL and not is_connected():
+            return None
+        self._connect()
+        return Demand.gpu_name(alive_nodes()) or "cuda"
 
     @property
     def has_gpus(self) -> bool | None:

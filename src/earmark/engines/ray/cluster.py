@@ -1,74 +1,29 @@
 """The connection to a Ray cluster: one that is there, or one of this machine's own that ends with the run.
 
-Knows addresses, tokens and nodes. Knows nothing of shards.
+Knows tokens and nodes; which addresses lead to a cluster is known to ``address``. Knows nothing of shards.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import secrets
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from earmark.engines.environment import having
+from earmark.engines.ray.address import LOCAL, check_admits, no_cluster
 from earmark.engines.ray.demand import Node
-from earmark.errors import EngineError, UsageError, first_line
-
-LOCAL = "local"
-"""Stands for no address: a cluster is started here."""
+from earmark.errors import EngineError, first_line
 
 _FAILURES = (OSError, RuntimeError, ValueError)  # what ray.init raises, by its documentation and in practice
-_ANSWER_S = 5.0
-_SETTINGS = b"\x04"
-_FRAME_HEAD_BYTES = 9
-_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00" + _SETTINGS + b"\x00\x00\x00\x00\x00"
+_KIND = "accelerator_type:"
+"""What Ray puts before the kind of a node's GPUs, among its resources."""
 _OBJECT_STORE_BYTES = 128 << 20
 """Shards and receipts are small; Ray would take a third of the memory."""
-
-
-def address_of(asked: str | None) -> str:
-    """``asked``, else the environment's RAY_ADDRESS, else LOCAL. Raises UsageError for what leads to no cluster."""
-    address = asked or os.environ.get("RAY_ADDRESS") or LOCAL
-    if "://" in address:
-        raise UsageError(
-            f"{address} is no address of a cluster that a driver can join",
-            hint="start on the cluster: ray job submit --working-dir . -- earmark eval ... --engine ray --address auto",
-        )
-    return address
-
-
-def check_answers(address: str) -> None:
-    """Raise UsageError where nobody at ``HOST:PORT`` speaks HTTP/2, as Ray's head does, within seconds.
-
-    Ray itself tries for minutes. The greeting is that of RFC 9113, section 3.4; an answer begins with SETTINGS. A
-    cluster with TLS, of which Ray's own RAY_USE_TLS tells, answers nobody in the clear: there, to listen is enough.
-    """
-    if address in (LOCAL, "auto"):
-        return
-    try:
-        parts = urlsplit(f"x://{address}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or not port:
-        raise _no_cluster(address, "it is not HOST:PORT")
-    try:
-        with socket.create_connection((host, port), timeout=_ANSWER_S) as connection:
-            if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
-                return
-            connection.sendall(_GREETING)
-            answer = connection.recv(_FRAME_HEAD_BYTES, socket.MSG_WAITALL)
-    except OSError as error:
-        raise _no_cluster(address, first_line(error)) from error
-    if answer[3:4] != _SETTINGS:
-        raise _no_cluster(address, "who listens there is no Ray head: it is usually at port 6379")
 
 
 @contextlib.contextmanager
@@ -112,7 +67,9 @@ def alive_nodes() -> list[Node]:
         if node["Alive"]:
             has = node["Resources"]
             name = node["NodeManagerHostname"] or node["NodeManagerAddress"]
-            found.append(Node(node["NodeID"], name, int(has.get("CPU", 0)), int(has.get("GPU", 0))))
+            gpus = [key.removeprefix(_KIND) for key in sorted(has) if key.startswith(_KIND)]
+            kind = gpus[0] if gpus else None
+            found.append(Node(node["NodeID"], name, int(has.get("CPU", 0)), int(has.get("GPU", 0)), kind))
     return sorted(found, key=lambda node: (node.name, node.id))
 
 
@@ -137,18 +94,11 @@ def _start(num_cpus: int | None, common: dict[str, Any]) -> None:
 def _join(address: str, common: dict[str, Any]) -> None:
     import ray
 
+    check_admits(address)
     try:
         ray.init(address=address, **common)
     except _FAILURES as error:
-        raise _no_cluster(address, first_line(error)) from error
-
-
-def _no_cluster(address: str, cause: str) -> UsageError:
-    return UsageError(
-        f"no Ray cluster answers at {address}",
-        cause=cause,
-        hint="ray start --head prints the address of one; without --address one is started on this machine",
-    )
+        raise no_cluster(address, first_line(error)) from error
 
 
 @contextlib.contextmanager

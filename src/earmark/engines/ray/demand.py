@@ -13,12 +13,13 @@ from earmark.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine of the cluster: its id, what to call it, and what Ray may use of it."""
+    """A machine of the cluster: its id, what to call it, and what Ray may use of it; what GPUs it has, if Ray knows."""
 
     id: str
     name: str
     num_cpus: int
     num_gpus: int
+    gpu_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,15 @@ class Demand:
         num_workers = options.num_workers or (None if is_any else num_gpus)
         # A share may not span two GPUs, so each of them is cut alike.
         return cls(num_workers, 0.0, 1.0 / math.ceil((num_workers or 1) / num_gpus))
+
+    @staticmethod
+    def gpu_name(nodes: Sequence[Node]) -> str | None:
+        """What most of the GPUs are called; None where no node says it."""
+        named: dict[str, int] = {}
+        for node in nodes:
+            if node.gpu_name is not None:
+                named[node.gpu_name] = named.get(node.gpu_name, 0) + node.num_gpus
+        return max(sorted(named), key=named.__getitem__, default=None)
 
     def num_places(self, nodes: Sequence[Node]) -> int:
         """How many workers there are to be: as asked for, else one a GPU or a processor's slot."""
