@@ -390,7 +390,7 @@ def test_a_receipt_that_a_dead_worker_left_in_its_pipe_is_heard(diary):
     pool = Pool(diary, JobQueue(diary, iter([shard("s0")])), [place])
     try:
         pool.feed()
-        while not place.is_ready:
+        while not place.has_taken:
             assert list(pool.events()) == []
         assert wait_until(place.connection.poll)
         place.process.kill()
