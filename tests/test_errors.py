@@ -35,6 +35,7 @@ from earmark.errors import (
     StagedMismatchError,
     StoppedWaitingError,
     StoreError,
+    TooManyFailedTasksError,
     TooManyFailuresError,
     UnknownNameError,
     UsageError,
@@ -72,6 +73,7 @@ EXAMPLES = [
     GateFailedError("delta_wer > 0.2", "b against a", {"delta_wer": 0.25}),
     AuditFailedError("batching changes the text of 12 of 50 utterances", "--batch-size 1"),
     TooManyFailuresError(3, 1000, "2", "runs/a/errors.jsonl"),
+    TooManyFailedTasksError(1, 8, 0, "four/step_9, relabel:0: it is NaN"),
     InterruptedRunError(3, 1000),
     InterruptedRunError(3, 1000, "earmark eval echo --data m.jsonl"),
 ]

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from earmark.verbs.score import score
     from earmark.verbs.score_outputs import ScoredOutputs, score_files, score_texts
     from earmark.verbs.stage import StageSummary, stage
+    from earmark.verbs.sweep import sweep
+    from earmark.verbs.sweep_run import SweepSummary
     from earmark.verbs.track import track
+    from earmark.verbs.train_sudoku import SudokuTraining, train_sudoku
 
 __version__ = "0.1.0"
 
@@ -58,6 +61,8 @@ _HOMES = {
     "ScoredOutputs": "earmark.verbs.score_outputs",
     "Source": "earmark.sources.base",
     "StageSummary": "earmark.verbs.stage",
+    "SudokuTraining": "earmark.verbs.train_sudoku",
+    "SweepSummary": "earmark.verbs.sweep_run",
     "Utterance": "earmark.records",
     "Waveform": "earmark.records",
     "audit": "earmark.verbs.audit",
@@ -73,7 +78,9 @@ _HOMES = {
     "score_files": "earmark.verbs.score_outputs",
     "score_texts": "earmark.verbs.score_outputs",
     "stage": "earmark.verbs.stage",
+    "sweep": "earmark.verbs.sweep",
     "track": "earmark.verbs.track",
+    "train_sudoku": "earmark.verbs.train_sudoku",
 }
 
 __all__ = [  # sorted as a person would, and a test compares it with the table above
@@ -90,6 +97,8 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "ScoredOutputs",
     "Source",
     "StageSummary",
+    "SudokuTraining",
+    "SweepSummary",
     "Utterance",
     "Waveform",
     "audit",
@@ -105,7 +114,9 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "score_files",
     "score_texts",
     "stage",
+    "sweep",
     "track",
+    "train_sudoku",
 ]
 
 
