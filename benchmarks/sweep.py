@@ -31,14 +31,24 @@ def main() -> None:
     if arguments.bare:
         print(json.dumps(bare(arguments)))
         return
-    print(machine())
+    print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        seed = _bare(arguments, folder)
-        ours = _sweep(arguments, folder / "ours")
-        whole = _sweep(arguments, folder / "whole", "--exhaustive", *_rules())
-        _print_answers(seed, ours, whole)
+        ours = _timed("earmark", _sweep(arguments, folder / "ours"))
+        whole = _timed("exhaustive", _sweep(arguments, folder / "whole", "--exhaustive", *_rules()))
+        _print_rules(ours[0], whole[0])
         _print_memory(arguments, folder)
+        seed = _timed("bare", _bare(arguments, folder))
+        _print_gain(seed, ours)
+
+
+def _timed(name: str, found: tuple[dict[str, Any], Cost]) -> tuple[dict[str, Any], Cost]:
+    cost = found[1]
+    print(
+        f"{name:15} {cost.wall_s:7.2f} s wall {cost.cpu_s:8.2f} CPU s {cost.peak_mib:7.0f} MiB in one process",
+        flush=True,
+    )
+    return found
 
 
 def bare(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -107,24 +117,22 @@ def _sweep(arguments: argparse.Namespace, out: Path, *more: str) -> tuple[dict[s
     return {**found, "passes": families[0]["forwards_run"], "pass_at_k": families[0].get("pass_at_k")}, cost
 
 
-def _print_answers(
-    seed: tuple[dict[str, Any], Cost], ours: tuple[dict[str, Any], Cost], whole: tuple[dict[str, Any], Cost]
-) -> None:
+def _print_rules(ours: dict[str, Any], whole: dict[str, Any]) -> None:
     print("aggregate       family   correct   accuracy")
     for name in ("any", "upstream-head", "verifier", "majority", "best-score"):
         family = "oracle" if name in ("any", "upstream-head") else "honest"
-        one = whole[0][name]
-        print(f"{name:15} {family:8} {one['correct']:7,}   {100 * one['accuracy']:7.2f} %")
-    print("pass@k (oracle)", {k: round(value, 4) for k, value in whole[0]["pass_at_k"].items()})
-    same = (seed[0]["correct"], ours[0]["any"]["correct"], ours[0]["verifier"]["correct"])
-    print(f"any: bare {same[0]:,}, earmark {same[1]:,}; verifier {same[2]:,}")
-    if len(set(same)) > 1:
+        print(f"{name:15} {family:8} {whole[name]['correct']:7,}   {100 * whole[name]['accuracy']:7.2f} %")
+    print("pass@k (oracle)", {k: round(value, 4) for k, value in whole["pass_at_k"].items()})
+    print(f"passes          {whole['passes']:,} -> {ours['passes']:,}: {whole['passes'] / ours['passes']:.1f} x fewer")
+    if not whole["any"]["correct"] == whole["verifier"]["correct"] == ours["verifier"]["correct"]:
         sys.exit("the answers differ")
-    all_passes, passes = whole[0]["passes"], ours[0]["passes"]
-    print(f"passes          {all_passes:,} -> {passes:,}: {all_passes / passes:.1f} x fewer")
-    for name, (_, cost) in (("bare", seed), ("earmark", ours), ("exhaustive", whole)):
-        print(f"{name:15} {cost.wall_s:7.2f} s wall {cost.cpu_s:8.2f} CPU s {cost.peak_mib:7.0f} MiB in one process")
+
+
+def _print_gain(seed: tuple[dict[str, Any], Cost], ours: tuple[dict[str, Any], Cost]) -> None:
+    print(f"correct         bare {seed[0]['correct']:,}, earmark {ours[0]['any']['correct']:,} by any")
     print(f"bare / earmark  {seed[1].wall_s / ours[1].wall_s:7.2f} x wall {seed[1].cpu_s / ours[1].cpu_s:6.2f} x CPU")
+    if seed[0]["correct"] != ours[0]["any"]["correct"]:
+        sys.exit("the answers differ")
 
 
 def _print_memory(arguments: argparse.Namespace, folder: Path) -> None:
@@ -134,7 +142,7 @@ def _print_memory(arguments: argparse.Namespace, folder: Path) -> None:
     longer.data = arguments.data or _data_of(arguments.members[0])
     for name, one in (("one cell", few), ("all cells", arguments), ("all cells, twice the steps", longer)):
         _, cost = _sweep(one, folder / name.replace(" ", "-").replace(",", ""), "--exhaustive", "--engine", "inline")
-        print(f"{name:27} {cost.peak_mib:7.0f} MiB peak")
+        print(f"{name:27} {cost.peak_mib:7.0f} MiB peak", flush=True)
 
 
 def _data_of(member: str) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from earmark.sources import open_source
     from earmark.sources.base import Source
     from earmark.spec import RecognizerSpec
+    from earmark.sweeps.speech_results import SpeechSweep
     from earmark.verbs.audit import audit
     from earmark.verbs.check import check
     from earmark.verbs.compare import compare
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from earmark.verbs.stage import StageSummary, stage
     from earmark.verbs.sweep import sweep
     from earmark.verbs.sweep_run import SweepSummary
+    from earmark.verbs.sweep_speech import sweep_speech
     from earmark.verbs.track import track
     from earmark.verbs.train_sudoku import SudokuTraining, train_sudoku
 
@@ -60,6 +62,7 @@ _HOMES = {
     "RunSummary": "earmark.reports.summary",
     "ScoredOutputs": "earmark.verbs.score_outputs",
     "Source": "earmark.sources.base",
+    "SpeechSweep": "earmark.sweeps.speech_results",
     "StageSummary": "earmark.verbs.stage",
     "SudokuTraining": "earmark.verbs.train_sudoku",
     "SweepSummary": "earmark.verbs.sweep_run",
@@ -79,6 +82,7 @@ _HOMES = {
     "score_texts": "earmark.verbs.score_outputs",
     "stage": "earmark.verbs.stage",
     "sweep": "earmark.verbs.sweep",
+    "sweep_speech": "earmark.verbs.sweep_speech",
     "track": "earmark.verbs.track",
     "train_sudoku": "earmark.verbs.train_sudoku",
 }
@@ -96,6 +100,7 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "RunSummary",
     "ScoredOutputs",
     "Source",
+    "SpeechSweep",
     "StageSummary",
     "SudokuTraining",
     "SweepSummary",
@@ -115,6 +120,7 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "score_texts",
     "stage",
     "sweep",
+    "sweep_speech",
     "track",
     "train_sudoku",
 ]

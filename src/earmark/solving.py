@@ -26,7 +26,6 @@ from earmark.errors import CheckpointError, EarmarkError, OutOfMemoryError, Stor
 from earmark.puzzles.rules import are_solved
 from earmark.puzzles.variants import Variant, variants_of
 from earmark.records import Batch, Probe, Receipt, Shard, StopCheck
-from earmark.store import layout
 from earmark.store.folder import Folder
 from earmark.store.parts import encodable, installed_versions, part_name, write_part_table
 from earmark.store.probe import probing
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
 Halt = Literal["fixed", "verifier", "q"]
 """When a row has answered: after all steps, when its answer keeps the rules, or when the solver's own score says so."""
 
+PUZZLES = "puzzles.parquet"
+"""The table of schema.PUZZLES in a sweep's folder, from which workers take what they solve."""
 _VERSIONED = ("earmark", "numpy", "pyarrow")
 
 
@@ -109,7 +110,7 @@ class Solving:
 
     def __enter__(self) -> Self:
         """Read the puzzles. Raises StoreError."""
-        clues = RunStore(self.folder).read_table(layout.PUZZLES, ["clues"])["clues"]
+        clues = RunStore(self.folder).read_table(PUZZLES, ["clues"])["clues"]
         self._clues = grids_of(clues, self.size)
         self._maps = variants_of(self.variants, self.size)
         return self

@@ -38,7 +38,15 @@ def swept(made: Path, tmp_path: Path, *words: str, members: str | None = None) -
         if members
         else [f"--checkpoint={made}/good, old run", f"--checkpoint={made}/other run"]
     )
-    return run(["sweep", *named, "--data", f"{made}/data", "--engine", "inline", "--out", f"{tmp_path}/sweep", *words])
+    usual = {"--data": f"{made}/data", "--engine": "inline", "--out": f"{tmp_path}/sweep"}
+    return run(
+        [
+            "sweep",
+            *named,
+            *(word for flag, value in usual.items() if flag not in words for word in (flag, value)),
+            *words,
+        ]
+    )
 
 
 def results(tmp_path: Path, name: str = "results.json") -> dict:

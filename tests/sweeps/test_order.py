@@ -74,7 +74,7 @@ def run(world: World, rng: np.random.Generator, *, num_variants: int, batch_size
     handed = []
     out: list[Shard] = []
     frontier_now = frontier(world, num_variants=num_variants, batch_size=batch_size, num_workers=num_workers)
-    while frontier_now.is_left:
+    while frontier_now.is_left():
         while len(out) < num_workers and (shard := next(frontier_now, None)) is not None:
             out.append(shard)
             handed.append(shard)
@@ -126,7 +126,7 @@ def test_what_is_left_is_gathered_into_full_batches():
 def run_calmly(world: World, *, num_variants: int, batch_size: int) -> list[Shard]:
     now = frontier(world, num_variants=num_variants, batch_size=batch_size)
     handed = []
-    while now.is_left:
+    while now.is_left():
         handed.append(next(now))
         now.done(*world.solve(handed[-1]))
     return handed

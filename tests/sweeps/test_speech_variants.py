@@ -14,6 +14,10 @@ def test_a_number_after_a_comma_is_of_the_kind_before_it():
     assert [one.audio.speed for one in variants_of(["speed:0.9,1.0,1.1"])] == [0.9, None, 1.1]
     assert [one.audio.level_db for one in variants_of(["level:-6, 6,peak"])] == [-6.0, 6.0, None]
     assert [one.options for one in variants_of(["set:topn=1,2", "speed:0.9"])] == [{"topn": 1}, {"topn": 2}, {}]
+    assert [one.name for one in variants_of(["speed:0.9+peak,1.1+level:-3"])] == [
+        "speed:0.9+peak",
+        "speed:1.1+level:-3",
+    ]
 
 
 def test_steps_are_joined_in_any_order():

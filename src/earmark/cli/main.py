@@ -135,8 +135,7 @@ _SWEEP = """Many checkpoints in many variants over the same items, and what they
 earmark sweep --checkpoints DIR/step_750,DIR/step_1000 --permutes 4
 earmark sweep --checkpoint DIR/step_1000 --data sudoku-extreme --permutes 9
 earmark sweep --checkpoints A,B --permutes 9 --exhaustive --aggregate majority
-earmark sweep --task asr --checkpoint A --checkpoint B --data manifest.jsonl \\
-    --variants speed:0.9,1.0,1.1 --out sweeps/speech
+earmark sweep --task asr --checkpoint A --checkpoint B -d m.jsonl --out sweep
 
 A puzzle leaves once an answer keeps its rules and clues: --exhaustive does all.
 The same line again goes on where an earlier attempt stopped.

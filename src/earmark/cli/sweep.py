@@ -64,7 +64,8 @@ def sweep_command(
     permutes
         The first N cyclic relabellings of the digits.
     variants
-        relabel:K, random:SEED, transpose, rows:SEED, columns:SEED, joined by +.
+        relabel:K, random:SEED, transpose, rows:SEED, columns:SEED, joined by +;
+        of speech speed:F, level:DB, peak, set:KEY=VALUE.
     num_batch
         Batches of the data, from the first on (all).
     halt
@@ -111,7 +112,7 @@ def sweep_command(
     if max_failures < 0:
         raise UsageError(f"--max-failures {max_failures} is no number from 0")
     asked: dict[str, Any] = {
-        **_workers(worker_flags, max_workers),
+        **_workers(worker_flags, max_workers, is_of_puzzles=task != "asr"),
         "fresh": fresh,
         "retry_failed": retry_failed,
     }
@@ -187,11 +188,15 @@ def _speech(checkpoints: list[str], data: str | None, asked: dict[str, Any], **m
     return sweep_speech_command(checkpoints, data, asked, **more)
 
 
-def _workers(flags: WorkerFlags, max_workers: int | None) -> dict[str, Any]:
-    """Who works. Raises UsageError for two numbers of workers, and for one that is none."""
+def _workers(flags: WorkerFlags, max_workers: int | None, *, is_of_puzzles: bool) -> dict[str, Any]:
+    """Who works. Raises UsageError for two numbers of workers, and for one that is none.
+
+    Where nobody says how many, a sweep over puzzles chooses, since it alone knows the device.
+    """
     asked = flags.arguments()
     if max_workers is None:
-        return asked
+        is_chosen = is_of_puzzles and flags.workers == "auto" and asked["engine"] == "processes"
+        return {**asked, "workers": None} if is_chosen else asked
     if flags.workers != "auto":
         raise UsageError("--workers and --max-workers are the same", hint="leave one of them out")
     if max_workers < 1:

@@ -47,6 +47,7 @@ def sweep_speech_command(
         sweep = sweep_speech(checkpoints, data, out=out, variants=variants, observer=observer, **asked)
     if form == "json":
         sys.stdout.write(json_for_screen(sweep.to_json()))
+        say(f"note: the oracle is in {sweep.out}/oracle.json")
     else:
         _print(sweep)
     sys.stdout.flush()
@@ -81,7 +82,7 @@ def _print(sweep: SpeechSweep) -> None:
     for gain in one.against_best:
         tell(gain.sentence)
     tell(f"normalizer {sweep.normalizer.name}@{sweep.normalizer.version}  scorer {sweep.scorer.name}")
-    tell(f"all of it, and the texts that were combined: {sweep.out}/summary.json, {sweep.out}/combined.parquet")
+    tell(f"all of it: honest.json, oracle.json and combined.parquet (texts) in {sweep.out}")
     _say_notes(one)
 
 

@@ -22,8 +22,7 @@ from earmark import schema
 from earmark.errors import EngineError, InterruptedRunError
 from earmark.puzzles.grids import PuzzleSet
 from earmark.records import Engine, Receipt, Shard, StopCheck
-from earmark.solving import LOST, OpenSolver, Solving, bytes_of
-from earmark.store import layout
+from earmark.solving import LOST, PUZZLES, OpenSolver, Solving, bytes_of
 from earmark.store.folder import Folder, LocalFolder
 from earmark.store.parts import read_part
 from earmark.store.run import RunStore
@@ -121,7 +120,7 @@ class SweepAttempt:
             self._store.folder.sweep(stale_after_s=0.0)  # the lock is ours, so no writer lives
         self._keep_puzzles()
         work = self._work(open_solver)
-        while self.frontier.is_left and not stop():
+        while self.frontier.is_left() and not stop():
             num_parts = 0
             for receipt in engine.run(work, _Handing(self, work), stop=stop):
                 self.take(receipt)
@@ -129,9 +128,9 @@ class SweepAttempt:
                 self._keep_early()
                 on_part()
             self.frontier.lost()
-            if num_parts == 0 and self.frontier.is_left and not stop():
+            if num_parts == 0 and self.frontier.is_left() and not stop():
                 raise EngineError("the engine ended, and did nothing of what it was given")
-        if self.frontier.is_left:
+        if self.frontier.is_left():
             raise InterruptedRunError(self._num_items_done, self._puzzles.num_puzzles)
 
     def take(self, receipt: Receipt) -> None:
@@ -217,12 +216,12 @@ class SweepAttempt:
     def _keep_puzzles(self) -> None:
         """Where workers find the puzzles, and whoever aggregates again the labels."""
         puzzles = self._puzzles
-        if (found := self._store.table(layout.PUZZLES)) is not None and len(found) == puzzles.num_puzzles:
+        if (found := self._store.table(PUZZLES)) is not None and len(found) == puzzles.num_puzzles:
             return
         nothing = pa.nulls(puzzles.num_puzzles, pa.binary())
         solution = nothing if puzzles.solutions is None else bytes_of(puzzles.solutions)
         table = pa.table({"clues": bytes_of(puzzles.clues), "solution": solution}, schema=schema.PUZZLES)
-        self._store.write_table(layout.PUZZLES, table)
+        self._store.write_table(PUZZLES, table)
 
     def _work(self, open_solver: OpenSolver) -> Solving:
         started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")

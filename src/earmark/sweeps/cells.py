@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from earmark.errors import FolderError, RunMismatchError, StoreError
-from earmark.solving import Halt
+from earmark.solving import PUZZLES, Halt
 from earmark.store import layout
 from earmark.store.run import RunStore
 
@@ -95,9 +95,10 @@ class SweepFacts:
         )
 
 
+SWEEP = "sweep.json"
 RESULTS = {False: "honest.json", True: "oracle.json"}
 """By whether labels chose: what a family of aggregators comes to."""
-_OURS = frozenset({layout.SWEEP, layout.PUZZLES, layout.PARTS, layout.LOG, *RESULTS.values()})
+_OURS = frozenset({SWEEP, PUZZLES, layout.PARTS, layout.LOG, *RESULTS.values()})
 
 
 def adopt(store: RunStore, facts: SweepFacts) -> SweepFacts:
@@ -107,10 +108,10 @@ def adopt(store: RunStore, facts: SweepFacts) -> SweepFacts:
     anything else.
     """
     check_folder(store)
-    store.folder.create(layout.SWEEP, facts.to_json())
+    store.folder.create(SWEEP, facts.to_json())
     found = facts_in(store)
     if found is None:
-        raise StoreError(f"{layout.SWEEP} in {store.url} is gone", cause="somebody removed it just now")
+        raise StoreError(f"{SWEEP} in {store.url} is gone", cause="somebody removed it just now")
     if differences := found.identity.differences(facts.identity):
         raise RunMismatchError(store.url, differences)
     return found
@@ -119,18 +120,18 @@ def adopt(store: RunStore, facts: SweepFacts) -> SweepFacts:
 def facts_in(store: RunStore) -> SweepFacts | None:
     """The facts in a folder, or None where no sweep has begun. Raises FolderError if they cannot be read."""
     try:
-        return SweepFacts.from_json(store.folder.read(layout.SWEEP))
+        return SweepFacts.from_json(store.folder.read(SWEEP))
     except FileNotFoundError:
         return None
     except (KeyError, TypeError, ValueError) as error:
-        problem = f"its {layout.SWEEP} is not ours: {error!r}"
+        problem = f"its {SWEEP} is not ours: {error!r}"
         raise FolderError(store.url, problem, hint="--out OTHER_FOLDER") from error
 
 
 def check_folder(store: RunStore) -> None:
     """Raise FolderError unless the folder holds a sweep, or nothing."""
     strange = [name for name in store.folder.entries() if name not in _OURS]
-    if strange and not store.folder.has(layout.SWEEP):
+    if strange and not store.folder.has(SWEEP):
         problem = f"it is no sweep, and has other files in it ({', '.join(strange[:3])})"
         raise FolderError(store.url, problem, hint="--out OTHER_FOLDER")
 
@@ -139,7 +140,7 @@ def clear(store: RunStore) -> None:
     """Throw a sweep's results away. The identity goes last, so that a kill in between leaves a sweep that resumes."""
     for name in store.folder.names(layout.PARTS):
         store.folder.remove(name)
-    for name in (*RESULTS.values(), layout.PUZZLES, layout.SWEEP):
+    for name in (*RESULTS.values(), PUZZLES, SWEEP):
         store.folder.remove(name)
 
 

@@ -34,7 +34,7 @@ class Frontier:
     """Hands out shards, a batch each, as an engine asks for them; tell it what is done with ``done``.
 
     It ends whenever nothing can be handed out, which may be until something else is done: an engine that asks again
-    gets more, and for one that does not ask again the engine is run again while ``is_left``. With ``drops`` a puzzle
+    gets more, and for one that does not the engine is run again while something ``is_left``. With ``drops`` a puzzle
     leaves when it is accepted, and members are tried on the pilot first; else every pair is done, in the order of
     cells. ``retries`` does what has failed again, once.
     """
@@ -60,29 +60,25 @@ class Frontier:
             self._todo |= tally.state == FAILED
         self._num_cells, self._num_items = tally.state.shape
         num_members = self._num_cells // num_variants
-        self._pilot = pilot_items(self._num_items, num_pilot) if drops and num_members > 1 else None
+        self._pilot = pilot_items(self._num_items, num_pilot) if num_members > 1 else _NOTHING
+        self._is_first = drops  # whether it is not yet known in which order cells are done
         self._order: Sequence[int] = range(self._num_cells)
         self._ready: dict[int, Index] = {}
         self._out: dict[int, set[int]] = {}
         self._cut: deque[tuple[int, Index]] = deque()
-        if self._pilot is None:
-            self._begin()
-        else:
-            left = {cell: self._pilot[self._todo[cell, self._pilot]] for cell in self._first_cells}
-            self._ready = {cell: rows for cell, rows in left.items() if len(rows)}
-            self._end_pilot()
+        self._put(self._todo & self._comes_first(retries=retries) if drops else self._todo)
+        self._end_first()
 
-    @property
     def is_left(self) -> bool:
         """Whether there is still something to do, or to wait for."""
-        return self._pilot is not None or bool(self._cut or self._ready or any(self._out.values()))
+        return self._is_first or bool(self._cut or self._ready or any(self._out.values()))
 
     def __iter__(self) -> Iterator[Shard]:
         return self
 
     def __next__(self) -> Shard:
         """The next shard; ends where there is none, for now or for good."""
-        self._end_pilot()
+        self._end_first()
         if not self._cut:
             self._cut_next()
         if not self._cut:
@@ -128,23 +124,28 @@ class Frontier:
         """Of each member, its first variant."""
         return range(0, self._num_cells, self._num_variants)
 
-    def _begin(self) -> None:
-        """Every puzzle stands before the first of its cells that is not done; without dropping, before all of them."""
-        self._ready = {}
-        if self._drops:
-            self._move_on(np.arange(self._num_items))
-        else:
-            self._ready = {cell: np.flatnonzero(self._todo[cell]) for cell in self._order if self._todo[cell].any()}
+    def _comes_first(self, *, retries: bool) -> NDArray[np.bool_]:
+        """The pairs of the pilot; and what is done again, whether or not another cell has solved the puzzle since."""
+        first: NDArray[np.bool_] = self._tally.state == FAILED if retries else np.zeros_like(self._todo)
+        first[np.ix_(np.array(self._first_cells), self._pilot)] = True
+        return first
 
-    def _end_pilot(self) -> None:
-        """Where all of the pilot is done, order the members by how many of its puzzles they solved."""
-        if self._pilot is None or self._cut or self._ready or any(self._out.values()):
+    def _put(self, pairs: NDArray[np.bool_]) -> None:
+        """Put puzzles before cells, as an array (cells, puzzles) says."""
+        self._ready = {cell: np.flatnonzero(pairs[cell]) for cell in self._order if pairs[cell].any()}
+
+    def _end_first(self) -> None:
+        """Where all that comes first is done, order the members by how many puzzles of the pilot they solved.
+
+        Then each puzzle stands before the first of its cells that is not done.
+        """
+        if not self._is_first or self._cut or self._ready or any(self._out.values()):
             return
         solved = {cell: int((self._tally.state[cell, self._pilot] == ACCEPTED).sum()) for cell in self._first_cells}
         firsts = sorted(solved, key=lambda cell: -solved[cell])  # stable: as they were named where they are equal
         self._order = [first + variant for first in firsts for variant in range(self._num_variants)]
-        self._pilot = None
-        self._begin()
+        self._is_first = False
+        self._move_on(np.arange(self._num_items))
 
     def _move_on(self, items: Index) -> None:
         """Put puzzles before their next cell; those that are accepted, or have none, leave."""
@@ -170,7 +171,7 @@ class Frontier:
     @property
     def _feeds(self) -> bool:
         """Whether what is left of one cell goes on to the next."""
-        return self._drops and self._pilot is None
+        return self._drops and not self._is_first
 
     def _cut_off(self, cell: int, *, is_final: bool) -> None:
         """Cut a full batch off; of the last rows of a cell, as many equal ones as workers can share."""

@@ -117,27 +117,41 @@ class SpeechSweep:
         return sum(cell.status == "failed" for cell in self.cells)
 
     def to_json(self) -> str:
-        """The text of summary.json. The oracle stands by itself, and says that it is one."""
+        """The text of honest.json: what can be had without references. It says that nothing in it is an oracle."""
+        together = None if self.together is None else dataclasses.asdict(self.together)
+        if together is not None:
+            del together["oracle"]
+        facts = self._facts(oracle=False) | {
+            "num_cells": len(self.cells),
+            "num_failed_cells": self.num_failed_cells,
+            "cells": [dataclasses.asdict(cell) for cell in self.cells],
+            "together": together,
+            "note": CHOSEN_ON_SAME,
+        }
+        return _text(facts)
+
+    def oracle_json(self) -> str:
+        """The text of oracle.json, which says that it is one."""
         one = self.together
-        facts = {
+        found: dict[str, Any] = {field.name: None for field in dataclasses.fields(Oracle)}
+        if one is not None:
+            found = dataclasses.asdict(one.oracle)
+            found |= {name: getattr(one, name) for name in ("num_utterances", "num_reference_words", "left_out")}
+        return _text(self._facts(oracle=True) | found)
+
+    def _facts(self, *, oracle: bool) -> dict[str, Any]:
+        return {
             "schema_version": SCHEMA_VERSION,
             "task": "asr",
+            "oracle": oracle,
             "out": self.out,
             "data": self.data,
             "checkpoints": list(self.checkpoints),
             "variants": list(self.variants),
-            "num_cells": len(self.cells),
-            "num_failed_cells": self.num_failed_cells,
-            "cells": [dataclasses.asdict(cell) for cell in self.cells],
             "normalizer": dataclasses.asdict(self.normalizer),
             "scorer": dataclasses.asdict(self.scorer),
-            "without_references": None if one is None else _honest(one),
-            "with_references": None if one is None else {"oracle": True, **dataclasses.asdict(one.oracle)},
         }
-        return json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _honest(one: Together) -> dict[str, Any]:
-    facts = dataclasses.asdict(one)
-    del facts["oracle"]
-    return {"oracle": False, **facts, "note": CHOSEN_ON_SAME}
+def _text(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

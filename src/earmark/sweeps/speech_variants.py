@@ -19,6 +19,7 @@ from earmark.spec import AS_RECORDED, AudioSpec, OptionValue, option_value
 PLAIN = "plain"
 _EXAMPLE = "--variants speed:0.9,1.0,1.1"
 _STEP = re.compile(r"\+(?=(?:speed|level|set):|(?:peak|plain)(?:\+|$))")
+_KIND = re.compile(r"speed:|level:|set:[^=+]+=")
 _SETTING = re.compile(r"\+(?=set:)")
 _SPEEDS, _LEVELS_DB = (0.5, 2.0), (-60.0, 60.0)
 
@@ -90,10 +91,11 @@ def variants_of(texts: Sequence[str]) -> tuple[SpeechVariant, ...]:
 
 
 def _with_kind(item: str, before: str) -> str:
-    """A number or a word alone is of the kind of the step before it."""
-    kind = re.fullmatch(r"(speed:|level:|set:[^=+]+=)[^+]*", before)
-    is_bare = ":" not in item and "=" not in item and item not in ("peak", PLAIN)
-    return f"{kind[1]}{item}" if kind and is_bare else item
+    """A number or a word without a kind is of the first kind of the variant before it."""
+    kind = _KIND.match(before)
+    first = _STEP.split(item)[0]
+    is_bare = ":" not in first and "=" not in first and first not in ("peak", PLAIN)
+    return f"{kind[0]}{item}" if kind and is_bare else item
 
 
 def _variant(text: str) -> SpeechVariant:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from earmark.engines.options import EngineOptions
@@ -17,11 +18,13 @@ from earmark.puzzles.hrm.checkpoint import Checkpoint
 from earmark.puzzles.hrm.device import ATTENTION, DtypeName, device_of
 from earmark.puzzles.layout import read_puzzles
 from earmark.puzzles.variants import cyclic, variants_of
+from earmark.recognizers.accelerator import device_kind
 from earmark.solving import Halt
 from earmark.sweeps.aggregate import Aggregate
 from earmark.sweeps.cells import Accept
 from earmark.sweeps.members import HrmMembers, checkpoints_at, members_of, places_of, size_of
 from earmark.verbs.events import Observer, Warned, nobody
+from earmark.verbs.in_order import num_threads
 from earmark.verbs.sweep_run import DEFAULT_BATCH_SIZE, SweepSummary, SweepWish, run_sweep
 from earmark.verbs.workforce import EngineName, Workforce, check_launcher
 
@@ -63,8 +66,8 @@ def sweep(
     puzzles that lie with the first checkpoint. ``variants`` are what ``puzzles.variants`` reads; without them the first
     ``permutes`` cyclic relabellings of the digits. With ``accept`` other than ``none`` a puzzle needs no further cell
     once an answer is accepted; ``none`` does every cell, which some ``aggregates`` need. No ``aggregates`` is ``any``,
-    or ``verifier`` where there are no labels. ``workers`` None leaves their number to the engine, and more than there
-    are tasks are not started. Results lie in the folder ``out``, and as JSON in ``output``.
+    or ``verifier`` where there are no labels. ``workers`` None is one a GPU, or where none is used one a
+    processor; more than there are tasks are not started. Results lie in the folder ``out``, and as JSON in ``output``.
 
     A checkpoint that cannot be loaded fails its own cells: see ``SweepSummary.num_failed_tasks``. Where no cell has an
     answer, no accuracy is reported.
@@ -79,6 +82,8 @@ def sweep(
         num_workers=workers, gpus=gpus, shard_timeout_s=shard_timeout_s, address=address, runtime_env=runtime_env,
         gpu=gpu,
     )  # fmt: skip
+    if engine in ("auto", "processes"):
+        options = with_places(options, device)
     places = places_of(checkpoints)
     found = checkpoints_at(places)
     size = size_of(found)
@@ -113,6 +118,18 @@ def sweep(
         observer=observer,
         began=began,
     )
+
+
+def with_places(options: EngineOptions, device: str) -> EngineOptions:
+    """The options of workers on this machine, with what nobody said: one a GPU, or one a processor.
+
+    Each of them sees one GPU alone, so a GPU that is named by its number is for one worker that sees all of them.
+    """
+    if options.num_workers is not None or options.gpus is not None:
+        return options
+    if device_kind(device) == "cpu":
+        return replace(options, num_workers=num_threads())
+    return replace(options, num_workers=1) if ":" in device else replace(options, gpus="auto")
 
 
 def _check_engine(engine: EngineName) -> None:
@@ -161,4 +178,4 @@ def _useful(options: EngineOptions, num_tasks: int, observer: Observer) -> Engin
         return options
     said = f"{options.num_workers} workers are more than the {num_tasks} tasks (checkpoints, variants and batches)"
     observer(Warned(sentence=f"{said}: {num_tasks} are started"))
-    return EngineOptions(**{**{name: getattr(options, name) for name in options.__slots__}, "num_workers": num_tasks})
+    return replace(options, num_workers=num_tasks)

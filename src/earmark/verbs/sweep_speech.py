@@ -31,7 +31,7 @@ from earmark.verbs.events import CellBegan, Observer, nobody
 from earmark.verbs.inputs import fetch_options, recognizer_of
 from earmark.verbs.open_run import open_run
 
-CELLS, SUMMARY, COMBINED = "cells", "summary.json", "combined.parquet"
+CELLS, HONEST, ORACLE, COMBINED = "cells", "honest.json", "oracle.json", "combined.parquet"
 _LEAST_CELLS = 2
 
 
@@ -52,7 +52,8 @@ def sweep_speech(
     ``checkpoints`` are models, each maybe with settings (``pocketsphinx+set:fwdflat=false``), or several with commas
     between; ``variants`` are what ``sweeps.speech_variants`` reads. Each cell of the product is a run of ``evaluate``
     in ``out``/cells, with ``options`` (those of member and variant win over them) and ``asked``, which are arguments of
-    ``evaluate``. ``out`` also gets ``summary.json`` and ``combined.parquet``, the texts of the combinations.
+    ``evaluate``. ``out`` also gets ``honest.json``, ``oracle.json`` and ``combined.parquet``, the texts of the
+    combinations.
 
     Returns the numbers. A cell whose model cannot be loaded or kept alive, or that failed in every utterance, does not
     raise: see ``SpeechSweep.num_failed_cells``.
@@ -191,7 +192,7 @@ def _spec(
 
 
 def _keep(out: str, sweep: SpeechSweep, texts: Sequence[Combined]) -> None:
-    """Write the summary and the combined texts, each whole or not at all. Raises StoreError."""
+    """Write the numbers and the combined texts, each file whole or not at all. Raises StoreError."""
     folder = open_folder(out)
     if texts:
         table = pa.table(dict(_columns(texts)))
@@ -200,7 +201,8 @@ def _keep(out: str, sweep: SpeechSweep, texts: Sequence[Combined]) -> None:
         folder.write(COMBINED, sink.getvalue().to_pybytes())
     else:
         folder.remove(COMBINED)
-    folder.write(SUMMARY, sweep.to_json().encode())
+    folder.write(ORACLE, sweep.oracle_json().encode())
+    folder.write(HONEST, sweep.to_json().encode())
 
 
 def _columns(texts: Sequence[Combined]) -> Iterator[tuple[str, pa.Array]]:

@@ -29,12 +29,6 @@ _WHOLE = {
     "halt_max_steps": "halt_max_steps",
     "puzzle_emb_ndim": "puzzle_emb_ndim",
 }
-_USUAL = {
-    "expansion": 4.0,
-    "halt_exploration_prob": 0.1,
-    "rms_norm_eps": 1e-5,
-    "rope_theta": 10_000.0,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +89,10 @@ class HrmSettings:
             "name": ARCH_NAME,
             "loss": {"name": "losses@ACTLossHead", "loss_type": "stablemax_cross_entropy"},
             **{key: getattr(self, field) for key, field in _WHOLE.items()},
-            **{key: getattr(self, key) for key in _USUAL},
+            "expansion": self.expansion,
+            "halt_exploration_prob": self.halt_exploration_prob,
+            "rms_norm_eps": self.rms_norm_eps,
+            "rope_theta": self.rope_theta,
             "pos_encodings": self.positions,
             "mlp_multiple": self.mlp_multiple,
             "halts_by_sign": self.halts_by_sign,
@@ -119,7 +116,10 @@ def settings_from(document: Mapping[str, Any], *, vocab_size: int, seq_len: int)
         vocab_size=vocab_size,
         seq_len=seq_len,
         **{field: _whole(arch, key, least.get(key, 1)) for key, field in _WHOLE.items()},
-        **{key: _number(arch, key, usual) for key, usual in _USUAL.items()},
+        expansion=_number(arch, "expansion", 4.0),
+        halt_exploration_prob=_number(arch, "halt_exploration_prob", 0.1),
+        rms_norm_eps=_number(arch, "rms_norm_eps", 1e-5),
+        rope_theta=_number(arch, "rope_theta", 10_000.0),
         positions=_positions(arch),
         mlp_multiple=_whole({"mlp_multiple": 256, **arch}, "mlp_multiple", 1),
         halts_by_sign=_switch(arch, "halts_by_sign"),

@@ -6,6 +6,8 @@ rows beside it, to the bit: ``recursion`` says why.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -90,7 +92,8 @@ class Solver:
         from earmark.puzzles.hrm.recursion import answer
 
         try:
-            return answer(model, tokens, halt=halt)
+            with _one_thread(model):
+                return answer(model, tokens, halt=halt)
         except CheckpointError as error:
             raise CheckpointError(error.kind, self._checkpoint.path, f"{error.place}: {error.cause}") from error
         except RuntimeError as error:  # a GPU's has a class of its own, a processor's is told by its words
@@ -104,6 +107,23 @@ class Solver:
         self.most_rows = len(tokens) // 2
         self.num_splits += 1
         return None
+
+
+@contextmanager
+def _one_thread(model: Hrm) -> Iterator[None]:
+    """On a processor, one of its cores within the block: workers are what several are used by.
+
+    Products this small cost more when they are shared out, and sums in another order could round in another way.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if model.inner.lm_head.weight.device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _check_tokens(tokens: Tokens, checkpoint: Checkpoint) -> None:
