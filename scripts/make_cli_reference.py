@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from cyclopts import App
+
 from earmark import errors
 from earmark.cli.main import app
 from earmark.cli.twins import twin_of
@@ -39,7 +41,10 @@ MEANING_OF_EXIT = {
     0: "done",
     errors.EXIT_FAILED: "the run failed; what was committed is safe",
     errors.EXIT_USAGE: "bad usage, configuration or input",
-    errors.EXIT_TOO_MANY_FAILURES: "finished, with more failed utterances than `--max-errors` allows; results are kept",
+    errors.EXIT_TOO_MANY_FAILURES: (
+        "finished, with more failed utterances than `--max-errors` allows, or tasks than `--max-failures`; results are "
+        "kept"
+    ),
     errors.EXIT_GATE_FAILED: (
         "a comparison is what `--fail-if` forbids, or an audit did not pass; it is printed all the same"
     ),
@@ -76,13 +81,23 @@ class Flag:
 
 
 def verbs() -> list[str]:
-    """The commands, in the order of the help."""
-    return [name for name in app if not name.startswith("-")]
+    """The commands, in the order of the help; of a command with commands of its own, those."""
+    names = [name for name in app if not name.startswith("-")]
+    below = {name: [one for one in app[name] if not one.startswith("-")] for name in names}
+    return [f"{name} {one}".strip() for name in names for one in below[name] or [""]]
+
+
+def command_of(verb: str) -> App:
+    """The command of a verb's words."""
+    command = app
+    for word in verb.split():
+        command = command[word]
+    return command
 
 
 def flags_of(verb: str) -> list[Flag]:
     """What one command takes, positional arguments first."""
-    arguments = app[verb].assemble_argument_collection(parse_docstring=True)
+    arguments = command_of(verb).assemble_argument_collection(parse_docstring=True)
     arguments = [one for one in arguments if not one.children]  # flags that stand together are told one by one
     return sorted((_flag(verb, argument) for argument in arguments), key=lambda flag: not flag.is_positional)
 
@@ -144,7 +159,7 @@ def _table(verb: str) -> str:
 
 def _help(verb: str) -> str:
     """The command's help; its example lines in a block of their own."""
-    lines = [line.strip() for line in (app[verb].help or "").strip().splitlines()]
+    lines = [line.strip() for line in (command_of(verb).help or "").strip().splitlines()]
     texts: list[str] = []
     examples: list[str] = []
     for line in lines:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from earmark.sources import open_source
     from earmark.sources.base import Source
     from earmark.spec import RecognizerSpec
+    from earmark.sweeps.speech_results import SpeechSweep
     from earmark.verbs.audit import audit
     from earmark.verbs.check import check
     from earmark.verbs.compare import compare
@@ -38,7 +39,11 @@ if TYPE_CHECKING:
     from earmark.verbs.score import score
     from earmark.verbs.score_outputs import ScoredOutputs, score_files, score_texts
     from earmark.verbs.stage import StageSummary, stage
+    from earmark.verbs.sweep import sweep
+    from earmark.verbs.sweep_run import SweepSummary
+    from earmark.verbs.sweep_speech import sweep_speech
     from earmark.verbs.track import track
+    from earmark.verbs.train_sudoku import SudokuTraining, train_sudoku
 
 __version__ = "0.1.0"
 
@@ -57,7 +62,10 @@ _HOMES = {
     "RunSummary": "earmark.reports.summary",
     "ScoredOutputs": "earmark.verbs.score_outputs",
     "Source": "earmark.sources.base",
+    "SpeechSweep": "earmark.sweeps.speech_results",
     "StageSummary": "earmark.verbs.stage",
+    "SudokuTraining": "earmark.verbs.train_sudoku",
+    "SweepSummary": "earmark.verbs.sweep_run",
     "Utterance": "earmark.records",
     "Waveform": "earmark.records",
     "audit": "earmark.verbs.audit",
@@ -73,7 +81,10 @@ _HOMES = {
     "score_files": "earmark.verbs.score_outputs",
     "score_texts": "earmark.verbs.score_outputs",
     "stage": "earmark.verbs.stage",
+    "sweep": "earmark.verbs.sweep",
+    "sweep_speech": "earmark.verbs.sweep_speech",
     "track": "earmark.verbs.track",
+    "train_sudoku": "earmark.verbs.train_sudoku",
 }
 
 __all__ = [  # sorted as a person would, and a test compares it with the table above
@@ -89,7 +100,10 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "RunSummary",
     "ScoredOutputs",
     "Source",
+    "SpeechSweep",
     "StageSummary",
+    "SudokuTraining",
+    "SweepSummary",
     "Utterance",
     "Waveform",
     "audit",
@@ -105,7 +119,10 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "score_files",
     "score_texts",
     "stage",
+    "sweep",
+    "sweep_speech",
     "track",
+    "train_sudoku",
 ]
 
 

@@ -127,6 +127,28 @@ STAGED = pa.schema(
     ]
 )
 
+PUZZLES = pa.schema(
+    [
+        pa.field("clues", pa.binary(), nullable=False),  # a byte a cell, row by row: the tokens of puzzles.grids
+        pa.field("solution", pa.binary()),  # likewise; null where it is not known
+    ]
+)
+
+CELL_PARTS = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),  # position in the data, from 0
+        pa.field("cell", pa.int32(), nullable=False),  # member * num_variants + variant, both as they were named
+        pa.field("answer", pa.binary()),  # as an answer to the puzzle itself; null exactly where the row failed
+        pa.field("score", pa.float32()),  # the solver's own; higher is surer
+        pa.field("is_halted", pa.bool_()),  # whether the solver would have stopped by itself
+        pa.field("num_steps", pa.int16()),
+        pa.field("is_valid", pa.bool_()),  # whether the answer keeps the rules and the clues
+        pa.field("compute_s", pa.float64(), nullable=False),  # the batch's, shared out by rows
+        pa.field("error_kind", pa.string()),
+        pa.field("error", pa.string()),
+    ]
+)
+
 REPEATED = ("status", "reason", "skip_reason", "error_kind", "speaker", "language", "extra", "device", "audio",
             "coding", "source_coding", "dataset", "split")  # fmt: skip
 """The columns of texts that come again; for others a dictionary of values costs time and saves nothing."""

@@ -32,6 +32,8 @@ long silences are left out. ``none``: not at all, so that it fails.
 
 OptionValue = str | int | float | bool | None
 
+_WORDS: Mapping[str, OptionValue] = {"true": True, "false": False, "none": None}
+
 DEFAULT_MAX_BATCH_S = 240.0
 
 
@@ -112,10 +114,26 @@ class BatchingSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioSpec:
-    """How audio becomes a waveform: the rate, and the caps that a lying or hostile file runs into."""
+    """How audio becomes a waveform: the rate, the caps that a lying or hostile file runs into, and changes on purpose.
+
+    Each change is None where there is none: ``speed`` plays so many times as fast, ``level_db`` makes louder by so
+    much, ``normalization`` "peak" brings the largest sample to full scale.
+    """
 
     sample_rate_hz: int = 16_000
     max_decoded_s: float = 14_400.0
+    speed: float | None = None
+    level_db: float | None = None
+    normalization: Literal["peak"] | None = None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the recognizer hears something else than what was recorded."""
+        return (self.speed, self.level_db, self.normalization) != (None, None, None)
+
+
+AS_RECORDED = AudioSpec()
+"""Nothing is changed on purpose."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,6 +168,15 @@ class RunSpec:
         if self.segmentation == SegmentationSpec() or self.recognizer.max_audio_s is None:
             fields.pop("segmentation")  # the default is older than the field; and what takes any length is never cut
         return _flat(fields)
+
+    @property
+    def max_piece_s(self) -> float | None:
+        """The longest piece of a recording that the recognizer takes, in the recording's time: slower lasts longer.
+
+        Faster is cut like unchanged, so that it differs in nothing else. None: any length.
+        """
+        longest_s = self.recognizer.max_audio_s
+        return None if longest_s is None else longest_s * min(1.0, self.audio.speed or 1.0)
 
     def fingerprint(self) -> str:
         """Hex SHA-256 over the identity."""
@@ -194,6 +221,18 @@ class RunSpec:
             segmentation=SegmentationSpec(**fields.get("segmentation", {})),
             format_version=fields["format_version"],
         )
+
+
+def option_value(text: str) -> OptionValue:
+    """The value of a setting that somebody typed: a number, true, false, none, or else the text."""
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _sources(recognizer: Mapping[str, Any]) -> tuple[ModelSource, ...]:

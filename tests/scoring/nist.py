@@ -41,3 +41,33 @@ def sclite_operations(folder: Path, references: Sequence[str], hypotheses: Seque
     report = _sclite(folder, references, hypotheses, "sgml")
     found = {int(number): "".join(_OPERATION.findall(path)) for number, path in _PATH.findall(report)}
     return [found.get(number, "").replace("C", "=") for number in range(len(references))]
+
+
+def nist_rover(
+    folder: Path,
+    cases: Sequence[Sequence[Sequence[str]]],
+    sure: Sequence[Sequence[Sequence[float]]] | None = None,
+    *,
+    alpha: float = 1.0,
+    null_confidence: float = 0.0,
+) -> list[list[str]]:
+    """What its rover votes; all cases have the same number of systems, and no system hears nothing.
+
+    It parts the speech at pauses that all systems have, so here all words overlap, in their order.
+    """
+    names = [f"system-{number}.ctm" for number in range(len(cases[0]))]
+    for system, name in enumerate(names):
+        lines = [
+            f"case-{k:04d} 1 {0.01 * place:.2f} 9.00 {word} {sure[k][system][place] if sure else 0.5:.2f}\n"
+            for k, systems in enumerate(cases)
+            for place, word in enumerate(systems[system])
+        ]
+        (folder / name).write_text("".join(lines))
+    given = " ".join(f"-h {name} ctm" for name in names)
+    command = f"{SCTK} rover {given} -o voted.ctm -m maxconf -a {alpha} -c {null_confidence} -s"
+    subprocess.run(command.split(), cwd=folder, capture_output=True, check=True)
+    voted: list[list[str]] = [[] for _ in cases]
+    for line in (folder / "voted.ctm").read_text().splitlines():
+        case, _, _, _, word, _ = line.split()
+        voted[int(case.removeprefix("case-"))].append(word)
+    return voted

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from earmark.errors import TooManyFailuresError, UsageError
-from earmark.spec import OptionValue
+from earmark.spec import OptionValue, option_value
 
 if TYPE_CHECKING:
     from cyclopts import Token
 
     from earmark.reports.summary import RunSummary
-
-_WORDS: dict[str, OptionValue] = {"true": True, "false": False, "none": None}
 
 
 def options_from(settings: Sequence[str]) -> dict[str, OptionValue]:
@@ -24,7 +22,7 @@ def options_from(settings: Sequence[str]) -> dict[str, OptionValue]:
         key, equals, value = setting.partition("=")
         if not key or not equals:
             raise UsageError(f"--set {setting} is not KEY=VALUE", hint="--set fwdflat=false")
-        options[key] = _value(value)
+        options[key] = option_value(value)
     return options
 
 
@@ -84,14 +82,3 @@ def check_failures(
 def _limit(allowed: str, num_utterances: int) -> float:
     share = allowed.removesuffix("%")
     return float(share) * num_utterances / 100 if allowed.endswith("%") else float(share)
-
-
-def _value(text: str) -> OptionValue:
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -130,6 +130,27 @@ The sentences are treated as SpeechBrain's recipes do. Any number of processes m
 type the same line at once: one does the work.
 """
 
+_SWEEP = """Many checkpoints in many variants over the same items, and what they come to.
+
+earmark sweep --checkpoints DIR/step_750,DIR/step_1000 --permutes 4
+earmark sweep --checkpoint DIR/step_1000 --data sudoku-extreme --permutes 9
+earmark sweep --checkpoints A,B --permutes 9 --exhaustive --aggregate majority
+earmark sweep --task asr --checkpoint A --checkpoint B -d m.jsonl --out sweep
+
+A puzzle leaves once an answer keeps its rules and clues: --exhaustive does all.
+The same line again goes on where an earlier attempt stopped.
+"""
+
+_TRAIN_SUDOKU = """Train a recursive solver of Sudoku on made puzzles, for a sweep.
+
+earmark train sudoku --size 4 --out solvers/four
+earmark train sudoku --size 4 --out solvers/four --steps 1500
+earmark train sudoku --size 9 --out solvers/nine --device cuda
+
+Snapshots are kept as step_N, with the puzzles that none was trained on. The same
+line again goes on where an earlier attempt stopped; more steps go on from the end.
+"""
+
 app = App(
     name="earmark",
     help=_ROOT,
@@ -147,6 +168,7 @@ app.command(
 app.command("earmark.cli.audit:audit_command", name="audit", help=_AUDIT)
 app.command("earmark.cli.check:check_command", name="check", help=_CHECK)
 app.command("earmark.cli.prepare:prepare_command", name="prepare", help=_PREPARE)
+app.command("earmark.cli.sweep:sweep_command", name="sweep", help=_SWEEP)
 app.command("earmark.cli.stage:stage_command", name="stage", help=_STAGE)
 app.command("earmark.cli.merge:merge_command", name="merge", help="Merge the mistakes files of a run into one.")
 app.command("earmark.cli.export:export_command", name="export", help=_EXPORT)
@@ -156,6 +178,10 @@ app.command("earmark.cli.modal:modal_command", name="modal", help=_MODAL)
 app.command("earmark.cli.doctor:doctor_command", name="doctor", help=_DOCTOR)
 app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips, offline, in half a minute.")
 app.command("earmark.cli.ls:ls_command", name="ls", help="List models, normalizers, scorers, formats and more.")
+
+train = App(name="train", help="Train a model of your own: a solver of Sudoku.", help_format="plaintext")
+train.command("earmark.cli.train:train_sudoku_command", name="sudoku", help=_TRAIN_SUDOKU)
+app.command(train)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from earmark.cli.fetch_progress import FetchBar, FetchLines
 from earmark.cli.screen import has_colour, number_of, say, visible
@@ -14,6 +15,7 @@ from earmark.errors import without_secret
 from earmark.verbs.events import (
     AuditBegan,
     AuditEnded,
+    CellBegan,
     DataIncomplete,
     Event,
     FileProgressed,
@@ -25,9 +27,14 @@ from earmark.verbs.events import (
     SegmentingProgressed,
     StageBegan,
     StopAsked,
+    SweepBegan,
+    SweepProgressed,
     Tracked,
     Warned,
 )
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 _LINE_EVERY_S = 30.0
 _MINUTES_FROM_S = 90
@@ -95,6 +102,29 @@ def _staging_head(event: StageBegan) -> list[str]:
     return lines + [f"warning: {name} is damaged and will be done again" for name in event.damaged_parts]
 
 
+def _sweep_head(event: SweepBegan) -> list[str]:
+    """The same before puzzles are solved."""
+    num_cells = event.num_members * event.num_variants
+    variants = number_of(event.num_variants, "variant")
+    lines = [
+        f"to     {event.out}",
+        f"data   {event.data}: {number_of(event.num_items, 'puzzle')}",
+        f"tasks  {number_of(event.num_members, 'checkpoint')} x {variants}, accept {event.accept}",
+        f"work   {event.num_workers} worker{'s' if event.num_workers > 1 else ''}, {event.engine}",
+    ]
+    if event.num_pairs_done:
+        num_pairs = num_cells * event.num_items
+        lines.append(f"reuse  {event.num_pairs_done:,} answers of at most {num_pairs:,} are there already")
+    return lines + [f"warning: {name} is damaged and will be done again" for name in event.damaged_parts]
+
+
+def _sweep_facts(event: SweepProgressed) -> str:
+    """What stands behind the bars of a sweep."""
+    facts = [f"{event.num_items_accepted:,}/{event.num_items:,} accepted"] if event.num_items_accepted else []
+    facts.append(f"{event.num_pairs:,} answers")
+    return "  ".join([*facts, *([f"{event.num_failed_tasks} tasks failed"] if event.num_failed_tasks else [])])
+
+
 def length(audio_s: float) -> str:
     """Hours, minutes or seconds of audio, in few characters."""
     hours, minutes = divmod(round(audio_s / 60), 60)
@@ -108,10 +138,8 @@ def _lines_of(event: Event) -> list[str]:
     if isinstance(event, DataIncomplete | Warned):
         said = event.loss if isinstance(event, DataIncomplete) else event.sentence
         return [f"warning: {said}".replace("\n", "\n         ")]
-    if isinstance(event, RunBegan):
-        return _head(event)
-    if isinstance(event, StageBegan):
-        return _staging_head(event)
+    if isinstance(event, RunBegan | StageBegan | SweepBegan):
+        return _head_of(event)
     if isinstance(event, AuditBegan | MeasuringBegan):
         return [_sample_line(event)]
     if isinstance(event, AuditEnded):
@@ -119,8 +147,16 @@ def _lines_of(event: Event) -> list[str]:
     return _stop_lines() if isinstance(event, StopAsked) else _tracked_lines(event)
 
 
+def _head_of(event: RunBegan | StageBegan | SweepBegan) -> list[str]:
+    if isinstance(event, RunBegan):
+        return _head(event)
+    return _staging_head(event) if isinstance(event, StageBegan) else _sweep_head(event)
+
+
 def _tracked_lines(event: Event) -> list[str]:
-    """Where a tracker has the run."""
+    """Where a tracker has the run; or which run of a sweep is next."""
+    if isinstance(event, CellBegan):
+        return [f"cell   {event.place}: {event.name}"]
     if not isinstance(event, Tracked):
         return []
     return [f"track  {event.tracker}{f': {event.place}' if event.place else ''}"]
@@ -190,6 +226,13 @@ class _Lines:
             self._last = time.monotonic()
             share = event.num_segments_done / max(1, event.num_segments)
             say(f"{share:4.0%}  {event.num_segments_done:,}/{event.num_segments:,}  {_facts(event)}")
+        if isinstance(event, SweepProgressed) and time.monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = time.monotonic()
+            batches, tasks = (
+                f"{event.num_batches_done:,}/{event.num_batches:,}",
+                f"{event.num_tasks_done:,}/{event.num_tasks:,}",
+            )
+            say(f"batches {batches}  tasks {tasks}  {_sweep_facts(event)}")
 
 
 class _Bar:
@@ -203,6 +246,7 @@ class _Bar:
         columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[facts]}", markup=False))
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._task = self._progress.add_task("", total=None, facts="")
+        self._tasks: TaskID | None = None  # the second bar, of a sweep
         self._fetch = FetchBar(self._console)
 
     def __call__(self, event: Event) -> None:
@@ -222,6 +266,17 @@ class _Bar:
             self._progress.start()
         elif isinstance(event, RunProgressed):
             self._progress.update(self._task, completed=event.num_segments_done, facts=_facts(event))
+        elif isinstance(event, SweepProgressed):
+            self._show_sweep(event)
+
+    def _show_sweep(self, event: SweepProgressed) -> None:
+        """A bar for batches of the data, and one for tasks."""
+        if self._tasks is None:
+            self._tasks = self._progress.add_task("", total=None, facts="")
+            self._progress.start()
+        facts = f"batches  {_sweep_facts(event)}"
+        self._progress.update(self._task, total=event.num_batches, completed=event.num_batches_done, facts=facts)
+        self._progress.update(self._tasks, total=event.num_tasks, completed=event.num_tasks_done, facts="tasks")
 
     def close(self) -> None:
         """Take the bars off the screen."""

@@ -17,6 +17,7 @@ so that a caller can act on them without reading the message.
     │   ├── StagedMismatchError                the target folder holds another staged set
     │   ├── RunLockedError                     another process works in the output folder
     │   ├── BudgetSpentError                   earlier attempts of the run cost the whole budget
+    │   ├── CheckpointError                    a puzzle solver's checkpoint that is damaged, or of another model
     │   ├── ArchiveError                       an archive that is damaged, or that attacks who unpacks it
     │   └── FolderError                        a folder cannot be used
     ├── AudioError                    one utterance's audio cannot be used; becomes a failed row
@@ -28,10 +29,12 @@ so that a caller can act on them without reading the message.
     ├── FetchError                    a file cannot be brought to this machine whole, or is not what it must be
     ├── EngineError                   workers cannot be started or kept alive
     ├── TooManyFailuresError          exit 3   finished, with more failed utterances than allowed
+    ├── TooManyFailedTasksError       exit 3   a sweep finished, with more failed tasks than allowed
     ├── GateFailedError               exit 4   a comparison is what ``--fail-if`` forbids
     ├── AuditFailedError              exit 4   an audit did not find that batches leave every text as it is
     └── InterruptedRunError           exit 130 stopped by the user; carries the line that resumes
         ├── BudgetReachedError        exit 5   stopped at the sum of ``--budget``
+        ├── StoppedTrainingError               stopped in the middle of a training
         └── StoppedWaitingError                stopped before another share of the run had begun or ended
 """
 
@@ -53,6 +56,7 @@ from earmark.errors.money import money, sum_as_said
 from earmark.errors.usage import (
     ArchiveError,
     BudgetSpentError,
+    CheckpointError,
     DuplicateIdError,
     FolderError,
     ManifestError,
@@ -77,8 +81,10 @@ from earmark.errors.work import (
     OutOfMemoryError,
     RecognizerError,
     RecognizerGoneError,
+    StoppedTrainingError,
     StoppedWaitingError,
     StoreError,
+    TooManyFailedTasksError,
     TooManyFailuresError,
 )
 from earmark.redaction import without_secret
@@ -95,6 +101,7 @@ __all__ = [
     "AuditFailedError",
     "BudgetReachedError",
     "BudgetSpentError",
+    "CheckpointError",
     "DamagedPartError",
     "DuplicateIdError",
     "EarmarkError",
@@ -113,8 +120,10 @@ __all__ = [
     "RunLockedError",
     "RunMismatchError",
     "StagedMismatchError",
+    "StoppedTrainingError",
     "StoppedWaitingError",
     "StoreError",
+    "TooManyFailedTasksError",
     "TooManyFailuresError",
     "UnknownNameError",
     "UsageError",

@@ -230,6 +230,19 @@ class ArchiveError(UsageError):
         super().__init__(f"cannot unpack {archive}", cause=problem, hint=hint)
 
 
+class CheckpointError(UsageError):
+    """A solver's checkpoint ``place`` cannot be used. ``kind`` is a word to act on.
+
+    ``missing``, ``config`` (no usable all_config.yaml), ``pointer`` (of Git LFS), ``damaged`` (not whole, or no state
+    dict), ``shape`` (weights of another model), ``numbers`` (NaN or infinity), ``changed`` (since it was looked at).
+    """
+
+    def __init__(self, kind: str, place: str, problem: str, *, hint: str | None = None) -> None:
+        self.kind = kind
+        self.place = place
+        super().__init__(f"cannot use {place}", cause=problem, hint=hint)
+
+
 class BudgetSpentError(UsageError):
     """What the earlier attempts of ``run`` cost is the budget already, so nothing is begun."""
 

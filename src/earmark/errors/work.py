@@ -77,6 +77,25 @@ class TooManyFailuresError(EarmarkError):
         )
 
 
+class TooManyFailedTasksError(EarmarkError):
+    """The sweep finished and its results are kept, but more tasks failed than ``allowed``. ``first`` says why one did.
+
+    A task is a member of the sweep in a variant; it failed if it did on any item.
+    """
+
+    exit_code = EXIT_TOO_MANY_FAILURES
+
+    def __init__(self, num_failed: int, num_tasks: int, allowed: int, first: str) -> None:
+        self.num_failed = num_failed
+        self.num_tasks = num_tasks
+        super().__init__(
+            f"{num_failed:,} of {num_tasks:,} tasks failed, more than --max-failures {allowed}",
+            cause=first,
+            hint="mend it and type the same command with --retry-failed, leave that checkpoint out, or allow it with "
+            "--max-failures",
+        )
+
+
 class GateFailedError(EarmarkError):
     """The comparison was made and printed, and ``condition`` holds for it. ``values`` are those that it names."""
 
@@ -126,6 +145,16 @@ class StoppedWaitingError(InterruptedRunError):
         super().__init__(0, 0)
         self.holder = holder
         self.what = f"stopped while {holder} began or ended its share of the run; what is committed is safe"
+        self.args = (self.what,)
+
+
+class StoppedTrainingError(InterruptedRunError):
+    """The user stopped a training after ``step`` steps, which are safe; the same command makes the others."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(0, 0, "the same command makes the others")
+        self.step = step
+        self.what = f"stopped: {step:,} steps are made and safe"
         self.args = (self.what,)
 
 

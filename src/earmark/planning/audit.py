@@ -89,7 +89,7 @@ def padded_to_double(batches: Sequence[Company], spec: RunSpec, folder: Path) ->
     the batch itself. Left out are those of one segment, which the run does not pad, and what cannot be padded further.
     """
     halves = [half for batch in batches if len(batch) > 1 for half in _halves(batch)]
-    longest_s = min(spec.recognizer.max_audio_s or spec.audio.max_decoded_s, spec.audio.max_decoded_s)
+    longest_s = min(spec.max_piece_s or spec.audio.max_decoded_s, spec.audio.max_decoded_s)
     padded = []
     for number, half in enumerate(halves):
         path = folder / f"companion-{number}.wav"

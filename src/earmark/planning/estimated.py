@@ -14,7 +14,7 @@ def estimated_segments(utterances: pa.Table, spec: RunSpec) -> pa.Table:
 
     Empty where it takes any length, or where nothing is to be cut.
     """
-    longest_s = spec.recognizer.max_audio_s
+    longest_s = spec.max_piece_s
     if longest_s is None or spec.segmentation.name == "none":
         return schema.SEGMENTS.empty_table()
     duration_s = utterances["duration_s"].to_numpy()

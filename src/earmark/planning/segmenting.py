@@ -41,7 +41,7 @@ def long_utterances(utterances: pa.Table, spec: RunSpec) -> pa.Table:
 
     Empty where it takes any length, or where nothing is to be cut.
     """
-    longest_s = spec.recognizer.max_audio_s
+    longest_s = spec.max_piece_s
     if longest_s is None or spec.segmentation.name == "none":
         return utterances.slice(0, 0)
     duration_s = utterances["duration_s"]
@@ -55,10 +55,10 @@ class Segmenter:
     """Cuts the audio under ``root`` as the spec says; several threads may use one. Raises MissingExtraError."""
 
     def __init__(self, spec: RunSpec, root: str) -> None:
-        if spec.recognizer.max_audio_s is None:
+        if spec.max_piece_s is None:
             raise ValueError("a recognizer that takes any length needs nothing cut")
         self._root = root
-        self._max_piece_s, self._max_decoded_s = spec.recognizer.max_audio_s, spec.audio.max_decoded_s
+        self._max_piece_s, self._max_decoded_s = spec.max_piece_s, spec.audio.max_decoded_s
         is_by_speech = spec.segmentation.name == "vad"
         self._cut = partial(cut_at_silence, detector=SpeechDetector()) if is_by_speech else cut_points
 

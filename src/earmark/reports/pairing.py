@@ -27,7 +27,7 @@ from earmark.text.base import Normalizer
 
 NOT_IN_ALL_RULE = "not in all runs"
 
-_ROWS = pa.schema(
+ROWS = pa.schema(
     [
         pa.field("id", pa.string()),
         pa.field("status", pa.string()),
@@ -75,9 +75,9 @@ def read_run(
 ) -> RunRows:
     """Score a run, a window at a time, and name the slices of its utterances if ``labels`` are given."""
     done = store.progress(spec)
-    found = [_ROWS.empty_table()]
+    found = [ROWS.empty_table()]
     for scores in scored_windows(store, done, spec.data.num_utterances, normalizer, scorer):
-        rows = _rows(scores)
+        rows = rows_of(scores)
         if labels is not None:
             labels.add(scores, rows["reference_words"].to_numpy())
         found.append(rows)
@@ -114,8 +114,8 @@ def match(runs: Sequence[RunRows], labels: SliceLabels, *, intersect: bool = Fal
     return Matched(tuple(scored), left_out, labels.groupings(common.filter(pa.array(is_scored))))
 
 
-def _rows(scores: pa.Table) -> pa.Table:
-    """The columns of a window that are kept; the texts only as a hash."""
+def rows_of(scores: pa.Table) -> pa.Table:
+    """The columns (``ROWS``) of a table of schema.SCORES that are kept; the texts only as a hash."""
     counts = {
         name: pc.fill_null(scores[name], 0)
         for name in ("hits", "substitutions", "deletions", "insertions", "character_errors", "reference_characters")
@@ -127,13 +127,14 @@ def _rows(scores: pa.Table) -> pa.Table:
         "reference_words": pc.add(not_inserted, counts["hits"]),
         "character_errors": counts["character_errors"],
         "reference_characters": counts["reference_characters"],
-        "reference_hash": pa.array([_hash(text) for text in scores["reference_normalized"].to_pylist()], pa.int64()),
-        "hypothesis_hash": pa.array([_hash(text) if text and text.strip() else None for text in heard], pa.int64()),
+        "reference_hash": pa.array([hash_of(text) for text in scores["reference_normalized"].to_pylist()], pa.int64()),
+        "hypothesis_hash": pa.array([hash_of(text) if text and text.strip() else None for text in heard], pa.int64()),
     }
-    return pa.table([columns[name] for name in _ROWS.names], schema=_ROWS)
+    return pa.table([columns[name] for name in ROWS.names], schema=ROWS)
 
 
-def _hash(text: str | None) -> int | None:
+def hash_of(text: str | None) -> int | None:
+    """What stands for a normalized text where only its likeness counts; white space between words is all one."""
     if text is None:
         return None
     words = " ".join(text.split()).encode("utf-8", "surrogatepass")

@@ -18,7 +18,7 @@ from earmark.planning.selector import Selector
 from earmark.recognizers import Recognizer
 from earmark.scoring import DEFAULT_SCORER, load_scorer
 from earmark.sources.base import Source
-from earmark.spec import OptionValue, SegmenterName
+from earmark.spec import AS_RECORDED, AudioSpec, OptionValue, SegmenterName
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.verbs.audit import check_sample
@@ -69,6 +69,7 @@ class Arguments:
     max_batch_s: float | None = None
     batch_size: int | None = None
     segmenter: SegmenterName = "energy"
+    audio: AudioSpec = AS_RECORDED
     audit: int | None = None
     offline: bool = False
     retry_failed: bool = False
@@ -124,9 +125,9 @@ class Arguments:
         return Evaluation(
             recognizer=recognizer, source=source, utterances=utterances,
             batching=batching, is_batching_said=self.max_batch_s is not None, segmentation=segmentation,
-            normalizer=rules, scorer=counting, workforce=workforce, meter=meter, cache=fetching.folder,
-            retry_failed=self.retry_failed, began=self.began, stop=StopRequest(lambda: self.observer(StopAsked())),
-            observer=self.observer,
+            audio=self.audio, normalizer=rules, scorer=counting, workforce=workforce, meter=meter,
+            cache=fetching.folder, retry_failed=self.retry_failed, began=self.began,
+            stop=StopRequest(lambda: self.observer(StopAsked())), observer=self.observer,
         )  # fmt: skip
 
     def store(self, evaluation: Evaluation) -> RunStore:
@@ -135,7 +136,7 @@ class Arguments:
             return RunStore.at(os.fspath(self.out))
         one = evaluation
         return RunStore.at(
-            default_out(one.recognizer, one.source, one.utterances, one.batching, one.segmentation)
+            default_out(one.recognizer, one.source, one.utterances, one.batching, one.segmentation, one.audio)
         )  # fmt: skip
 
     def _check_together(self) -> None:

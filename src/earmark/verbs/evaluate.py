@@ -11,7 +11,7 @@ from earmark.recognizers import Recognizer
 from earmark.reports.summary import RunSummary
 from earmark.scoring import DEFAULT_SCORER
 from earmark.sources.base import Source
-from earmark.spec import OptionValue, SegmenterName
+from earmark.spec import AS_RECORDED, AudioSpec, OptionValue, SegmenterName
 from earmark.verbs.arguments import Arguments
 from earmark.verbs.events import Observer, nobody
 from earmark.verbs.ranks import summary_of_rank_0
@@ -51,6 +51,7 @@ def evaluate(
     max_batch_s: float | None = None,
     batch_size: int | None = None,
     segmenter: SegmenterName = "energy",
+    audio: AudioSpec = AS_RECORDED,
     audit: int | None = None,
     offline: bool = False,
     retry_failed: bool = False,
@@ -75,10 +76,11 @@ def evaluate(
     brings, and ``gpu_memory_limit`` is the share of a GPU's memory for each worker. ``max_batch_s`` of padded audio
     meet in a batch (None: what the run began with, else what is fastest as far as this machine knows). ``segmenter``
     cuts audio that is longer than the model takes: ``energy``, ``vad`` (long silences are left out) or ``none`` (it
-    fails). ``audit`` is the size of a sample that is audited before the run, as ``earmark.audit`` does; an answer that
-    is kept stands for the same draw. ``budget`` is the sum at which the run stops, all its attempts together, in the
-    currency of the price of its device. ``job_id`` names two CSV files of what each worker did (with the engine
-    ``modal``, they always come). ``offline`` fetches nothing: of what is not here, what is kept of it is used.
+    fails). ``audio`` may change what the model hears on purpose, as a sweep does. ``audit`` is the size of a sample
+    that is audited before the run, as ``earmark.audit`` does; an answer that is kept stands for the same draw.
+    ``budget`` is the sum at which the run stops, all its attempts together, in the currency of the price of its device.
+    ``job_id`` names two CSV files of what each worker did (with the engine ``modal``, they always come). ``offline``
+    fetches nothing: of what is not here, what is kept of it is used.
     ``track`` names trackers that are sent the numbers as they come, and ``track_texts`` the references and hypotheses
     of the worst utterances, too: what a tracker does or fails to do is told to the observer, and is no error of the
     run. ``began`` is the ``time.monotonic()`` that the wall time counts from (now).
@@ -95,9 +97,9 @@ def evaluate(
         shard_timeout_s=shard_timeout_s, address=address, runtime_env=runtime_env, gpu=gpu, shard=shard,
         job_id=job_id, budget=budget, audio_root=audio_root, text_column=text_column, channel=channel,
         language=language, limit=limit, seed=seed, missing_audio=missing_audio, max_batch_s=max_batch_s,
-        batch_size=batch_size, segmenter=segmenter, audit=audit, offline=offline, retry_failed=retry_failed,
-        fresh=fresh, auto_merge=auto_merge, cleanup=cleanup, track=track, track_texts=track_texts, observer=observer,
-        began=time.monotonic() if began is None else began,
+        batch_size=batch_size, segmenter=segmenter, audio=audio, audit=audit, offline=offline,
+        retry_failed=retry_failed, fresh=fresh, auto_merge=auto_merge, cleanup=cleanup, track=track,
+        track_texts=track_texts, observer=observer, began=time.monotonic() if began is None else began,
     )  # fmt: skip
     workforce = asked.workforce()
     selector = asked.selector(workforce)

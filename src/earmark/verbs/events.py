@@ -123,6 +123,47 @@ class FileProgressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SweepBegan:
+    """Members and puzzles are known; the workers are about to start, if anything is left."""
+
+    out: str
+    data: str
+    num_items: int
+    num_members: int
+    num_variants: int
+    num_pairs_done: int
+    accept: str
+    engine: str
+    num_workers: int
+    damaged_parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepProgressed:
+    """Another part of a sweep is committed. A task is a member in a variant, a batch a piece of the data.
+
+    A batch is done when no puzzle of it needs a further task. ``num_pairs`` counts pairs of task and puzzle.
+    """
+
+    num_batches: int
+    num_batches_done: int
+    num_tasks: int
+    num_tasks_done: int
+    num_failed_tasks: int
+    num_items: int
+    num_items_accepted: int
+    num_pairs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellBegan:
+    """A model in a variant is next, as a run of its own; ``place`` says which of how many."""
+
+    name: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopAsked:
     """The user asked to stop; workers finish their batch."""
 
@@ -170,6 +211,9 @@ Event = (
     | ShareEnded
     | Tracked
     | FileProgressed
+    | SweepBegan
+    | SweepProgressed
+    | CellBegan
     | StopAsked
     | MeasuringBegan
     | AuditBegan

@@ -126,7 +126,7 @@ class _Ahead:
         )  # fmt: skip
         spec = RunSpec(
             recognizer=recognizer.spec, data=data, batching=settled or evaluation.batching,
-            segmentation=evaluation.segmentation,
+            segmentation=evaluation.segmentation, audio=evaluation.audio,
         )  # fmt: skip
         return cls(
             evaluation=evaluation, store=store, stored=stored, spec=spec,

@@ -107,7 +107,7 @@ def best_batch_s(
 
 def _sample(utterances: pa.Table, root: str, spec: RunSpec, audio_s: float) -> list[Segment]:
     """Utterances of neighbouring lengths around the middle one, as those of a planned batch are; of ``audio_s``."""
-    longest_s = spec.recognizer.max_audio_s or np.inf
+    longest_s = spec.max_piece_s or np.inf
     duration_s = utterances["duration_s"].to_numpy()
     order = longest_first(duration_s)
     order = order[(duration_s[order] > 0) & (duration_s[order] <= longest_s)]

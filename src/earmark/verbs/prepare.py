@@ -21,7 +21,7 @@ from earmark.records import StopCheck
 from earmark.reports.audit import kept_verdict
 from earmark.schema import SEGMENTS
 from earmark.sources.base import DistantSource, RestoringSource, Source
-from earmark.spec import BatchingSpec, DataSpec, RunSpec, SegmentationSpec
+from earmark.spec import AS_RECORDED, AudioSpec, BatchingSpec, DataSpec, RunSpec, SegmentationSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, nobody
@@ -53,10 +53,13 @@ def default_out(
     utterances: pa.Table,
     batching: BatchingSpec,
     segmentation: SegmentationSpec,
+    audio: AudioSpec,
 ) -> str:
     """A folder that the same command finds again: named after the model, the data and what can change the answer."""
     data = DataSpec(name="", fingerprint=data_fingerprint(utterances), audio_sample="", num_utterances=len(utterances))
-    spec = RunSpec(recognizer=recognizer.spec, data=data, batching=batching, segmentation=segmentation)
+    spec = RunSpec(
+        recognizer=recognizer.spec, data=data, batching=batching, segmentation=segmentation, audio=audio
+    )  # fmt: skip
     identity = spec.fingerprint()
     words = (recognizer.spec.name, Path(source.name).stem or "data")
     return str(Path("runs", "_".join([*(re.sub(r"[^\w.-]+", "-", word).strip("-.") for word in words), identity[:6]])))
@@ -93,6 +96,7 @@ def prepare(
     utterances: pa.Table,
     batching: BatchingSpec,
     segmentation: SegmentationSpec,
+    audio: AudioSpec = AS_RECORDED,
     *,
     stop: StopCheck,
     observer: Observer = nobody,
@@ -114,7 +118,9 @@ def prepare(
         audio_sample=stored.data.audio_sample if stored is not None and is_same else sample,
         num_utterances=len(utterances),
     )
-    spec = RunSpec(recognizer=recognizer.spec, data=data, batching=batching, segmentation=segmentation)
+    spec = RunSpec(
+        recognizer=recognizer.spec, data=data, batching=batching, segmentation=segmentation, audio=audio
+    )  # fmt: skip
     if stored is not None and (differences := stored.differences(spec) or _other_batches(store, stored, spec)):
         if is_shared or store.folder.names(layout.PARTS):
             raise RunMismatchError(store.url, differences)

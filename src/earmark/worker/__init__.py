@@ -33,18 +33,9 @@ from earmark.spec import RunSpec
 from earmark.store.folder import Folder, open_folder
 from earmark.store.parts import installed_versions, part_name, write_part
 from earmark.store.probe import probing
-from earmark.worker.answers import (
-    OUT_OF_MEMORY,
-    Answer,
-    Decoded,
-    Failure,
-    answer_of,
-    audio_s_of,
-    broken_contract,
-    row_of,
-)
+from earmark.worker.answers import OUT_OF_MEMORY, Answer, Decoded, Failure, answer_of, broken_contract, row_of
 from earmark.worker.contract import broken_usage
-from earmark.worker.hearing import waveform_of
+from earmark.worker.hearing import heard_as, in_recorded_time, waveform_of
 
 BATCHES_AHEAD = 2
 _DECODING_THREADS = 2
@@ -187,14 +178,16 @@ class Transcription:
     def _decode(self, segment: Segment) -> Decoded:
         started = time.perf_counter()
         outcome: Waveform | Failure
+        audio_s = 0.0
         try:
-            outcome = waveform_of(segment, self.spec)
+            recorded = waveform_of(segment, self.spec)
+            outcome, audio_s = heard_as(recorded, self.spec.audio), recorded.duration_s
         except AudioError as error:
             outcome = Failure(error.kind, error.what)
         except Exception as error:  # noqa: BLE001  # whatever a hostile file does to a decoder is that file's failure
             outcome = Failure("unreadable", sentence_of(error))
         level_dbfs = rms_dbfs(outcome.samples) if isinstance(outcome, Waveform) else None
-        return Decoded(segment, outcome, level_dbfs, time.perf_counter() - started)
+        return Decoded(segment, outcome, level_dbfs, time.perf_counter() - started, audio_s)
 
     def _batch(self, decoded: Sequence[Decoded], *, is_split: bool) -> list[Answer]:
         """Answers in the order of ``decoded``; what did not decode is answered without troubling the recognizer."""
@@ -222,9 +215,9 @@ class Transcription:
                 continue
             texts: Sequence[Hypothesis | Failure] = [outcomes] if isinstance(outcomes, Failure) else outcomes
             compute_s, failed_s = compute_s + failed_s, 0.0  # a try that failed was time inside it as well
-            audio_s = sum(audio_s_of(one) for one in piece)
+            audio_s = sum(one.audio_s for one in piece)
             for one, text in zip(piece, texts, strict=True):
-                share = audio_s_of(one) / audio_s if audio_s else 1.0 / len(piece)
+                share = one.audio_s / audio_s if audio_s else 1.0 / len(piece)
                 yield one, answer_of(one, text, compute_s * share, is_split=was_split)
 
     def _try(self, piece: Sequence[Decoded]) -> tuple[Sequence[Hypothesis] | Failure, float]:
@@ -235,6 +228,8 @@ class Transcription:
             outcome = self.recognizer.transcribe(waveforms)
             if problem := broken_contract(outcome, len(waveforms)):
                 outcome = Failure("recognizer", problem)
+            else:
+                outcome = [in_recorded_time(one, self.spec.audio) for one in outcome]
         except (OutOfMemoryError, MemoryError) as error:
             outcome = Failure(OUT_OF_MEMORY, sentence_of(error))
         except RecognizerGoneError:

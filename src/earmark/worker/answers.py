@@ -29,12 +29,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A segment's audio, or why there is none. ``seconds`` is what decoding took; the level is in dB to full scale."""
+    """What a recognizer hears of a segment, or why it hears nothing.
+
+    ``seconds`` is what decoding took, ``audio_s`` the length of the recording (0 where there is none), whatever the
+    speed at which it is heard. The level is in dB to full scale.
+    """
 
     segment: Segment
     outcome: Waveform | Failure
     level_dbfs: float | None
     seconds: float
+    audio_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +104,10 @@ def answer_of(decoded: Decoded, outcome: Hypothesis | Failure, compute_s: float,
     """What the recognizer said of ``decoded``, or why it said nothing; ``compute_s`` is its share of the call."""
     return Answer(
         decoded.segment,
-        audio_s_of(decoded),
+        decoded.audio_s,
         decoded.seconds,
         outcome,
         compute_s,
         is_split,
         level_dbfs=decoded.level_dbfs,
     )
-
-
-def audio_s_of(decoded: Decoded) -> float:
-    """Seconds of audio; 0 where it did not decode."""
-    return decoded.outcome.duration_s if isinstance(decoded.outcome, Waveform) else 0.0

@@ -1,0 +1,75 @@
+"""``earmark train sudoku``: flags to arguments, and what was trained in a few lines on stdout."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from earmark.cli.data_flags import MODEL, OUTPUT
+from earmark.cli.screen import say, tell
+from earmark.cli.train_progress import training_observer, work
+
+if TYPE_CHECKING:
+    from earmark.verbs.train_sudoku import SudokuTraining
+    from earmark.verbs.training_events import SnapshotKept
+
+
+def train_sudoku_command(
+    *,
+    size: Annotated[Literal[4, 9], Parameter(group=MODEL)],
+    out: Annotated[str, Parameter(name=["--out", "-o"], group=OUTPUT)],
+    seed: Annotated[int, Parameter(group=MODEL)] = 0,
+    steps: Annotated[int | None, Parameter(group=MODEL)] = None,
+    minutes: Annotated[float | None, Parameter(group=MODEL)] = None,
+    device: Annotated[str, Parameter(group=MODEL)] = "auto",
+    progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=OUTPUT)] = "auto",
+) -> int:
+    """Train a recursive solver of Sudoku on made puzzles, for a sweep.
+
+    Parameters
+    ----------
+    size
+        Of the grids: 4 takes minutes on a processor, 9 a GPU.
+    out
+        The run's folder; snapshots and puzzles are in it.
+    seed
+        Of the weights, the puzzles and all chance in between.
+    steps
+        Where the training ends (1200 for 4, 30000 for 9).
+    minutes
+        End after so much work instead, all attempts together.
+    device
+        auto, cpu, cuda or cuda:N; auto: the processor for 4, a GPU for 9.
+    progress
+        On stderr; auto: a bar, or a line every 30 s.
+    """
+    from earmark.verbs.train_sudoku import train_sudoku
+
+    with training_observer(progress) as observer:
+        done = train_sudoku(out, size=size, seed=seed, steps=steps, minutes=minutes, device=device, observer=observer)
+    for line in _lines(done):
+        tell(line)
+    sys.stdout.flush()
+    members = [f"{done.out}/step_{one.step}" for one in done.snapshots[-2:]]
+    say(f"next: {shlex.join(['earmark', 'sweep', '--checkpoints', ','.join(members), '--permutes', '4'])}")
+    return 0
+
+
+def _lines(done: SudokuTraining) -> list[str]:
+    """What lies in the folder, and what this call did for it."""
+    rows = [_row(one) for one in done.snapshots]
+    made = f"{done.num_new_steps:,} of them now" if done.num_new_steps else "before: there was nothing to do"
+    return [
+        f"trained {done.step:,} steps, {work(done.work_s)}; {made}",
+        f"to      {done.out}",
+        f"exact   {done.num_exact:,} of {done.num_puzzles:,} test puzzles by the last snapshot",
+        *rows,
+    ]
+
+
+def _row(one: SnapshotKept) -> str:
+    share = f"{one.num_exact / one.num_puzzles:.1%}".replace("%", " %")
+    return f"  step_{one.step:<8} {share:>7} of the first {one.num_puzzles:,}"

@@ -1,0 +1,156 @@
+"""Puzzles through the recursion: so many steps, which rows leave before, and what each row answered.
+
+Of all the steps one carry is kept, that of the rows that still think. On a processor the rows go through the network in
+chunks of one fixed number of rows, the last one filled up: a product of matrices of another shape may be computed by
+another routine, with another rounding, and then an answer would depend on how many rows were asked together. One row
+alone gets other scores of halting than the same row among others, for example. On a GPU all rows go at once, and an
+answer may depend on their number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from earmark.errors import CheckpointError
+from earmark.puzzles.grids import Tokens
+from earmark.puzzles.hrm.model import Carry, Hrm, Said
+from earmark.puzzles.rules import are_solved
+
+Halt = Literal["fixed", "verifier", "q"]
+"""When a row leaves: after all steps, once its answer keeps rules and clues, or once the model says so."""
+_TOKENS_IN_CHUNK = 544
+"""Fills a core's cache; 32 grids of 4 x 4 with the puzzle's token, 6 of 9 x 9."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What came of each row, in the order of the rows.
+
+    ``tokens`` uint8 (rows, cells); ``scores`` float32 (rows,): the score of halting at the step of the answer;
+    ``is_halted`` bool (rows,): whether the model itself would have stopped there; ``num_steps`` int16 (rows,).
+    """
+
+    tokens: Tokens
+    scores: NDArray[np.float32]
+    is_halted: NDArray[np.bool_]
+    num_steps: NDArray[np.int16]
+
+
+@torch.no_grad()
+def answer(model: Hrm, clues: Tokens, *, halt: Halt = "fixed") -> Answers:
+    """Answer ``clues``, uint8 (rows, cells). The model is in its evaluation mode, on the device where it works.
+
+    Raises CheckpointError where the network says what is no number, and ValueError where ``verifier`` is asked of a
+    model whose data are no Sudoku.
+    """
+    size = model.settings.grid_size
+    if halt == "verifier" and size is None:
+        raise ValueError("the rules of Sudoku say nothing about these grids")
+    thinking = _Thinking(model, clues)
+    for step in range(1, model.settings.halt_max_steps + 1):
+        if not len(thinking.rows):
+            break
+        is_last = step == model.settings.halt_max_steps
+        said = thinking.step(speaks=is_last or halt != "fixed")
+        if said is not None:
+            thinking.keep(said, step, _leaving(said, thinking.clues, halt, size, is_last=is_last))
+    return thinking.answers
+
+
+@dataclass(frozen=True, slots=True)
+class _SaidHere:
+    """What was said, as arrays: tokens (rows, cells), scores float32 (rows,), whether the model would stop."""
+
+    tokens: Tokens
+    scores: NDArray[np.float32]
+    is_halted: NDArray[np.bool_]
+
+
+def _leaving(said: _SaidHere, clues: Tokens, halt: Halt, size: int | None, *, is_last: bool) -> NDArray[np.bool_]:
+    if is_last or halt == "fixed":
+        return np.full(len(clues), is_last)
+    if halt == "q":
+        return said.is_halted
+    return are_solved(clues, said.tokens, size or 0)
+
+
+class _Thinking:
+    """The rows that have no answer yet, with their carry, and the answers of the others."""
+
+    def __init__(self, model: Hrm, clues: Tokens) -> None:
+        self._model = model
+        self.rows = np.arange(len(clues))
+        self.clues = clues
+        weight = model.inner.lm_head.weight
+        self._device = weight.device
+        self._ids = torch.from_numpy(clues.astype(np.int32)).to(self._device)
+        self._carry = model.begun(len(clues))
+        self._chunk = max(1, _TOKENS_IN_CHUNK // model.settings.num_tokens) if weight.device.type == "cpu" else None
+        self.answers = Answers(
+            np.zeros(clues.shape, np.uint8),
+            np.zeros(len(clues), np.float32),
+            np.zeros(len(clues), np.bool_),
+            np.zeros(len(clues), np.int16),
+        )
+
+    def step(self, *, speaks: bool) -> _SaidHere | None:
+        """One step of every row; what they say after it where ``speaks``."""
+        if self._chunk is None:
+            self._carry, said = self._model(self._carry, self._ids)
+            return _here(self._model, said) if speaks else None
+        parts = [self._chunk_step(start, self._chunk, speaks=speaks) for start in range(0, len(self.rows), self._chunk)]
+        return _joined([part for part in parts if part is not None]) if speaks else None
+
+    def keep(self, said: _SaidHere, step: int, leaving: NDArray[np.bool_]) -> None:
+        """Write down the answers of the rows that leave, and go on with the others."""
+        leavers = self.rows[leaving]
+        self.answers.tokens[leavers] = said.tokens[leaving]
+        self.answers.scores[leavers] = said.scores[leaving]
+        self.answers.is_halted[leavers] = said.is_halted[leaving]
+        self.answers.num_steps[leavers] = step
+        if not leaving.any():
+            return
+        stays = torch.from_numpy(np.flatnonzero(~leaving)).to(self._device)
+        self.rows, self.clues = self.rows[~leaving], self.clues[~leaving]
+        self._ids = self._ids[stays]
+        self._carry = Carry(self._carry.high[stays], self._carry.low[stays])
+
+    def _chunk_step(self, start: int, size: int, *, speaks: bool) -> _SaidHere | None:
+        """One step of the rows from ``start``, always ``size`` of them: the last one stands in for those that lack."""
+        num_rows = min(size, len(self.rows) - start)
+        high, low, ids = (
+            _filled(whole[start : start + num_rows], size) for whole in (self._carry.high, self._carry.low, self._ids)
+        )
+        after, said = self._model(Carry(high, low), ids)
+        self._carry.high[start : start + num_rows] = after.high[:num_rows]
+        self._carry.low[start : start + num_rows] = after.low[:num_rows]
+        if not speaks:
+            return None
+        return _here(self._model, Said(said.logits[:num_rows], said.q_halt[:num_rows], said.q_continue[:num_rows]))
+
+
+def _filled(rows: Tensor, size: int) -> Tensor:
+    lacking = size - len(rows)
+    return torch.cat((rows, rows[-1:].expand(lacking, *rows.shape[1:]))) if lacking else rows
+
+
+def _here(model: Hrm, said: Said) -> _SaidHere:
+    if not all(bool(torch.isfinite(one).all()) for one in (said.logits, said.q_halt, said.q_continue)):
+        raise CheckpointError("numbers", "what the model says", "it is NaN or infinity for some puzzle")
+    tokens = said.logits.argmax(dim=-1).to(torch.uint8).cpu().numpy()
+    halted = model.has_answered(said).cpu().numpy()
+    return _SaidHere(tokens, said.q_halt.float().cpu().numpy(), halted)
+
+
+def _joined(parts: list[_SaidHere]) -> _SaidHere:
+    return _SaidHere(
+        np.concatenate([part.tokens for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.is_halted for part in parts]),
+    )

@@ -1,0 +1,1 @@
+"""Training. ``sudoku`` and its parts train a recursive solver on made puzzles."""

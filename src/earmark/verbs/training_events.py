@@ -1,0 +1,30 @@
+"""What a training tells the caller of its verb: values, for whoever draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from earmark.training.sudoku_events import SnapshotKept, TrainingProgressed
+
+__all__ = ["Event", "Observer", "SnapshotKept", "TrainingBegan", "TrainingProgressed", "nobody"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingBegan:
+    """All is checked, and the puzzles are made; the steps are about to begin, or to go on."""
+
+    out: str
+    size: int
+    num_train: int
+    num_test: int
+    device: str
+
+
+Event = TrainingBegan | TrainingProgressed | SnapshotKept
+Observer = Callable[[Event], None]
+
+
+def nobody(event: Event) -> None:
+    """Observe nothing."""
+    del event

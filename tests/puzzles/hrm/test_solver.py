@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from earmark.errors import CheckpointError, OutOfMemoryError, UsageError
+from earmark.puzzles.hrm.checkpoint import read_checkpoint
+from earmark.puzzles.hrm.model import Hrm
+from earmark.puzzles.hrm.recursion import answer
+from earmark.puzzles.hrm.solver import Solver
+from earmark.puzzles.rules import are_solved
+from tests.puzzles.hrm.checkpoints import LEARNED, TINY, model, state_of, write_checkpoint
+
+FIELDS = ("tokens", "scores", "is_halted", "num_steps")
+SOLVED = np.array([[2, 3, 4, 5, 4, 5, 2, 3, 3, 2, 5, 4, 5, 4, 3, 2]], np.uint8)
+
+
+def grids(num: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(1, 6, size=(num, 16)).astype(np.uint8)
+
+
+def bits(answers, rows=slice(None)) -> list[bytes]:
+    return [getattr(answers, field)[rows].tobytes() for field in FIELDS]
+
+
+@pytest.fixture(scope="module")
+def solver(tmp_path_factory):
+    path = write_checkpoint(tmp_path_factory.mktemp("solver"), replace(LEARNED, hidden_size=32, halt_max_steps=4))
+    with Solver(read_checkpoint(path), device="cpu") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("num_rows", "halt"),
+    [(1, "fixed"), (2, "fixed"), (7, "fixed"), (33, "fixed"), (64, "fixed"), (1, "q"), (33, "q"), (33, "verifier")],
+)
+def test_an_answer_does_not_depend_on_the_rows_beside_it(solver, num_rows, halt):
+    """To the bit, wherever a batch is cut, and also among rows in another order."""
+    clues = grids(70)
+    whole = solver.solve(clues, halt=halt)
+    starts = range(0, 70, num_rows)
+    for start in (*starts[:3], starts[-1]):
+        rows = slice(start, min(70, start + num_rows))
+        assert bits(solver.solve(clues[rows], halt=halt)) == bits(whole, rows)
+    order = np.random.default_rng(1).permutation(70)
+    assert bits(solver.solve(clues[order], halt=halt)) == bits(whole, order)
+
+
+def test_answers_are_those_of_the_plain_loop(solver):
+    """All rows at once through the model, step after step: the last step's best tokens and scores."""
+    clues = grids(40)
+    plain, ids = solver._model, torch.from_numpy(clues.astype(np.int64))
+    carry = plain.begun(40)
+    with torch.no_grad():
+        for _ in range(4):
+            carry, said = plain(carry, ids)
+    answers = solver.solve(clues)
+    assert (answers.tokens == said.logits.argmax(-1).numpy()).all()
+    np.testing.assert_allclose(answers.scores, said.q_halt.numpy(), atol=1e-5)
+    assert (answers.is_halted == (said.q_halt > 0).numpy()).all()
+    assert (answers.num_steps == 4).all()
+    kinds = [getattr(answers, field).dtype for field in FIELDS]
+    assert kinds == [np.uint8, np.float32, np.bool_, np.int16]
+
+
+def test_rows_leave_where_the_model_says_so(solver):
+    """At the first step where their own score says so, with what they answered there; the others go on to the end."""
+    clues = grids(60)
+    fixed, early = solver.solve(clues), solver.solve(clues, halt="q")
+    assert len(set(early.num_steps.tolist())) > 1
+    ran_out = early.num_steps == 4
+    assert (early.is_halted | ran_out).all()
+    assert bits(early, ran_out) == bits(fixed, ran_out)
+    for step in (1, 2, 3):
+        short = Hrm(replace(solver._model.settings, halt_max_steps=step))
+        short.load_state_dict(solver._model.state_dict())
+        rows = early.num_steps == step
+        assert bits(answer(short.eval(), clues), rows) == bits(early, rows)
+
+
+class Lookup(Hrm):
+    """Answers a solved grid from a row's ``right_from``-th step on, and before that the clues as they are."""
+
+    def __init__(self, right_from: list[int]) -> None:
+        super().__init__(replace(TINY, halt_max_steps=4))
+        self.right_from, self.step_of_call = right_from, []
+
+    def forward(self, carry, ids):
+        if float(carry.high.max()) < 100:  # the first step: the carry still is as it began
+            carry.high.fill_(100.0)
+        carry.high.add_(1)
+        steps = carry.high[:, 0, 0] - 100
+        self.step_of_call.append(len(ids))
+        wanted = torch.tensor([self.right_from[one] for one in ids[:, 0].tolist()])
+        is_right = steps >= wanted
+        tokens = torch.where(is_right[:, None], torch.from_numpy(SOLVED.astype(np.int64)), ids.long())
+        logits = torch.nn.functional.one_hot(tokens, 6).float()
+        from earmark.puzzles.hrm.model import Said
+
+        return carry, Said(logits, steps, torch.zeros(len(ids)))
+
+
+def test_rows_leave_once_their_answer_keeps_rules_and_clues():
+    """Each at its own first right step; a right step later is as good, and one that never comes runs out."""
+    toy = Lookup([9, 1, 3, 2])
+    clues = np.ones((3, 16), np.uint8)
+    clues[:, 0] = [1, 2, 3]
+    answers = answer(toy, clues, halt="verifier")
+    assert answers.num_steps.tolist() == [1, 3, 4]  # 3 is not the digit of the solution's first cell, so never right
+    assert are_solved(clues, answers.tokens, 4).tolist() == [True, True, False]
+    assert answers.scores.tolist() == [1.0, 3.0, 4.0]
+
+
+def test_only_the_rows_that_still_think_are_computed():
+    """A chunk that has left costs no further step."""
+    toy = Lookup([9, 1, 9])
+    clues = np.ones((64, 16), np.uint8)
+    clues[32:, 0] = 2
+    answer(toy, clues, halt="verifier")
+    assert len(toy.step_of_call) == 2 + 1 * 3 or len(toy.step_of_call) == 2 * 4
+    assert len(set(toy.step_of_call)) == 1  # always the same number of rows
+
+
+def test_an_empty_batch_has_an_empty_answer(solver):
+    """And costs no step."""
+    assert solver.solve(grids(0)).tokens.shape == (0, 16)
+
+
+def test_where_memory_is_full_half_the_rows_are_tried(solver, monkeypatch):
+    """Again and again, from then on no more at once, and the answers are the same."""
+    from earmark.puzzles.hrm import recursion
+
+    whole, tried = solver.solve(grids(50)), []
+
+    def narrow(model, clues, *, halt):
+        tried.append(len(clues))
+        if len(clues) > 20:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return answer(model, clues, halt=halt)
+
+    monkeypatch.setattr(recursion, "answer", narrow)
+    monkeypatch.setattr(solver, "num_splits", 0)
+    monkeypatch.setattr(solver, "most_rows", None)
+    assert bits(solver.solve(grids(50))) == bits(whole)
+    assert tried == [50, 25, 12, 12, 12, 12, 2]
+    assert (solver.num_splits, solver.most_rows) == (2, 12)
+
+
+def test_one_row_that_does_not_fit_is_told(solver, monkeypatch):
+    """As what the worker knows, with the device's own words."""
+    from earmark.puzzles.hrm import recursion
+
+    def full(model, clues, *, halt):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")
+
+    monkeypatch.setattr(recursion, "answer", full)
+    monkeypatch.setattr(solver, "most_rows", None)
+    with pytest.raises(OutOfMemoryError) as caught:
+        solver.solve(grids(3))
+    assert "DefaultCPUAllocator" in str(caught.value.cause)
+
+
+def test_logits_that_are_no_numbers_are_no_answers(tmp_path):
+    """Finite weights can still overflow: the checkpoint is named, and nothing counts as wrong."""
+    state = state_of()
+    state["model.inner.lm_head.weight"].fill_(3e38)
+    checkpoint = read_checkpoint(write_checkpoint(tmp_path, state=state))
+    with Solver(checkpoint, device="cpu") as opened, pytest.raises(CheckpointError) as caught:
+        opened.solve(grids(3))
+    assert caught.value.kind == "numbers"
+    assert str(tmp_path) in caught.value.what
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [np.ones((2, 81), np.uint8), np.ones((2, 16), np.int64), np.full((1, 16), 6, np.uint8), np.ones(16, np.uint8)],
+    ids=["cells", "dtype", "token", "flat"],
+)
+def test_grids_that_the_model_does_not_take_are_refused(solver, tokens):
+    """Before anything is computed."""
+    with pytest.raises(ValueError, match=r"not uint8|token 6"):
+        solver.solve(tokens)
+
+
+def test_the_device_that_was_asked_for_or_none(tmp_path):
+    """Never a processor in the place of a GPU."""
+    checkpoint = read_checkpoint(write_checkpoint(tmp_path))
+    for device in ("cuda:99", "tpu", "cpu:1", "cuda:x"):
+        with pytest.raises(UsageError, match="no device"):
+            Solver(checkpoint, device=device).__enter__()
+    for share in (0.0, 1.5, -1.0):
+        with pytest.raises(UsageError, match="gpu-memory-limit"):
+            Solver(checkpoint, device="cpu", memory_limit=share).__enter__()
+    with pytest.raises(UsageError, match="dtype"):
+        Solver(checkpoint, device="cpu", dtype="int8").__enter__()
+
+
+def test_another_dtype_gives_answers_too(tmp_path):
+    """In bfloat16, on a processor as well."""
+    checkpoint = read_checkpoint(write_checkpoint(tmp_path))
+    with Solver(checkpoint, device="cpu", dtype="bfloat16") as opened:
+        assert opened.solve(grids(5)).tokens.max() < 6
+
+
+def test_peak_memory_holds_one_carry(monkeypatch):
+    """However many steps are made: states of earlier ones are gone when a later one begins."""
+    import gc
+
+    counts, calls = [], []
+    forward = Hrm.forward
+
+    def counting(self, carry, ids):
+        calls.append(len(ids))
+        if len(calls) in (2, 6):
+            gc.collect()
+            states = [one for one in gc.get_objects() if type(one) is torch.Tensor and one.dim() == 3]
+            counts.append(sum(one.numel() for one in states))
+        return forward(self, carry, ids)
+
+    monkeypatch.setattr(Hrm, "forward", counting)
+    answer(model(replace(TINY, halt_max_steps=6)), grids(32))
+    assert len(calls) == 6
+    assert counts[0] == counts[1] > 0

@@ -1,0 +1,33 @@
+"""Who works in a sweep over puzzles, where nobody says it."""
+
+from __future__ import annotations
+
+import pytest
+
+from earmark.engines.options import EngineOptions
+from earmark.recognizers.accelerator import supposing
+from earmark.verbs.in_order import num_threads
+from earmark.verbs.sweep import with_places
+
+
+@pytest.mark.parametrize(
+    ("kind", "device", "expected"),
+    [
+        ("cpu", "auto", EngineOptions(num_workers=num_threads())),
+        ("cuda", "cpu", EngineOptions(num_workers=num_threads())),
+        ("cuda", "auto", EngineOptions(gpus="auto")),
+        ("cpu", "cuda", EngineOptions(gpus="auto")),
+        ("cpu", "cuda:1", EngineOptions(num_workers=1)),
+    ],
+)
+def test_one_worker_a_gpu_or_a_processor(kind, device, expected):
+    """A worker of a pool sees one GPU, so the second one by its number is for a worker that sees all."""
+    with supposing(kind):
+        assert with_places(EngineOptions(), device) == expected
+
+
+@pytest.mark.parametrize("said", [EngineOptions(num_workers=3), EngineOptions(gpus="0,")])
+def test_what_is_said_counts(said):
+    """Nothing is added to it."""
+    with supposing("cuda"):
+        assert with_places(said, "auto") is said
