@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 demo: $(VENV)/base.stamp
 	$(BIN)/earmark demo
 
-test: $(VENV)/dev.stamp $(VENV)/sctk.stamp check
+test: $(VENV)/dev.stamp $(VENV)/sctk.stamp $(VENV)/chromium.stamp check
 	$(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 # Formatting, lint, types.
@@ -20,7 +20,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 # The long proofs: kills on real speech, a million utterances. Minutes to an hour.
-soak: $(VENV)/dev.stamp $(VENV)/sctk.stamp
+soak: $(VENV)/dev.stamp $(VENV)/sctk.stamp $(VENV)/chromium.stamp
 	$(BIN)/python -m pytest -m soak
 
 # The generated parts of the documentation.
@@ -53,4 +53,13 @@ $(VENV)/sctk.stamp: $(VENV)/python.stamp
 	-command -v sctk >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 	  { timeout 300 apt-get install -qq -y sctk || \
 	    { timeout 300 apt-get update -qq && timeout 300 apt-get install -qq -y sctk; }; }; } >/dev/null 2>&1
+	touch $@
+
+# A browser without a screen, which opens the report in the tests: likewise.
+$(VENV)/chromium.stamp: $(VENV)/sctk.stamp
+	-command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { test "$$(id -u)" = 0 && \
+	  command -v apt-get >/dev/null && \
+	  { timeout 300 apt-get install -qq -y --no-install-recommends chromium-headless-shell || \
+	    { timeout 300 apt-get update -qq && \
+	      timeout 300 apt-get install -qq -y --no-install-recommends chromium-headless-shell; }; }; } >/dev/null 2>&1
 	touch $@

@@ -83,6 +83,7 @@ FENCES = {
     "modal": {"engines.modal"},
     "wandb": {"tracking.wandb"},
     "mlflow": {"tracking.mlflow"},
+    "matplotlib": {"reports.figures"},
     "cyclopts": {"cli"},
     "rich": {"cli"},
     "soundfile": {"audio"},

@@ -19,6 +19,7 @@ from types import ModuleType
 
 import pytest
 
+import earmark
 from earmark import errors
 from earmark.cli.main import app
 from earmark.planning import plan
@@ -28,7 +29,7 @@ from earmark.store import layout
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
-CONCEPTS = sorted((DOCS / "concepts").glob("*.md"))
+CONCEPTS = sorted([*(DOCS / "concepts").glob("*.md"), DOCS / "how-to" / "show.md"])  # all those whose examples run
 TUTORIAL = DOCS / "tutorial.md"
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -108,18 +109,20 @@ def test_a_flag_is_of_the_same_type_in_every_verb(reference):
 
 SHARED = {
     "--address", "--audio-root", "--batch-size", "--channel", "--cleanup", "--data", "--device", "--engine",
-    "--format", "--fresh", "--gpu", "--gpu-memory-limit", "--gpus", "--json", "--language", "--limit",
+    "--format", "--fresh", "--gpu", "--gpu-memory-limit", "--gpus", "--intersect", "--json", "--language", "--limit",
     "--max-batch-seconds", "--max-errors", "--missing-audio", "--normalizer", "--offline", "--out", "--output",
     "--progress", "--retry-failed", "--runtime-env", "--scorer", "--seed", "--segmenter", "--set", "--shard-timeout",
-    "--slices", "--text-column", "--to", "--track-texts", "--trust", "--workers", "DATA", "MODEL", "RUN",
+    "--slices", "--text-column", "--to", "--track-texts", "--trust", "--workers", "DATA", "MODEL", "RUN", "RUNS",
 }  # fmt: skip
 
 
 # A verb that makes one file in a chosen format, as its grammar was agreed: earmark export RUN --to FORMAT -o FILE.
-# Likewise earmark track RUN --to TRACKER. A training has no sample, and its seed decides all of it. The results of a
-# sweep go where parallel_batch_inference.py wrote them.
+# Likewise earmark track RUN --to TRACKER, and the files of report and plot. A training has no sample, and its seed
+# decides all of it. The results of a sweep go where parallel_batch_inference.py wrote them.
 OF_THEIR_OWN = {
     ("--out", "export"),
+    ("--out", "plot"),
+    ("--out", "report"),
     ("--output", "sweep"),
     ("--to", "export"),
     ("--to", "track"),
@@ -166,6 +169,13 @@ def test_files_that_are_named_are_there(page):
     """A benchmark, a script, a test or a page that the text names exists."""
     for name in OUR_FILE.findall(page.read_text(encoding="utf-8")):
         assert (ROOT / name).exists(), name
+
+
+def test_the_citation_is_of_this_version():
+    """And of this licence."""
+    facts = dict(re.findall(r"^(\w+): (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (facts["version"], facts["license"]) == (earmark.__version__, project["license"])
 
 
 def test_every_page_is_in_the_navigation():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from earmark.reports.audit import Audit
     from earmark.reports.compare import Comparison
     from earmark.reports.data_check import DataCheck
+    from earmark.reports.listing import Listing
     from earmark.reports.summary import RunSummary
     from earmark.sources import open_source
     from earmark.sources.base import Source
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
     from earmark.verbs.evaluate import evaluate
     from earmark.verbs.export import export
     from earmark.verbs.merge import merge
+    from earmark.verbs.plot import plot
     from earmark.verbs.prepare_data import PreparedData, prepare_common_voice
+    from earmark.verbs.report import Report, report
     from earmark.verbs.score import score
     from earmark.verbs.score_outputs import ScoredOutputs, score_files, score_texts
+    from earmark.verbs.show import show
     from earmark.verbs.stage import StageSummary, stage
     from earmark.verbs.sweep import sweep
     from earmark.verbs.sweep_run import SweepSummary
@@ -56,9 +60,11 @@ _HOMES = {
     "DataCheck": "earmark.reports.data_check",
     "EarmarkError": "earmark.errors",
     "Hypothesis": "earmark.records",
+    "Listing": "earmark.reports.listing",
     "PreparedData": "earmark.verbs.prepare_data",
     "Recognizer": "earmark.recognizers.base",
     "RecognizerSpec": "earmark.spec",
+    "Report": "earmark.verbs.report",
     "RunSummary": "earmark.reports.summary",
     "ScoredOutputs": "earmark.verbs.score_outputs",
     "Source": "earmark.sources.base",
@@ -76,10 +82,13 @@ _HOMES = {
     "load_recognizer": "earmark.recognizers",
     "merge": "earmark.verbs.merge",
     "open_source": "earmark.sources",
+    "plot": "earmark.verbs.plot",
     "prepare_common_voice": "earmark.verbs.prepare_data",
+    "report": "earmark.verbs.report",
     "score": "earmark.verbs.score",
     "score_files": "earmark.verbs.score_outputs",
     "score_texts": "earmark.verbs.score_outputs",
+    "show": "earmark.verbs.show",
     "stage": "earmark.verbs.stage",
     "sweep": "earmark.verbs.sweep",
     "sweep_speech": "earmark.verbs.sweep_speech",
@@ -94,9 +103,11 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "DataCheck",
     "EarmarkError",
     "Hypothesis",
+    "Listing",
     "PreparedData",
     "Recognizer",
     "RecognizerSpec",
+    "Report",
     "RunSummary",
     "ScoredOutputs",
     "Source",
@@ -114,10 +125,13 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "load_recognizer",
     "merge",
     "open_source",
+    "plot",
     "prepare_common_voice",
+    "report",
     "score",
     "score_files",
     "score_texts",
+    "show",
     "stage",
     "sweep",
     "sweep_speech",

@@ -149,8 +149,10 @@ class Hypothesis:
 class ScoredUtterance:
     """What a run knows of one utterance, for other programs. ``status`` is scored, failed or skipped, with a reason.
 
-    The counts are of words, and None unless it was scored. Times of words are in seconds from its start. Where a long
-    one was transcribed in pieces, ``confidence`` is the mean over its words, and there are no alternatives.
+    The counts are of words, and None unless it was scored; ``alignment`` is run-length coded. Times of words are in
+    seconds from its start, which is at ``start_s`` of the file ``audio``, as the data name it. Where a long one was
+    transcribed in pieces, ``confidence`` is the mean over its words, and there are no alternatives. ``compute_s`` is
+    its share of the time inside the recognizer, and ``rank`` the worker's; None where nobody knows.
     """
 
     id: str
@@ -168,6 +170,15 @@ class ScoredUtterance:
     duration_s: float = 0.0
     words: tuple[Word, ...] | None = None
     alternatives: tuple[Alternative, ...] = ()
+    alignment: str | None = None
+    character_errors: int | None = None
+    reference_characters: int | None = None
+    audio: str = ""
+    start_s: float | None = None
+    speaker: str | None = None
+    language: str | None = None
+    rank: int | None = None
+    compute_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from earmark.cli.screen import number_of
-from earmark.cli.tables import new_table, print_table
+from earmark.cli.tables import new_table, print_table, write_markdown
 
 NAME = "s5_db-nnlm.biasing_100-of-a-long-name"
 
@@ -71,3 +71,16 @@ def test_a_number_agrees_with_its_noun_and_verb():
         "1 row counts",
         "0 rows",
     ]
+
+
+def test_markdown_has_the_cells_of_the_table(capsys):
+    """Under its title; a sign that would end a cell, or begin something, is spelled out."""
+    table = new_table("of a|b")
+    table.add_column("system", no_wrap=True)
+    table.add_column("WER %", justify="right")
+    table.add_row("a_b*", "1.00")
+    table.add_row("x\ny", "[2.00, 3.00]")
+    write_markdown(table)
+    assert capsys.readouterr().out.splitlines() == [
+        r"**of a\|b**", "", "| system | WER % |", "| --- | ---: |", r"| a\_b\* | 1.00 |", "| x y | [2.00, 3.00] |", "",
+    ]  # fmt: skip

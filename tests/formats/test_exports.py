@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from earmark.errors import ManifestError, UnknownNameError, UsageError
 from earmark.formats.ctm import read_ctm, write_ctm
+from earmark.formats.exported_run import ExportedRun
 from earmark.formats.exports import EXPORTS
 from earmark.formats.scored_csv import COLUMNS, read_scored_csv, write_scored_csv
 from earmark.formats.scored_jsonl import read_scored_jsonl, write_scored_jsonl
@@ -42,9 +43,12 @@ FAILED = ScoredUtterance(id="c", status="failed", reason="unreadable: no audio",
 
 def test_every_export_is_called_alike():
     """With utterances, also none, it yields bytes; an unknown one is named with those that there are."""
+    numbers = {"data": "hf:owner/set", "wer": 0.5, "num_scored": 1}
+    rules = {role: {"name": "basic", "version": "1", "hash": "0" * 64} for role in ("normalizer", "scorer")}
     for name in EXPORTS.entries():
-        assert all(isinstance(piece, bytes) for piece in EXPORTS.load(name)([SILENT, FAILED]))
-        assert isinstance(b"".join(EXPORTS.load(name)([])), bytes)
+        for utterances in ([SILENT, dataclasses.replace(FAILED, duration_s=1.0)], []):
+            pieces = list(EXPORTS.load(name)(ExportedRun(utterances, {**numbers, **rules})))
+            assert all(isinstance(piece, bytes) for piece in pieces), name
     with pytest.raises(UnknownNameError, match="export format"):
         EXPORTS.load("xls")
 

@@ -130,3 +130,16 @@ def test_a_whole_number_and_its_float_are_one_run(tmp_path):
     began = next(event for event in events if isinstance(event, RunBegan))
     assert began.num_segments_done == 4
     assert json.loads((out / layout.SPEC).read_text())["fingerprint"] == summary.spec_fingerprint
+
+
+def test_rows_are_read_from_the_groups_that_hold_them(tmp_path):
+    """In their order, of the columns that are named; none are none."""
+    store = RunStore.at(str(tmp_path))
+    schema = pa.schema([("index", pa.int64()), ("text", pa.string())])
+    with store.table_writer("x.parquet", schema) as writer:
+        for first in (0, 2, 4):
+            rows = {"index": [first, first + 1], "text": [str(first), str(first + 1)]}
+            writer.write_table(pa.table(rows, schema=schema))
+    assert store.rows("x.parquet", [1, 4, 5], ["text"]).to_pylist() == [{"text": "1"}, {"text": "4"}, {"text": "5"}]
+    assert store.rows("x.parquet", [], ["text"]).to_pylist() == []
+    assert [len(one) for one in store.batches("x.parquet", 4, ["index"])] == [4, 2]

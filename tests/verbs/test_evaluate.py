@@ -186,6 +186,7 @@ def test_a_demo_never_takes_the_place_of_a_real_run(source, tmp_path):
     with pytest.raises(FolderError, match="cannot use"):
         demo(out=str(tmp_path / "run"))
     first = demo(out=str(tmp_path / "demo"))
+    assert Path(first.page) == tmp_path / "demo" / layout.REPORT
     assert demo(out=str(tmp_path / "demo")).summary.scores_hash == first.summary.scores_hash
     assert 0 < first.summary.wer < 0.3
     assert first.diffs

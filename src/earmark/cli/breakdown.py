@@ -13,6 +13,8 @@ from earmark.scoring.lines import per_cent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.table import Table
+
     from earmark.reports.breakdown import SliceErrors
     from earmark.reports.confusions import Confusions
     from earmark.reports.suspects import Suspects
@@ -29,10 +31,15 @@ def columns_from(slices: str) -> list[str]:
 
 def print_slices(slices: Sequence[SliceErrors], scorer: str) -> None:
     """A row a slice, in the units of the scorer. Of a column with many, those with the most speech."""
-    if not slices:
-        return
+    if slices:
+        print_table(slice_table(slices, scorer))
+
+
+def slice_table(slices: Sequence[SliceErrors], scorer: str, *, of: str = "") -> Table:
+    """A row a slice; ``of`` is whose they are, where several are printed."""
     has_small = any(one.is_small for one in slices)
-    table = new_table("by slice (* fewer than 30 utterances: says little)" if has_small else "by slice")
+    small = " (* fewer than 30 utterances: says little)" if has_small else ""
+    table = new_table(f"{visible(of)}{', ' if of else ''}by slice{small}")
     table.add_column("slice", no_wrap=True)
     rate, unit = unit_names(scorer)
     for name in ("utts", unit, rate, "95 % interval", "sub", "del", "ins"):
@@ -44,7 +51,7 @@ def print_slices(slices: Sequence[SliceErrors], scorer: str) -> None:
             table.add_row(*_cells(one))
         if len(of_column) > _NUM_SLICES:
             table.add_row(visible(f"{column}: {len(of_column) - _NUM_SLICES:,} more in summary.json"))
-    print_table(table)
+    return table
 
 
 def _cells(one: SliceErrors) -> list[str]:

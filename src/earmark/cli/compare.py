@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from earmark.cli.breakdown import columns_from, print_suspects
 from earmark.cli.screen import json_for_screen, number_of, say, visible
-from earmark.cli.tables import new_table, print_table, unit_names
+from earmark.cli.tables import new_table, print_table, unit_names, write_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ def compare_command(
     replicates: int = 10_000,
     intersect: Annotated[bool, Parameter(negative="")] = False,
     fail_if: str | None = None,
-    format: Annotated[Literal["table", "json"], Parameter()] = "table",  # noqa: A002  # the flag's name
+    format: Annotated[Literal["table", "json", "md"], Parameter()] = "table",  # noqa: A002  # the flag's name
 ) -> int:
     """Compare runs of the same data with the first one, utterance by utterance.
 
@@ -44,7 +44,7 @@ def compare_command(
     Parameters
     ----------
     runs
-        The runs' folders, two or more; the first is the baseline.
+        The runs' folders; two or more, the first is the baseline.
     normalizer
         Done to both texts first: earmark ls normalizers (the first run's).
     scorer
@@ -84,6 +84,9 @@ def _print(comparison: Comparison, form: str) -> None:
     if form == "json":
         sys.stdout.write(json_for_screen(comparison.to_json()))
         return
+    if form == "md":
+        _write_markdown(comparison)
+        return
     if print_table(_overview(comparison), may_go=_MAY_GO):
         sys.stdout.write("some columns are left out: a wider terminal or --format json has them\n")
     for pair in comparison.pairs:
@@ -94,6 +97,18 @@ def _print(comparison: Comparison, form: str) -> None:
     print_suspects(comparison.suspects)
     for pair in comparison.pairs:
         sys.stdout.write(pair.sentence + "\n")
+    sys.stdout.write(_method(comparison) + "\n")
+    sys.stdout.flush()
+    _say_notes(comparison)
+
+
+def _write_markdown(comparison: Comparison) -> None:
+    """The tables and what they come to, as paragraphs; notes on stderr."""
+    write_markdown(_overview(comparison))
+    for pair in comparison.pairs:
+        if slices := _known(pair.slices):
+            write_markdown(_slice_table(pair, slices, comparison.scorer.name))
+    sys.stdout.writelines(f"{pair.sentence}\n\n" for pair in comparison.pairs)
     sys.stdout.write(_method(comparison) + "\n")
     sys.stdout.flush()
     _say_notes(comparison)

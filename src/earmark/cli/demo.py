@@ -31,5 +31,6 @@ def demo_command(*, out: str = "runs/demo") -> int:
         ("summary.json", "the numbers above, and more"),
     ):
         say(f"  {out}/{name:<24} {what}")
+    say(f"  {found.page:<{len(out) + 25}} all of it, to look at and to listen to: open it in a browser")
     say("next: earmark eval pocketsphinx --data YOUR_MANIFEST.jsonl")
     return 0

@@ -19,6 +19,7 @@ earmark demo                                      a tour, offline
 earmark eval pocketsphinx --data manifest.jsonl   transcribe, score, keep
 earmark eval pocketsphinx --data manifest.jsonl   again: goes on after a kill
 earmark score runs/NAME --normalizer whisper-en   other rules, same texts
+earmark report runs/NAME                          see every error, in a page
 earmark compare runs/A runs/B                     is B better, and how sure
 earmark audit pocketsphinx --data manifest.jsonl  do batches change its texts
 
@@ -88,11 +89,43 @@ work, or the cluster that was named does not answer. No token is ever shown.
 _EXPORT = """Write what a run heard in a format of other programs.
 
 earmark export runs/NAME --to jsonl -o scores.jsonl
-earmark export runs/NAME --to ctm -o words.ctm
-earmark export runs/NAME --to csv
+earmark export runs/NAME --to open-asr -o results/
+earmark export runs/NAME --to pra -o system.pra
+earmark export runs/NAME --to srt -o subtitles/
 
-Texts, counts and confidences of every utterance; words with times, and the n
-best, where the model gave them. Without -o it goes to stdout.
+The formats: earmark ls exports. Words with times, and the n best, are there where
+the model gave them. Without -o it goes to stdout.
+"""
+
+_SHOW = """Show the worst utterances of a run, aligned.
+
+earmark show runs/NAME
+earmark show runs/NAME --worst 5 --slice speaker=1688
+earmark show runs/NAME --grep '(?i)doctor'
+earmark show runs/NAME --flag loop --format jsonl
+
+Most errors first. A letter stands below each error; colour comes only on a
+terminal. What has no error is shown only with --grep or --flag.
+"""
+
+_REPORT = """Write a page about a run that opens offline, in any browser.
+
+earmark report runs/NAME
+earmark report runs/BASELINE runs/CANDIDATE -o beside.html
+earmark report runs/NAME --audio none -o small.html
+earmark report runs/NAME --audio all -o page/
+
+Charts, words, and every utterance with its alignment; clips of the worst 100.
+The page asks for nothing from the network. Click on what fails to see where.
+"""
+
+_PLOT = """Draw a figure of runs for a paper.
+
+earmark plot runs/A runs/B -o duration.svg
+earmark plot runs/A --kind slices --slices speaker,language -o slices.pdf
+earmark plot runs/A runs/B --kind cumulative -o errors.png
+
+Rates have intervals of 95 %. It needs: pip install 'earmark[plots]'
 """
 
 _TRACK = """Send a run that is over to a tracker, all of it.
@@ -171,7 +204,10 @@ app.command("earmark.cli.prepare:prepare_command", name="prepare", help=_PREPARE
 app.command("earmark.cli.sweep:sweep_command", name="sweep", help=_SWEEP)
 app.command("earmark.cli.stage:stage_command", name="stage", help=_STAGE)
 app.command("earmark.cli.merge:merge_command", name="merge", help="Merge the mistakes files of a run into one.")
+app.command("earmark.cli.show:show_command", name="show", help=_SHOW)
 app.command("earmark.cli.export:export_command", name="export", help=_EXPORT)
+app.command("earmark.cli.report:report_command", name="report", help=_REPORT)
+app.command("earmark.cli.plot:plot_command", name="plot", help=_PLOT)
 app.command("earmark.cli.track:track_command", name="track", help=_TRACK)
 app.command("earmark.cli.cache:cache_command", name="cache", help=_CACHE)
 app.command("earmark.cli.modal:modal_command", name="modal", help=_MODAL)

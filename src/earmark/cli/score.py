@@ -20,6 +20,8 @@ _OUTPUT = Group("Output", sort_key=3)
 
 _FILE_ENDINGS = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".trn", ".stm", ".ctm", ".txt")
 
+_Form = Literal["table", "json", "jsonl", "csv", "speechbrain", "md"]
+
 
 def score_command(
     run: Annotated[str | None, Parameter(group=_INPUT)] = None,
@@ -38,7 +40,7 @@ def score_command(
     confusions: Annotated[int, Parameter(group=_SCORING, show_default=False)] = 0,
     explain: Annotated[tuple[str, str] | None, Parameter(group=_SCORING, negative="")] = None,
     out: Annotated[str | None, Parameter(name=["--out", "-o"], group=_OUTPUT)] = None,
-    format: Annotated[Literal["table", "json", "jsonl", "csv", "speechbrain"], Parameter(group=_OUTPUT)] = "table",  # noqa: A002  # the flag's name
+    format: Annotated[_Form, Parameter(group=_OUTPUT)] = "table",  # noqa: A002  # the flag's name
 ) -> int:
     """Score a run again, or the outputs of any recognizer; transcribes nothing.
 

@@ -9,14 +9,16 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from earmark.cli.breakdown import print_confusions, print_slices, print_suspects
+from earmark.cli.breakdown import print_confusions, print_slices, print_suspects, slice_table
 from earmark.cli.results import interval_line, notes_of, print_summary
 from earmark.cli.screen import json_for_screen, number_of, say, visible
-from earmark.cli.tables import new_table, print_table, unit_names
+from earmark.cli.tables import new_table, print_table, unit_names, write_markdown
 from earmark.scoring.lines import per_cent
 from earmark.scoring.speechbrain_summary import SpeechBrainSummary
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from earmark.reports.summary import RunSummary
     from earmark.reports.suspects import Suspects
 
@@ -51,6 +53,9 @@ def print_systems(
                 f"note: in {number_of(suspects.number, 'utterance')} all systems contradict the reference with the "
                 "same words: --format json lists them"
             )
+    elif form == "md":
+        _write_markdown(summaries)
+        print_suspects(suspects)
     elif len(summaries) == 1:
         print_summary(summaries[0], form)
     else:
@@ -83,10 +88,10 @@ def _write_csv(facts: Sequence[dict[str, Any]]) -> None:
         writer.writerow(map(visible, row) if sys.stdout.isatty() else row)  # a file gets the names as they are
 
 
-def _print_table(summaries: Sequence[RunSummary]) -> None:
-    """A row a system; what is the same for all is said once below."""
+def _table(summaries: Sequence[RunSummary]) -> Table:
+    """A row a system."""
     first = summaries[0]
-    table = new_table(f"{len(summaries)} systems on {first.data}")
+    table = new_table(f"{number_of(len(summaries), 'system')} on {first.data}")
     table.add_column("system", no_wrap=True)
     rate, unit = unit_names(first.scorer.name)
     for name in ("utts", unit, rate, "95 % interval", "sub", "del", "ins", *_LAST_COLUMNS):
@@ -103,6 +108,12 @@ def _print_table(summaries: Sequence[RunSummary]) -> None:
             per_cent(summary.cer),
             per_cent(summary.ser),
         )
+    return table
+
+
+def _print_table(summaries: Sequence[RunSummary]) -> None:
+    """A row a system; what is the same for all is said once below."""
+    first, table = summaries[0], _table(summaries)
     if print_table(table, may_go=_LAST_COLUMNS):
         sys.stdout.write("some columns are left out: a wider terminal or --format csv has them\n")
     for summary in summaries:
@@ -115,7 +126,28 @@ def _print_table(summaries: Sequence[RunSummary]) -> None:
     # Of the same utterances, so of the same unit; a system that lacks some may have no interval.
     line = next((line for summary in summaries if (line := interval_line(summary))), "")
     sys.stdout.write(f"{line}\n" if line else "")
-    for note in dict.fromkeys(note for summary in summaries for note in _named(summary)):
+    _say_notes(summaries)
+
+
+def _write_markdown(summaries: Sequence[RunSummary]) -> None:
+    """The table, the slices of each system, and the rules as a paragraph."""
+    first = summaries[0]
+    write_markdown(_table(summaries))
+    for summary in summaries:
+        if summary.slices:
+            write_markdown(slice_table(summary.slices, summary.scorer.name, of=summary.model))
+    rules = [
+        f"{role} {one.name}@{one.version}" for role, one in (("normalizer", first.normalizer), ("scorer", first.scorer))
+    ]
+    sys.stdout.write("; ".join([*rules, *filter(None, [interval_line(first)])]) + "\n")
+    _say_notes(summaries)
+
+
+def _say_notes(summaries: Sequence[RunSummary]) -> None:
+    """What to know of each beside its numbers, with its name where there are several."""
+    sys.stdout.flush()
+    named = notes_of if len(summaries) == 1 else _named
+    for note in dict.fromkeys(note for summary in summaries for note in named(summary)):
         say(note)
 
 

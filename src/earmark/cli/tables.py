@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _LEAST_WIDTH = 80
 _WIDEST = 100_000
+_SIGN_OF_MARKDOWN = re.compile(r"([\\`*_<>|])")
 
 
 def new_table(title: str) -> Table:
@@ -62,6 +64,21 @@ def print_table(table: Table, *, least_width: int = _LEAST_WIDTH, may_go: Sequen
     for line in page.getvalue().splitlines():
         sys.stdout.write(line.rstrip() + "\n")
     return gone
+
+
+def write_markdown(table: Table) -> None:
+    """The table as Markdown's, under its title in bold, with an empty line behind it."""
+    heads = [str(column.header) for column in table.columns]
+    rules = ["---:" if column.justify == "right" else "---" for column in table.columns]
+    cells = zip(*(column.cells for column in table.columns), strict=True)
+    rows = [heads, rules, *([_in_markdown(str(cell)) for cell in row] for row in cells)]
+    sys.stdout.write(f"**{_in_markdown(str(table.title))}**\n\n")
+    sys.stdout.writelines(f"| {' | '.join(row)} |\n" for row in rows)
+    sys.stdout.write("\n")
+
+
+def _in_markdown(text: str) -> str:
+    return _SIGN_OF_MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
 def _without(table: Table, width: int, may_go: Sequence[str]) -> bool:

@@ -27,6 +27,10 @@ FORMATS.add("trn", "earmark.formats.trn:read_trn", "NIST's: the words, then (id)
 FORMATS.add("stm", "earmark.formats.stm:read_stm", "NIST's reference segments, with times")
 FORMATS.add("ctm", "earmark.formats.ctm:read_ctm", "NIST's recognized words, with times; goes with stm")
 FORMATS.add("seglst", "earmark.formats.seglst:read_seglst", "a JSON list of segments with session, speaker and times")
+FORMATS.add("pra", "earmark.formats.pra:read_pra", "sclite's alignments, with both texts")
+FORMATS.add("icefall", "earmark.formats.icefall:read_icefall", "icefall's recogs file, with both texts")
+FORMATS.add("srt", "earmark.formats.subtitles:read_subtitles", "subtitles of one recording: the text of all cues")
+FORMATS.add("vtt", "earmark.formats.subtitles:read_subtitles", "the same, WebVTT")
 FORMATS.add("lines", "earmark.formats.plain:read_lines", "a text each, matched by the number of the line")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from earmark.errors import ManifestError, UsageError
 from earmark.formats.lines import text_lines
 from earmark.formats.stm import seconds, track
+from earmark.formats.timed_words import timed_words
 from earmark.formats.transcript import Row, Transcript, Wanted, gather
 from earmark.formats.trn import COMMENT
 from earmark.records import ScoredUtterance, Word
@@ -70,13 +71,7 @@ def write_ctm(utterances: Iterable[ScoredUtterance]) -> Iterator[bytes]:
 
 
 def _lines(utterance: ScoredUtterance) -> Iterator[str]:
-    if utterance.words is None and utterance.hypothesis:
-        raise UsageError(
-            "no CTM without times, and the model gave none",
-            cause=f"{utterance.id} has a text and no words",
-            hint="--to jsonl, or earmark eval with --set words=true for a model that knows them",
-        )
-    for word in utterance.words or ():
+    for word in timed_words(utterance, "CTM"):
         yield _line(utterance.id, word)
 
 

@@ -9,11 +9,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from earmark.errors import ManifestError
+from earmark.errors import ManifestError, UsageError
 from earmark.formats.cells import as_seconds, as_text
+from earmark.formats.exported_run import ExportedRun
 from earmark.formats.jsonl import usable_json
 from earmark.formats.lines import excerpt, text_lines
 from earmark.formats.transcript import Row, Transcript, Wanted, gather, one_text
+from earmark.records import ScoredUtterance
 
 KEYS = ("session_id", "start_time", "end_time", "speaker", "words")
 SEGMENT_KEYS = frozenset({"session_id", "words"})
@@ -75,3 +77,30 @@ def _segments(path: str) -> list[Any]:
     if not isinstance(found, list):
         raise ManifestError(path, "not a JSON list of segments")
     return found
+
+
+def write_seglst(run: ExportedRun) -> Iterator[bytes]:
+    """Yield a list of the hypotheses, as they are: of a piece of a file at its place, of a whole one from 0.
+
+    The session is the file, or the id where there is no file. Raises UsageError where nobody knows a duration.
+    """
+    before = "["
+    for one in run.heard():
+        yield f"{before}\n  {json.dumps(_segment(one), ensure_ascii=False)}".encode()
+        before = ","
+    yield b"\n]\n" if before == "," else b"[]\n"
+
+
+def _segment(one: ScoredUtterance) -> dict[str, Any]:
+    if one.duration_s <= 0:
+        raise UsageError(
+            f"no SegLST without times, and nobody knows how long {one.id!r} is", hint="--to jsonl needs none"
+        )
+    start_s = one.start_s or 0.0
+    return {
+        "session_id": one.audio or one.id,
+        "start_time": start_s,
+        "end_time": start_s + one.duration_s,
+        "speaker": one.speaker or "",
+        "words": " ".join((one.hypothesis or "").split()),
+    }

@@ -26,6 +26,9 @@ _BY_ENDING = {
     ".parquet": "parquet",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".pra": "pra",
+    ".srt": "srt",
+    ".vtt": "vtt",
 }
 _GZIP = b"\x1f\x8b"
 _ENDS_WITH_ID = re.compile(r"\(([^()\s]+)\)\s*\Z")
@@ -123,6 +126,8 @@ def _plain_format(path: str) -> str | None:
     file = Path(path)
     if file.suffix.lower() in _BY_ENDING:
         return _BY_ENDING[file.suffix.lower()]
+    if file.name.startswith("recogs-"):
+        return "icefall"
     start = next((line.lstrip()[:1] for line in text_lines(path) if not line.isspace()), "")
     return _kind_of_array(path) if start == "[" else {"{": "jsonl"}.get(start)
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from earmark.errors import ManifestError
+from earmark.errors import ManifestError, UsageError
+from earmark.formats.exported_run import ExportedRun
 from earmark.formats.lines import excerpt, text_lines
 from earmark.formats.transcript import Row, Transcript, Wanted, gather, one_text
-from earmark.formats.trn import COMMENT, check_one_reading
+from earmark.formats.trn import COMMENT, check_one_reading, has_readings
+from earmark.records import ScoredUtterance
 
 IGNORED = "ignore_time_segment_in_scoring"
 _NUM_NEEDED = 5
@@ -78,3 +80,28 @@ def seconds(path: str, number: int, line: str, text: str) -> float:
             path, f"{text[:40]!r} is no time in seconds", line=number, column=column, excerpt=shown
         ) from None
     return value
+
+
+def write_stm(run: ExportedRun) -> Iterator[bytes]:
+    """Yield the references as segments, which go with the words of ``write_ctm``: id, channel 1, speaker, 0 to the end.
+
+    In the order of the ids' bytes, as the SCTK wants them. Raises UsageError for an utterance whose duration nobody
+    knows, and for an id or a text that the format cannot hold.
+    """
+    lines = {one.id.encode(): _line(one) for one in run if one.reference is not None}
+    return (lines[name] for name in sorted(lines))
+
+
+def _line(one: ScoredUtterance) -> bytes:
+    words = " ".join((one.reference or "").split())
+    speaker = "-".join((one.speaker or "").split()) or "unknown"
+    is_unfit = one.id.split() != [one.id] or one.id.startswith(COMMENT) or words.startswith("<")
+    if one.duration_s <= 0 or is_unfit or has_readings(words):
+        raise UsageError(
+            f"an STM file cannot hold {one.id!r}",
+            cause="nobody knows how long it is"
+            if one.duration_s <= 0
+            else "its id or its text has signs of the format",
+            hint="--to jsonl holds any",
+        )
+    return f"{one.id} 1 {speaker} 0.000 {one.duration_s:.3f} {words}\n".encode()

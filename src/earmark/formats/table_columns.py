@@ -27,8 +27,8 @@ from earmark.formats.chunks import CHUNK, PARENT
 from earmark.formats.transcript import Wanted
 
 ID = ("id", "utt_id", "utterance_id", "uttid", "utt", "key", "segment_id")
-REFERENCE = (*TEXT, "ref", "ground_truth")
-HYPOTHESIS = ("hypothesis", "hyp", "prediction", "predicted_text", "transcribed_text")
+REFERENCE = (*TEXT, "ref", "ground_truth", "original_text")
+HYPOTHESIS = ("hypothesis", "hyp", "prediction", "predicted_text", "transcribed_text", "transcriptions")
 PREDICTED = "pred_text"
 SEVERAL = "hypotheses"
 NONE = "none"

@@ -7,7 +7,7 @@ run: see ``BoundedCounts``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,11 +123,18 @@ class ConfusionTally:
     def add(self, scored: pa.Table, tokens: Callable[[str], list[str]]) -> None:
         """Take rows of schema.SCORES that are scored; ``tokens`` are what their scorer aligns."""
         columns = ("reference_normalized", "hypothesis_normalized", "alignment")
+        found: dict[str, list[str]] = {SUBSTITUTION: [], DELETION: [], INSERTION: []}
+        words: list[str] = []
         for reference, hypothesis, code in zip(*(scored[name].to_pylist() for name in columns), strict=True):
             said = tokens(reference)
-            self._said.add(said)
+            words += said
             if code not in ("", f"{len(said)}{HIT}"):
-                self._count(said, tokens(hypothesis), code)
+                _collect(found, said, tokens(hypothesis), code)
+        # One call for all: counting is quick, and beginning to count is not.
+        self._said.add(words)
+        self._substitutions.add(found[SUBSTITUTION])
+        self._deletions.add(found[DELETION])
+        self._insertions.add(found[INSERTION])
 
     def most(self, number: int) -> Confusions:
         """The ``number`` most frequent errors of each kind."""
@@ -140,18 +147,20 @@ class ConfusionTally:
             max(kind.undercount for kind in (*kinds, self._said)),
         )
 
-    def _count(self, said: list[str], heard: list[str], code: str) -> None:
-        i = j = 0
-        for letter, num_said, num_heard in spans(code):
-            if letter == DELETION:
-                self._deletions.add(said[i : i + num_said])
-            elif letter == INSERTION:
-                self._insertions.add(heard[j : j + num_heard])
-            elif letter == SUBSTITUTION:
-                pairs = zip(said[i : i + num_said], heard[j : j + num_heard], strict=True)
-                self._substitutions.add(f"{a} {b}" for a, b in pairs)
-            i += num_said
-            j += num_heard
+
+def _collect(found: Mapping[str, list[str]], said: list[str], heard: list[str], code: str) -> None:
+    """Add the errors of one alignment to those of each kind."""
+    i = j = 0
+    for letter, num_said, num_heard in spans(code):
+        if letter == DELETION:
+            found[DELETION].extend(said[i : i + num_said])
+        elif letter == INSERTION:
+            found[INSERTION].extend(heard[j : j + num_heard])
+        elif letter == SUBSTITUTION:
+            pairs = zip(said[i : i + num_said], heard[j : j + num_heard], strict=True)
+            found[SUBSTITUTION].extend(f"{a} {b}" for a, b in pairs)
+        i += num_said
+        j += num_heard
 
 
 def _substitution(pair: str, number: int) -> Substitution:

@@ -22,11 +22,12 @@ from earmark.store import layout
 from earmark.store.reader import WINDOW, windows
 from earmark.store.run import RunStore
 
-_HEARD = ("words", "confidence", "alternatives")
+_HEARD = ("words", "confidence", "alternatives", "compute_s")
 _ROWS_AT_ONCE = 1_024  # as Python objects, of which a word is four
 _COPIED = (
     "id", "status", "reason", "reference", "hypothesis", "reference_normalized", "hypothesis_normalized",
-    "hits", "substitutions", "deletions", "insertions", "duration_s",
+    "hits", "substitutions", "deletions", "insertions", "duration_s", "alignment", "character_errors",
+    "reference_characters", "speaker", "language",
 )  # fmt: skip
 
 _Row = dict[str, Any]
@@ -40,11 +41,13 @@ def scored_utterances(store: RunStore, spec: RunSpec) -> Iterator[ScoredUtteranc
     """
     starts = _starts_s(store)
     scores = _rows(store.batches(layout.SCORES, _ROWS_AT_ONCE))
+    places = _rows(store.batches(layout.UTTERANCES, _ROWS_AT_ONCE, ["audio", "start_s"]))
+    utterances = ({**row, **place} for row, place in zip(scores, places, strict=True))
     parts = store.progress(spec).part_names
     for window in windows(store.folder, parts, spec.data.num_utterances, WINDOW, _HEARD):
         found = outcomes(window)
         pieces = _by_utterance(window)
-        for row in islice(scores, WINDOW):
+        for row in islice(utterances, WINDOW):
             index = row["index"]
             _check_same(store, row, found.get(index))
             yield _utterance(row, _next_of(pieces, index, found), starts)
@@ -56,7 +59,7 @@ def _rows(tables: Iterator[pa.Table]) -> Iterator[_Row]:
 
 
 def _by_utterance(window: pa.Table) -> Iterator[tuple[int, list[_Row]]]:
-    columns = window.select(["index", "segment", "hypothesis", *_HEARD])
+    columns = window.select(["index", "segment", "hypothesis", "rank", *_HEARD])
     tables = (columns.slice(start, _ROWS_AT_ONCE) for start in range(0, len(columns), _ROWS_AT_ONCE))
     for index, rows in groupby(_rows(tables), key=itemgetter("index")):
         yield index, list(rows)
@@ -96,7 +99,9 @@ def _starts_s(store: RunStore) -> _Starts:
 def _utterance(row: _Row, pieces: Sequence[_Row], starts: _Starts) -> ScoredUtterance:
     alternatives = (pieces[0]["alternatives"] or ()) if len(pieces) == 1 else ()
     return ScoredUtterance(
-        **{name: row[name] for name in _COPIED},
+        **{name: row[name] for name in (*_COPIED, "audio", "start_s")},
+        rank=pieces[0]["rank"] if pieces else None,
+        compute_s=sum(piece["compute_s"] for piece in pieces) or None,
         words=_words(pieces, starts),
         confidence=_confidence(pieces),
         alternatives=tuple(Alternative(**one) for one in alternatives),

@@ -29,7 +29,9 @@ MAX_SLICES = 1000
 
 _EDGES = {DURATION: ((5, 10, 20), "s"), SPEAKING_RATE: ((1, 2, 3, 4), "words/s")}
 _OURS = frozenset({*_EDGES, "speaker", "language"})
-_UNKNOWN, _OTHERS = "(none)", "(others)"
+UNKNOWN = "(none)"
+"""The slice of the utterances that have no value in a column."""
+_OTHERS = "(others)"
 _LABELS = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -76,7 +78,7 @@ class Slice:
     @property
     def is_unknown(self) -> bool:
         """Whether it is of the utterances that have no value in the column."""
-        return self.value == _UNKNOWN
+        return self.value == UNKNOWN
 
 
 class SliceLabels:
@@ -91,14 +93,15 @@ class SliceLabels:
         self._known = set(_OURS)
         self._labels: dict[str, list[pa.Array]] = {column: [] for column in self._columns}
 
-    def add(self, scores: pa.Table, reference_words: NDArray[np.int64]) -> None:
-        """Take the next window of schema.SCORES."""
+    def add(self, scores: pa.Table, reference_words: NDArray[np.int64]) -> dict[str, pa.DictionaryArray]:
+        """Take the next window of schema.SCORES, and return the names of its slices by column; null for none."""
         texts = scores["extra"].to_pylist() if self.needs_extra else []
         extras = [json.loads(text) if text else {} for text in texts]
         self._known.update(*extras)
         for column in self._columns:
             values = _values(column, scores, reference_words, extras)
             self._labels[column].append(pa.array(values, pa.string()).dictionary_encode())
+        return {column: labels[-1] for column, labels in self._labels.items()}
 
     def check(self, more: Iterable[str] = ()) -> None:
         """Raise UnknownNameError for a column that neither what was taken nor ``more`` has."""
@@ -184,8 +187,8 @@ def _joined(labels: Sequence[pa.Array]) -> pa.DictionaryArray:
 def _grouping(column: str, labels: pa.DictionaryArray) -> Grouping:
     """A slice a label: bins in ascending order, others by name; what shares one and what has none come last."""
     # A value that is called what only we call something is written as a text.
-    known = [repr(name) if name in (_OTHERS, _UNKNOWN) else name for name in labels.dictionary.to_pylist()]
-    names = [*known, _OTHERS, _UNKNOWN]
+    known = [repr(name) if name in (_OTHERS, UNKNOWN) else name for name in labels.dictionary.to_pylist()]
+    names = [*known, _OTHERS, UNKNOWN]
     codes = pc.fill_null(labels.indices, len(names) - 1).to_numpy(zero_copy_only=False)
     if len(names) - 2 > MAX_SLICES:
         sizes = np.bincount(codes, minlength=len(names))[:-2]
@@ -195,6 +198,6 @@ def _grouping(column: str, labels: pa.DictionaryArray) -> Grouping:
     found, starts = np.unique(codes[order], return_index=True)
     positions = dict(zip((names[code] for code in found.tolist()), np.split(order, starts[1:]), strict=True))
     ranks = {name: rank for rank, name in enumerate(_bin_names(column))} if column in _EDGES else {}
-    last = {_OTHERS: 1, _UNKNOWN: 2}
+    last = {_OTHERS: 1, UNKNOWN: 2}
     ascending = sorted(positions, key=lambda name: (last.get(name, 0), ranks.get(name, 0), name))
     return Grouping(column, tuple((name, positions[name]) for name in ascending))

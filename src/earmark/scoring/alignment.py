@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from itertools import groupby, islice, zip_longest
 from typing import cast
 
 from rapidfuzz.distance import Levenshtein
@@ -99,26 +99,42 @@ def render_diff(reference_words: Sequence[str], hypothesis_words: Sequence[str],
     are the operations of ``code`` in order: where a word itself has brackets or arrows, the code says what its item is.
     Raises ValueError where the code is not one of these texts.
     """
+    return " ".join(_item(*one) for one in aligned(reference_words, hypothesis_words, code))
+
+
+def aligned(
+    reference_words: Sequence[str], hypothesis_words: Sequence[str], code: str
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the operations of a code one by one, as (letter, what was said, what was heard); nothing is ``""``.
+
+    The words of a forgiven merge stand together, with spaces. Raises ValueError where the code is not one of these
+    texts.
+    """
     runs = list(spans(code))
     fits = (sum(num_reference for _, num_reference, _ in runs), sum(num_hypothesis for *_, num_hypothesis in runs))
     given = (len(reference_words), len(hypothesis_words))
     if fits != given:
         raise ValueError(f"alignment {code!r} is of {fits[0]} and {fits[1]} words, not {given[0]} and {given[1]}")
-    return " ".join(_items(iter(reference_words), iter(hypothesis_words), runs))
+    return _aligned(iter(reference_words), iter(hypothesis_words), runs)
 
 
-def _items(reference: Iterator[str], hypothesis: Iterator[str], runs: Sequence[tuple[str, int, int]]) -> Iterator[str]:
+def _aligned(
+    reference: Iterator[str], hypothesis: Iterator[str], runs: Sequence[tuple[str, int, int]]
+) -> Iterator[tuple[str, str, str]]:
     for letter, num_reference, num_hypothesis in runs:
         said, heard = list(islice(reference, num_reference)), list(islice(hypothesis, num_hypothesis))
-        if letter == HIT:
-            yield from said
-        elif letter == SUBSTITUTION:
-            yield from (f"[{word}->{other}]" for word, other in zip(said, heard, strict=True))
-        elif letter in (JOINED, PARTED):
-            yield f"[{'_'.join(said)}={'_'.join(heard)}]"
+        if letter in (JOINED, PARTED):
+            yield letter, " ".join(said), " ".join(heard)
         else:
-            yield from (f"[-{word}-]" for word in said)
-            yield from (f"[+{word}+]" for word in heard)
+            yield from ((letter, *pair) for pair in zip_longest(said, heard, fillvalue=""))
+
+
+def _item(letter: str, said: str, heard: str) -> str:
+    if letter == HIT:
+        return said
+    if letter in (DELETION, INSERTION):
+        return f"[-{said}-]" if letter == DELETION else f"[+{heard}+]"
+    return f"[{said}->{heard}]" if letter == SUBSTITUTION else f"[{said}={heard}]".replace(" ", "_")
 
 
 def _edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[tuple[str, int, int]]:

@@ -72,6 +72,7 @@ class RunStore:
         for name in (
             layout.SUMMARY,
             layout.RANKS,
+            layout.REPORT,
             layout.AUDIT,
             layout.ELSEWHERE,
             layout.TRACKING,
@@ -138,16 +139,30 @@ class RunStore:
         except pa.ArrowException as error:
             raise StoreError(f"{name} in {self.url} is damaged", cause=str(error).splitlines()[0], hint=hint) from error
 
-    def batches(self, name: str, num_rows: int) -> Iterator[pa.Table]:
+    def batches(self, name: str, num_rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """Yield a table in pieces of ``num_rows`` rows, the last one fewer; of an empty table one empty piece.
 
-        Raises FileNotFoundError.
+        Of the ``columns`` alone where they are named. Raises FileNotFoundError.
         """
         with self._table(name) as file, pq.ParquetFile(file) as table:
             if table.metadata.num_rows == 0:
-                yield table.schema_arrow.empty_table()
-            for batch in table.iter_batches(num_rows):
+                empty = table.schema_arrow.empty_table()
+                yield empty if columns is None else empty.select(columns)
+            for batch in table.iter_batches(num_rows, columns=columns):
                 yield pa.Table.from_batches([batch])
+
+    def rows(self, name: str, positions: list[int], columns: list[str]) -> pa.Table:
+        """The rows of a table at ``positions``, which ascend from 0; groups of rows that hold none are not read."""
+        found = []
+        with self._table(name) as file, pq.ParquetFile(file) as table:
+            first = 0
+            for group in range(table.num_row_groups):
+                end = first + table.metadata.row_group(group).num_rows
+                wanted = [position - first for position in positions if first <= position < end]
+                if wanted:
+                    found.append(table.read_row_group(group, columns=columns).take(wanted))
+                first = end
+            return pa.concat_tables(found) if found else table.schema_arrow.empty_table().select(columns)
 
     def progress(self, spec: RunSpec) -> reader.Progress:
         """What the parts hold so far."""

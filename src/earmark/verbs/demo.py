@@ -1,4 +1,4 @@
-"""``demo``: the main job on bundled clips of synthetic speech, offline."""
+"""``demo``: the main job on bundled clips of synthetic speech, offline, up to the page that shows it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import Observer, nobody
+from earmark.verbs.report import report
 
 _DEMO_DATA = "earmark/demo/manifest.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo's summary, and the word alignments of its mistakes, the worst first."""
+    """The demo's summary, the word alignments of its mistakes, the worst first, and where its page is."""
 
     summary: RunSummary
     diffs: tuple[str, ...]
+    page: str
 
 
 def demo(*, out: str = "runs/demo", observer: Observer = nobody) -> Demo:
@@ -37,5 +39,7 @@ def demo(*, out: str = "runs/demo", observer: Observer = nobody) -> Demo:
         summary = evaluate(
             recognizer, str(folder / "manifest.jsonl"), out=out, fresh=True, auto_merge=True, observer=observer
         )
+        page = report(out, audio="all", audio_root=str(folder), title="The demo: spoken commands, by PocketSphinx")
     mistakes = RunStore.at(out).read_table(layout.MERGED, ["diff", "sample_wer"])
-    return Demo(summary, tuple(mistakes.sort_by([("sample_wer", "descending")])["diff"].to_pylist()))
+    diffs = mistakes.sort_by([("sample_wer", "descending")])["diff"].to_pylist()
+    return Demo(summary, tuple(diffs), page.path)

@@ -1,23 +1,21 @@
 """The two CSV files of a run with a job id: a row for each request, that is each worker, and a row an utterance.
 
-They are for scripts that read ``results_summaries/results_summary_{job_id}.csv`` and ``results/results_{job_id}.csv``.
-Everything in them comes from the run's parts and scores; rates are made of counts that were added.
+Everything in them comes from the run's parts and scores; rates are made of counts that were added. What the files look
+like is known to ``formats.job_csv``.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import PurePath
 
 from earmark.errors import UsageError
-from earmark.formats.scored_csv import safe_cell
+from earmark.formats.exported_run import ExportedRun, Request
+from earmark.formats.job_csv import write_requests_csv, write_results_csv
+from earmark.records import ScoredUtterance
 from earmark.reports.ranks import errors_by_rank, ranks_of_utterances
-from earmark.schema import SCORED
 from earmark.spec import RunSpec
 from earmark.store import layout
 from earmark.store.reader import WINDOW
@@ -25,21 +23,6 @@ from earmark.store.run import RunStore
 from earmark.verbs.workforce import Workforce
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,99}", re.ASCII)
-_UTTERANCE = ("transcriptions", "original_text", "dataset", "split")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What one worker did. ``wer`` is in per cent, None without references; the times are in seconds."""
-
-    num_samples: int
-    wer: float | None
-    rtfx: float | None
-    total_time: float
-    total_audio_length: float
-
-
-_COLUMNS = tuple(Request.__slots__)
 
 
 def check_job_id(job_id: str | None) -> None:
@@ -69,17 +52,17 @@ def keep_requests(store: RunStore, spec: RunSpec, workforce: Workforce, job_id: 
 
 def write_requests(store: RunStore, spec: RunSpec, job_id: str) -> None:
     """Write both files into the run's folder, each whole or not at all. Raises StoreError."""
-    requests = _requests(store, spec)
+    requests = requests_of(store, spec)
+    run = ExportedRun(_utterances(store, spec), {"data": spec.data.name}, requests=lambda: requests)
     summary = f"{layout.RESULTS_SUMMARIES}/results_summary_{job_id}.csv"
-    rows = [list(asdict(requests[rank]).values()) for rank in sorted(requests)]
-    store.folder.write(summary, "".join(map(_line, [list(_COLUMNS), *rows])).encode())
+    store.folder.write(summary, b"".join(write_requests_csv(run)))
     with store.folder.replacing(f"{layout.RESULTS}/results_{job_id}.csv") as stream:
-        for line in _utterances(store, spec, requests):
-            stream.write(line.encode())
+        for line in write_results_csv(run):
+            stream.write(line)
 
 
-def _requests(store: RunStore, spec: RunSpec) -> dict[int, Request]:
-    """Each worker by its rank: texts that count from the scores, times from the parts."""
+def requests_of(store: RunStore, spec: RunSpec) -> dict[int, Request]:
+    """Each worker by its rank: texts that count from the scores, times from the parts. Raises StoreError."""
     time_s: dict[int, float] = {}
     audio_s: dict[int, float] = {}
     for receipt in store.progress(spec).receipts:
@@ -98,27 +81,10 @@ def _requests(store: RunStore, spec: RunSpec) -> dict[int, Request]:
     return requests
 
 
-def _utterances(store: RunStore, spec: RunSpec, requests: Mapping[int, Request]) -> Iterator[str]:
-    """The lines of the second file: of every utterance that was scored, with what its worker did."""
-    dataset, split = _named(spec.data.name)
+def _utterances(store: RunStore, spec: RunSpec) -> Iterator[ScoredUtterance]:
+    """The texts of every utterance, and its worker's rank; no more, so that long runs take little memory."""
     rank_of = ranks_of_utterances(store, spec)
-    yield _line([*_COLUMNS, *_UTTERANCE])
-    for scores in store.batches(layout.SCORES, WINDOW):
-        for row in scores.select(["index", "status", "hypothesis", "reference"]).to_pylist():
-            if row["status"] == SCORED:
-                request = requests[int(rank_of[row["index"]])]
-                texts = [safe_cell(text or "") for text in (row["hypothesis"], row["reference"], dataset, split)]
-                yield _line([*asdict(request).values(), *texts])
-
-
-def _named(data: str) -> tuple[str, str]:
-    """The data set and the split that a name of data says: ``hf:OWNER/NAME:test`` is ``NAME`` and ``test``."""
-    name, colon, split = data.rpartition(":")
-    has_split = bool(colon) and "/" not in split and "/" in name
-    return PurePath(name if has_split else data).name, split if has_split else ""
-
-
-def _line(cells: list[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    columns = ["index", "id", "status", "hypothesis", "reference"]
+    for scores in store.batches(layout.SCORES, WINDOW, columns):
+        for row in scores.to_pylist():
+            yield ScoredUtterance(**{name: row[name] for name in columns[1:]}, rank=int(rank_of[row["index"]]))

@@ -1,0 +1,232 @@
+"""The report in a real browser: opened from the disk with the network off, searched, sorted, listened to."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import earmark
+from earmark.recognizers.doubles import Noisy
+from earmark.verbs.report import report
+from earmark.verbs.score_outputs import score_files
+from tests.browser.looking import IDS, ROWS, chosen, opened, search, sort_by, type_query
+from tests.toys import toy_source
+
+pytestmark = pytest.mark.xdist_group("browser")  # one browser, one worker
+LETTERS = "[...row.querySelectorAll('.e')].map((e) => e.querySelector('.letter').textContent + e.className.slice(-1))"
+CAN_PLAY = """new Promise((good) => {
+  const audio = document.querySelector("audio");
+  audio.preload = "auto";
+  audio.load();
+  for (const name of ["canplay", "error"]) audio.addEventListener(name, () => good(name));
+})"""
+
+
+def test_it_opens_without_network_and_without_a_complaint(browser, base, runs):
+    """It asks for its own file and nothing else, and says the rate of the summary."""
+    page = opened(browser, base)
+    summary = json.loads((runs / "base" / "summary.json").read_text())
+    assert page.evaluate("document.querySelector('.wer').textContent") == f"{100 * summary['wer']:.2f} %"
+    assert f"WER {100 * summary['wer']:.2f} % of these" in page.evaluate("document.getElementById('count').textContent")
+    assert page.problems == []
+    assert [Path(url).name for url in page.requests] == ["base.html"]
+
+
+def test_nothing_else_may_run_or_be_asked_for(browser, base):
+    """A script that is put into the page does not run, and a request is refused before it is made."""
+    page = opened(browser, base)
+    page.evaluate("(() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
+                  "document.body.append(s); })()")  # fmt: skip
+    assert page.evaluate("window.ran") is None
+    assert page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'asked', () => 'refused')") == "refused"
+    assert any("Content Security Policy" in one for one in page.problems)
+
+
+def test_a_search_a_filter_and_an_order_are_in_the_address(browser, base, runs):
+    """The same address in another page shows the same rows."""
+    page = opened(browser, base)
+    search(page, "/seven|nine/")
+    sort_by(page, "duration")
+    page.evaluate("document.querySelectorAll('#charts .barline[role=button]')[0].dispatchEvent(new Event('click'))")
+    found, number = page.evaluate(IDS), chosen(page)
+    assert 0 < number < 40
+    assert page.evaluate("document.querySelectorAll('.chip').length") == 2
+    fragment = page.wait("new URLSearchParams(location.hash.slice(1)).has('f') && location.hash")
+    other = opened(browser, base, fragment)
+    assert (other.evaluate(IDS), chosen(other)) == (found, number)
+    assert other.evaluate("document.getElementById('query').value") == "/seven|nine/"
+    page.key("Escape")
+    assert chosen(page) == 40
+
+
+def test_a_search_that_is_no_expression_says_so(browser, base):
+    """The list stays."""
+    page = opened(browser, base)
+    search(page, "seven")
+    before = page.evaluate(IDS)
+    type_query(page, "/(/")
+    page.wait("document.getElementById('count').textContent.startsWith('not a regular expression')")
+    assert page.evaluate(IDS) == before
+
+
+def test_rows_come_in_the_chosen_order(browser, base, runs):
+    """By errors at first, the worst first; by duration when asked, and the other way round."""
+    page = opened(browser, base)
+    errors = "[...document.querySelectorAll('#list .rate span')].map((one) => Number(one.textContent.split(' / ')[0]))"
+    found = page.evaluate(errors)
+    assert found == sorted(found, reverse=True)
+    sort_by(page, "id")
+    assert page.evaluate(IDS)[:2] == ["utt-000", "utt-001"]
+    page.evaluate("document.getElementById('direction').click()")
+    assert page.evaluate(IDS)[0] == "utt-039"
+
+
+def test_a_click_on_a_confusion_shows_where(browser, base):
+    """As many utterances as have it, each with the pair in its line."""
+    page = opened(browser, base)
+    said, heard, times = page.evaluate(
+        "[...document.querySelector('#words tbody tr').cells].map((cell) => cell.textContent)"
+    )
+    page.evaluate("document.querySelector('#words tbody tr').click()")
+    assert 0 < chosen(page) <= int(times)
+    assert page.evaluate(
+        f"{ROWS}.every((row) => [...row.querySelectorAll('.S del')].some((one) => one.textContent === '{said}'))"
+    )
+    assert f"{said} → {heard}" in page.evaluate("document.querySelector('.chip').textContent")
+
+
+def test_a_bin_of_a_chart_holds_what_it_says(browser, base):
+    """The number in its title is the number of rows that a click shows."""
+    page = opened(browser, base)
+    for number in range(page.evaluate("document.querySelectorAll('#charts figure.wide .bin').length")):
+        title = page.evaluate(
+            f"document.querySelectorAll('#charts figure.wide .bin')[{number}].querySelector('title').textContent"
+        )
+        page.evaluate(
+            f"document.querySelectorAll('#charts figure.wide .bin')[{number}].dispatchEvent(new Event('click'))"
+        )
+        assert chosen(page) == int(re.search(r"(\d+) utterance", title)[1]), title
+        page.key("Escape")
+
+
+def test_a_clip_in_the_page_and_a_file_beside_it_play(browser, base):
+    """Both reach the point where the browser can play them."""
+    page = opened(browser, base)
+    assert page.evaluate("document.querySelector('audio').src.slice(0, 16)") == "data:audio/mpeg;"
+    assert page.evaluate(CAN_PLAY) == "canplay"
+    page.evaluate("document.getElementById('direction').click()")
+    page.evaluate("document.querySelector('#list .row').click()")
+    assert page.evaluate("document.querySelector('audio').src").endswith(".wav")
+    assert page.evaluate(CAN_PLAY) == "canplay"
+    assert page.problems == []
+
+
+def test_a_file_that_is_not_there_is_told(browser, runs):
+    """In the page, when one plays it; and a run of texts alone says that there is no audio."""
+    moved = report(runs / "base", out=runs / "moved.html", audio="link", audio_root=str(runs / "nowhere")).path
+    page = opened(browser, moved)
+    page.key(" ")
+    page.wait("document.getElementById('toast').textContent.includes('no audio where this page looks')")
+
+
+def test_the_keyboard_goes_through_the_list(browser, base):
+    """The letters j and k choose, a slash searches, and a question mark explains."""
+    page = opened(browser, base)
+    selected = "document.querySelector('.row.selected .id').textContent"
+    ids = page.evaluate(IDS)
+    page.key("j")
+    page.key("j")
+    assert page.evaluate(selected) == ids[2]
+    assert page.evaluate("document.querySelector('#detail h3').textContent") == ids[2]
+    page.key("k")
+    assert page.evaluate(selected) == ids[1]
+    page.wait(f"new URLSearchParams(location.hash.slice(1)).get('u') === '{ids[1]}'")
+    page.key("/")
+    assert page.evaluate("document.activeElement.id") == "query"
+    page.key("j")
+    assert page.evaluate("document.getElementById('query').value") == "j"
+    page.key("Escape")
+    page.key("?")
+    assert page.evaluate("document.getElementById('aid').open")
+
+
+def test_errors_can_be_told_without_colour(browser, base):
+    """Each has its letter, what was not heard is struck through, and what was not said is underlined."""
+    page = opened(browser, base)
+    letters = page.evaluate(f"{ROWS}.flatMap((row) => {LETTERS})")
+    assert letters
+    assert all(one[0] == one[1] and one[0] in "SDI" for one in letters)
+    style = "getComputedStyle(document.querySelector('{}')).textDecorationLine"
+    assert page.evaluate(style.format("#list .e del")) == "line-through"
+    assert page.evaluate(style.format("#list .e ins")) == "underline"
+
+
+def test_light_dark_and_paper(browser, base):
+    """Three grounds; on paper there is no button to play."""
+    page = opened(browser, base)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.media(scheme="dark")
+    dark = page.evaluate(ground)
+    assert light != dark
+    page.evaluate("document.getElementById('theme').click()")
+    assert page.evaluate(ground) == light
+    page.media(medium="print")
+    assert page.evaluate("getComputedStyle(document.querySelector('.play')).display") == "none"
+
+
+def test_runs_stand_beside_each_other(browser, runs):
+    """The quadrants have the numbers of the comparison, and a click shows them."""
+    path = report(runs / "base", runs / "good", out=runs / "both.html", audio="none").path
+    comparison = earmark.compare(str(runs / "base"), str(runs / "good"))
+    pair = comparison.pairs[0]
+    page = opened(browser, path)
+    assert page.evaluate("document.querySelector('.sentence').textContent") == pair.sentence
+    numbers = page.evaluate("[...document.querySelectorAll('.quadrants b')].map((one) => Number(one.textContent))")
+    assert (numbers[1], numbers[2], sum(numbers)) == (len(pair.broken), len(pair.fixed), comparison.num_utterances)
+    page.evaluate("document.querySelector('.q2').click()")
+    assert chosen(page) == len(pair.fixed)
+    assert set(page.evaluate(IDS)) <= {one.id for one in pair.fixed}
+    assert page.evaluate("document.querySelectorAll('#detail .columns').length") == 2
+    assert page.problems == []
+
+
+def test_a_folder_is_the_same_page(browser, runs, base):
+    """With its rows in scripts beside it, from the disk."""
+    found = report(runs / "base", out=f"{runs}/page/", audio="worst:5", audio_root=str(runs / "data"))
+    assert found.is_folder
+    page, other = opened(browser, found.path), opened(browser, base)
+    assert page.evaluate(IDS) == other.evaluate(IDS)
+    assert page.evaluate("document.querySelector('audio').src").endswith(".mp3")
+    assert page.problems == []
+
+
+def test_the_list_is_as_long_as_the_run_and_the_document_is_not(browser, tmp_path):
+    """Of 3,000 utterances only those in sight are in the document, to the last."""
+    rows = [
+        {"id": f"u{n:05d}", "text": "one two three", "pred_text": "one two", "duration": 1 + n} for n in range(3000)
+    ]
+    (tmp_path / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    score_files(str(tmp_path / "many.jsonl"), out=str(tmp_path / "run"))
+    page = opened(browser, report(tmp_path / "run", out=tmp_path / "many.html").path, "#sort=order")
+    assert page.evaluate("document.querySelectorAll('#list .row').length") < 40
+    page.evaluate("(() => { const list = document.getElementById('list'); list.scrollTop = list.scrollHeight; })()")
+    page.wait(f"{IDS}.includes('u02999')")
+    page.evaluate("location.hash = '#sort=order&u=u01500'")
+    page.wait("document.querySelector('#detail h3').textContent === 'u01500'")
+    assert "u01500" in page.evaluate(IDS)
+
+
+def test_one_utterance_without_a_reference_is_a_page(browser, tmp_path):
+    """It says that there is no rate."""
+    source = toy_source(tmp_path / "data", 1)
+    nothing = type(source)(source.root, tuple(type(one)(one.id, one.audio) for one in source.items))
+    earmark.evaluate(Noisy({"utt-000": "hello there"}), nothing, out=str(tmp_path / "run"))
+    found = report(tmp_path / "run", audio="none")
+    page = opened(browser, found.path)
+    assert any("no reference text" in note for note in found.notes)
+    assert page.evaluate("document.querySelector('.wer').textContent") == "–"
+    assert page.problems == []

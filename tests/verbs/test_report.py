@@ -1,0 +1,194 @@
+"""The report as a file: what is in it, where it goes, and what is refused. A browser looks at it in tests/browser."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import earmark
+from earmark.cli.main import run
+from earmark.errors import EarmarkError, FolderError, UsageError
+from earmark.recognizers.doubles import Failing, Noisy
+from earmark.reports.page.html import SCRIPTS
+from earmark.store import layout
+from earmark.verbs import report as reporting
+from earmark.verbs.report import report
+from tests.toys import toy_source, write_manifest
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return toy_source(tmp_path_factory.mktemp("data"), 12)
+
+
+@pytest.fixture(scope="module")
+def folder(source, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    manifest = write_manifest(Path(source.root) / "manifest.jsonl", source)
+    for name, rate in (("base", 0.4), ("good", 0.1)):
+        earmark.evaluate(Noisy(source.texts, error_rate=rate), str(manifest), out=str(folder / name))
+    return folder
+
+
+def blocks(path) -> dict[str, object]:
+    """What the page holds, unpacked."""
+    text = Path(path).read_text(encoding="utf-8")
+    found = re.findall(r'<script type="application/octet-stream" id="([\w-]+)">([A-Za-z0-9+/=]*)</script>', text)
+    data = {name: base64.b64decode(content) for name, content in found}
+    return {name: one if name.startswith("clip") else json.loads(gzip.decompress(one)) for name, one in data.items()}
+
+
+def test_it_lies_in_the_folder_of_the_run_and_has_clips_of_the_worst(folder):
+    """By default; found beside the manifest."""
+    found = report(folder / "base", audio="worst:3")
+    assert Path(found.path) == folder / "base" / layout.REPORT
+    held = blocks(found.path)
+    head = held["head"]
+    assert found.num_clips == 3 == len(head["clips"])
+    assert all(held[f"clip-{row}"][:1] == b"\xff" or held[f"clip-{row}"][:3] == b"ID3" for row in head["clips"])
+    errors = [
+        sum(head["columns"]["counts"][kind][row] for kind in ("substitutions", "deletions", "insertions"))
+        for row in range(12)
+    ]
+    assert sorted(errors[row] for row in head["clips"]) == sorted(errors)[-3:]
+    assert found.size_bytes == Path(found.path).stat().st_size
+
+
+def test_the_links_lead_to_the_audio(folder, source):
+    """Relative to the page, wherever it is."""
+    (folder / "deep" / "er").mkdir(parents=True)
+    found = report(folder / "base", out=folder / "deep" / "er" / "page.html", audio="link")
+    held = blocks(found.path)
+    name = held["rows-0"]["audio"]["names"][0]
+    assert (folder / "deep" / "er" / held["head"]["audio"]["base"] / name).is_file()
+    assert (folder / "deep" / "er" / held["head"]["audio"]["top"]).resolve() == Path("/")
+
+
+def test_the_same_run_gives_the_same_bytes(folder):
+    """So that a page can be compared with another."""
+    first = Path(report(folder / "base", out=folder / "1.html").path).read_bytes()
+    assert Path(report(folder / "base", out=folder / "2.html").path).read_bytes() == first
+
+
+def test_the_policy_names_the_very_script_and_style(folder):
+    """By their hashes; and there is no other script that runs, and no address in the page."""
+    text = Path(report(folder / "base", out=folder / "policy.html").path).read_text(encoding="utf-8")
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1])
+    for tag, rule in (("script", "script-src"), ("style", "style-src")):
+        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{rule} 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert not re.search(r"(src|href)=\"?https?:", text)
+
+
+def test_no_text_is_ever_put_in_as_markup():
+    """The modules of the page know no way to do it."""
+    files = Path(reporting.__file__).parents[1] / "reports" / "page" / "files"
+    assert {path.stem for path in files.glob("*.js")} == set(SCRIPTS)
+    for path in files.glob("*.js"):
+        found = re.search(
+            r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|new Function|setAttribute\(\"style",
+            path.read_text(),
+        )
+        assert found is None, f"{path.name}: {found}"
+
+
+def test_runs_of_other_normalizers_are_scored_alike(folder, source):
+    """As the first was, and the page says so; the folder of the other stays as it was."""
+    other = folder / "raw"
+    earmark.evaluate(
+        Noisy(source.texts, error_rate=0.1), f"{source.root}/manifest.jsonl", out=str(other), normalizer="none"
+    )
+    before = (other / layout.SUMMARY).read_bytes()
+    found = report(folder / "base", other, out=folder / "mixed.html", audio="none")
+    head = blocks(found.path)["head"]
+    assert any("so its rate there is another number" in note for note in head["notes"])
+    assert head["others"][0]["summary"]["normalizer"]["name"] == "basic"
+    assert (other / layout.SUMMARY).read_bytes() == before
+
+
+def test_an_unfinished_run_says_how_far_it_is(folder, source, tmp_path):
+    """And shows what there is by now, though nobody scored it."""
+    earmark.evaluate(Noisy(source.texts), f"{source.root}/manifest.jsonl", out=str(tmp_path / "run"), batch_size=2)
+    parts = sorted((tmp_path / "run" / layout.PARTS).iterdir())
+    parts[0].unlink()
+    for name in (layout.SUMMARY, layout.SCORES):
+        (tmp_path / "run" / name).unlink()
+    found = report(tmp_path / "run", audio="none")
+    assert re.search(r"run is not finished: \d+ of 12 utterances are transcribed", found.notes[0])
+    assert not (tmp_path / "run" / layout.SUMMARY).exists()
+
+
+def test_audio_that_is_not_there_or_does_not_decode_is_told(folder, source, tmp_path):
+    """Of each row, and in all where nothing is found."""
+    found = report(folder / "base", out=tmp_path / "page.html", audio="worst:2", audio_root=str(tmp_path))
+    assert any("no audio was found" in note and "--audio-root" in note for note in found.notes)
+    assert all("is not there" in why for why in blocks(found.path)["head"]["audio"]["unheard"].values())
+
+
+def test_failed_utterances_are_in_it(source, tmp_path):
+    """With their reasons."""
+    broken = Failing(source.texts, ids="utt-003")
+    earmark.evaluate(broken, source, out=str(tmp_path / "run"))
+    held = blocks(report(tmp_path / "run", audio="none").path)
+    assert held["head"]["columns"]["status"][3] == 1
+    assert held["rows-0"]["reasons"]["3"]
+
+
+def test_a_page_that_is_too_large_becomes_a_folder(folder, monkeypatch, tmp_path):
+    """Named after the file that was asked for; made again, it is replaced."""
+    monkeypatch.setattr(reporting, "LARGEST_FILE_BYTES", 100)
+    for _ in range(2):
+        found = report(folder / "base", out=tmp_path / "big.html", audio="worst:1")
+        assert found.is_folder
+    assert sorted(path.relative_to(tmp_path / "big").as_posix() for path in (tmp_path / "big").rglob("*.*")) == [
+        f"clips/{blocks(found.path)['head']['clips'][0]}.mp3", "data/rows-0.js", "index.html",
+    ]  # fmt: skip
+
+
+def test_nobodys_folder_and_page_are_written_over(folder, tmp_path):
+    """A folder that is no report's is refused, with what to type."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("<h1>mine</h1>")
+    with pytest.raises(FolderError) as caught:
+        report(folder / "base", out=f"{tmp_path}/site/")
+    assert "no report" in caught.value.cause
+    with pytest.raises(UsageError, match="is a folder"):
+        report(folder / "base", out=tmp_path / "site")
+
+
+def test_what_cannot_be_made_says_why(folder, tmp_path):
+    """No run, no such sound, the same run twice."""
+    for runs, more in (
+        ((), {}),
+        ((tmp_path,), {}),
+        ((folder / "base",), {"audio": "best"}),
+        ((folder / "base", folder / "base"), {}),
+    ):
+        with pytest.raises(EarmarkError) as caught:
+            report(*runs, **more)
+        assert caught.value.exit_code == 2, runs
+
+
+def test_the_command_prints_where_it_is(folder, capsys):
+    """The path on stdout, everything else on stderr."""
+    assert run(["report", str(folder / "base"), "-o", str(folder / "cli.html"), "--title", "A & <b>"]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{folder}/cli.html\n"
+    assert "12 utterances, " in said.err
+    assert "<title>A &amp; &lt;b&gt;</title>" in (folder / "cli.html").read_text()
+
+
+def test_a_value_of_the_template_is_never_looked_at_again(folder, tmp_path):
+    """Though it has the marks of the template in it."""
+    path = report(folder / "base", out=tmp_path / "page.html", audio="none", title="{{script}} {{data}}").path
+    assert "<title>{{script}} {{data}}</title>" in Path(path).read_text()
