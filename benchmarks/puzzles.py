@@ -12,13 +12,14 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from _measure import machine
 
-from earmark.puzzles.generate import Split, generate
+from earmark.puzzles.generate import generate
 from earmark.puzzles.grids import PuzzleSet
 from earmark.puzzles.layout import read_puzzles, write
 from earmark.puzzles.rules import are_solved
@@ -40,11 +41,9 @@ def report(what: str, num: int, work: Callable[[], Value]) -> Value:
 def main() -> None:
     """Print a line a row."""
     print(machine())
-    rows: tuple[tuple[int, int, Split | None], ...] = ((4, 14_000, None), (9, 100, None), (9, 2_000, None))
-    rows += ((9, 2_000, "test"),)
-    for size, num, split in rows:
-        side = f", side of {split}" if split else ""
-        puzzles = report(f"made, {size}x{size}{side}", num, lambda s=size, n=num, p=split: generate(s, n, 0, split=p))
+    for size, num in ((4, 14_000), (9, 100), (9, 2_000)):
+        report(f"made, {size}x{size}", num, partial(generate, size, num, 0))
+    puzzles = report("made, 9x9, side of test", 2_000, partial(generate, 9, 2_000, 0, split="test"))
     places = np.arange(NUM_PUBLISHED) % puzzles.num_puzzles
     large = report("fingerprint", NUM_PUBLISHED, lambda: puzzles.take(places))
     with tempfile.TemporaryDirectory() as name:

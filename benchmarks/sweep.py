@@ -82,9 +82,9 @@ def bare(arguments: argparse.Namespace) -> dict[str, Any]:
         return np.asarray((said[-1].logits.argmax(-1).numpy() == labels).all(axis=1))
 
     num_correct = 0
+    cells = [(member, variant) for member in range(len(models)) for variant in range(len(variants))]
     for start in range(0, puzzles.num_puzzles, arguments.batch_size):
         rows = slice(start, start + arguments.batch_size)
-        cells = [(member, variant) for member in range(len(models)) for variant in range(len(variants))]
         with ThreadPoolExecutor(len(cells)) as pool:
             waiting = {cell: pool.submit(task, *cell, rows) for cell in cells}
             results.append({cell: future.result() for cell, future in waiting.items()})

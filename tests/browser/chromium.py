@@ -135,16 +135,21 @@ class Page:
 
     def evaluate(self, expression: str) -> Any:
         """What a JavaScript expression gives, waited for. Raises RuntimeError with what it threw."""
-        for _ in range(5):
-            try:
-                found = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-                break
-            except RuntimeError as error:
-                if "context" not in str(error):  # the page that was asked went away as another came
-                    raise
+        found = self._evaluated(expression, num_tries=5)
         if "exceptionDetails" in found:
             raise RuntimeError(json.dumps(found["exceptionDetails"])[:2000])
         return found["result"].get("value")
+
+    def _evaluated(self, expression: str, num_tries: int) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self.call(
+                "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+            )
+        except RuntimeError as error:  # the page that was asked went away as another came
+            if "context" not in str(error) or num_tries == 1:
+                raise
+            return self._evaluated(expression, num_tries - 1)
+        return found
 
     def wait(self, condition: str, within_s: float = 60) -> Any:
         """Wait until an expression is true, and return it."""
