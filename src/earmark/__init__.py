@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from earmark.verbs.sweep import sweep
     from earmark.verbs.sweep_run import SweepSummary
     from earmark.verbs.track import track
+    from earmark.verbs.train import Training, train
     from earmark.verbs.train_sudoku import SudokuTraining, train_sudoku
 
 __version__ = "0.1.0"
@@ -63,6 +64,7 @@ _HOMES = {
     "StageSummary": "earmark.verbs.stage",
     "SudokuTraining": "earmark.verbs.train_sudoku",
     "SweepSummary": "earmark.verbs.sweep_run",
+    "Training": "earmark.verbs.train",
     "Utterance": "earmark.records",
     "Waveform": "earmark.records",
     "audit": "earmark.verbs.audit",
@@ -80,6 +82,7 @@ _HOMES = {
     "stage": "earmark.verbs.stage",
     "sweep": "earmark.verbs.sweep",
     "track": "earmark.verbs.track",
+    "train": "earmark.verbs.train",
     "train_sudoku": "earmark.verbs.train_sudoku",
 }
 
@@ -99,6 +102,7 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "StageSummary",
     "SudokuTraining",
     "SweepSummary",
+    "Training",
     "Utterance",
     "Waveform",
     "audit",
@@ -116,6 +120,7 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "stage",
     "sweep",
     "track",
+    "train",
     "train_sudoku",
 ]
 
