@@ -81,10 +81,11 @@ class Flag:
 
 
 def verbs() -> list[str]:
-    """The commands, in the order of the help; of a command with commands of its own, those."""
+    """The commands, in the order of the help; below one with commands of its own, those."""
     names = [name for name in app if not name.startswith("-")]
     below = {name: [one for one in app[name] if not one.startswith("-")] for name in names}
-    return [f"{name} {one}".strip() for name in names for one in below[name] or [""]]
+    own = {name: [""] if app[name].default_command is not None or not below[name] else [] for name in names}
+    return [f"{name} {one}".strip() for name in names for one in (*own[name], *below[name])]
 
 
 def command_of(verb: str) -> App:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from earmark.verbs.sweep_run import SweepSummary
     from earmark.verbs.sweep_speech import sweep_speech
     from earmark.verbs.track import track
+    from earmark.verbs.train import Training, train
     from earmark.verbs.train_sudoku import SudokuTraining, train_sudoku
 
 __version__ = "0.1.0"
@@ -72,6 +73,7 @@ _HOMES = {
     "StageSummary": "earmark.verbs.stage",
     "SudokuTraining": "earmark.verbs.train_sudoku",
     "SweepSummary": "earmark.verbs.sweep_run",
+    "Training": "earmark.verbs.train",
     "Utterance": "earmark.records",
     "Waveform": "earmark.records",
     "audit": "earmark.verbs.audit",
@@ -93,6 +95,7 @@ _HOMES = {
     "sweep": "earmark.verbs.sweep",
     "sweep_speech": "earmark.verbs.sweep_speech",
     "track": "earmark.verbs.track",
+    "train": "earmark.verbs.train",
     "train_sudoku": "earmark.verbs.train_sudoku",
 }
 
@@ -115,6 +118,7 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "StageSummary",
     "SudokuTraining",
     "SweepSummary",
+    "Training",
     "Utterance",
     "Waveform",
     "audit",
@@ -136,6 +140,7 @@ __all__ = [  # sorted as a person would, and a test compares it with the table a
     "sweep",
     "sweep_speech",
     "track",
+    "train",
     "train_sudoku",
 ]
 

@@ -545,7 +545,7 @@ def test_a_torchaudio_for_another_torch_is_explained(monkeypatch, tmp_path):
 
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
     with pytest.raises(RecognizerError, match="torchaudio cannot be loaded") as refused:
-        loading._import_speechbrain()
+        loading.import_speechbrain()
     assert "unlink" in str(refused.value.hint)
 
 

@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter, UnknownOptionError, UnusedCl
 from cyclopts.config import Env
 
 from earmark.cli.screen import print_error
+from earmark.cli.train import train_command
 from earmark.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, EarmarkError, without_secret
 
 _ROOT = """Evaluate speech recognition, with numbers that can be trusted.
@@ -174,6 +175,16 @@ A puzzle leaves once an answer keeps its rules and clues: --exhaustive does all.
 The same line again goes on where an earlier attempt stopped.
 """
 
+_TRAIN = """Train a speech recognizer by a recipe, and compare it with what it was before.
+
+earmark train recipe.toml --out trained/NAME
+earmark train digits_ctc --set data.source=digits/manifest.jsonl --out trained/d
+earmark train recipe.toml --out trained/NAME --engine torchrun
+
+The same line again goes on where an earlier attempt stopped. The last one is for
+the ranks that torchrun starts. earmark train sudoku trains a solver of puzzles.
+"""
+
 _TRAIN_SUDOKU = """Train a recursive solver of Sudoku on made puzzles, for a sweep.
 
 earmark train sudoku --size 4 --out solvers/four
@@ -215,7 +226,8 @@ app.command("earmark.cli.doctor:doctor_command", name="doctor", help=_DOCTOR)
 app.command("earmark.cli.demo:demo_command", name="demo", help="A tour on bundled clips, offline, in half a minute.")
 app.command("earmark.cli.ls:ls_command", name="ls", help="List models, normalizers, scorers, formats and more.")
 
-train = App(name="train", help="Train a model of your own: a solver of Sudoku.", help_format="plaintext")
+train = App(name="train", help=_TRAIN, help_format="plaintext")
+train.default(train_command)
 train.command("earmark.cli.train:train_sudoku_command", name="sudoku", help=_TRAIN_SUDOKU)
 app.command(train)
 

@@ -23,7 +23,7 @@ class ModelFlags:
     Parameters
     ----------
     set_
-        KEY=VALUE, a decoding option; may be repeated.
+        KEY=VALUE (a decoding option); may be repeated.
     trust
         Let code run that the model brings with it: read it first.
     batch_size

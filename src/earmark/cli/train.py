@@ -1,4 +1,4 @@
-"""``earmark train sudoku``: flags to arguments, and what was trained in a few lines on stdout."""
+"""``earmark train`` and ``earmark train sudoku``: flags to arguments, and what was trained in a few lines on stdout."""
 
 from __future__ import annotations
 
@@ -8,13 +8,80 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from earmark.cli.data_flags import MODEL, OUTPUT
+from earmark.cli.data_flags import MODEL, OUTPUT, WORKERS
+from earmark.cli.recipe_progress import recipe_observer
 from earmark.cli.screen import say, tell
 from earmark.cli.train_progress import training_observer, work
+from earmark.cli.worker_flags import Engine
 
 if TYPE_CHECKING:
+    from earmark.reports.summary import RunSummary
+    from earmark.verbs.train import Training
     from earmark.verbs.train_sudoku import SudokuTraining
     from earmark.verbs.training_events import SnapshotKept
+
+
+def train_command(
+    config: Annotated[str, Parameter(group=MODEL)],
+    /,
+    *,
+    out: Annotated[str, Parameter(name=["--out", "-o"], group=OUTPUT)],
+    set_: Annotated[list[str] | None, Parameter(name="--set", group=MODEL, negative="")] = None,
+    device: Annotated[str, Parameter(group=MODEL)] = "auto",
+    engine: Annotated[Engine, Parameter(group=WORKERS)] = "auto",
+    progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=OUTPUT)] = "auto",
+) -> int:
+    """Train a speech recognizer by a recipe, and compare it with what it was before.
+
+    Parameters
+    ----------
+    config
+        The recipe: a TOML file, or the name of one of earmark's.
+    out
+        The run's folder; the model is in it, and two runs.
+    set_
+        KEY=VALUE (SECTION.KEY of the recipe); may be repeated.
+    device
+        auto, cpu, cuda or cuda:N; auto: a GPU where there is one.
+    engine
+        Where they run; auto and inline: here, torchrun: in its ranks.
+    progress
+        On stderr; auto: a bar, or a line every 30 s.
+    """
+    from earmark.verbs.train import train
+
+    with recipe_observer(progress) as observer:
+        done = train(config, out=out, overrides=set_ or [], engine=engine, device=device, observer=observer)
+    if done is not None:
+        for line in _recipe_lines(done):
+            tell(line)
+        sys.stdout.flush()
+        say(f"next: {shlex.join(['earmark', 'compare', *done.comparison.runs])}")
+    return 0
+
+
+def _recipe_lines(done: Training) -> list[str]:
+    """What lies in the folder, and what the training was good for."""
+    made = f"{done.num_new_steps:,} of them now" if done.num_new_steps else "before: there was nothing to do"
+    return [
+        f"trained {done.step:,} steps, {made}; the best epoch was {done.best_epoch}",
+        f"model   speechbrain:{done.model}",
+        f"weights {done.weights_hash}",
+        f"before  {_rates(done.before)}",
+        f"after   {_rates(done.after)}",
+        f"so      {done.comparison.pairs[0].sentence}",
+    ]
+
+
+def _rates(summary: RunSummary) -> str:
+    """WER with its interval, and CER."""
+    if summary.wer is None or summary.cer is None:
+        return "n/a"
+    drawn = summary.wer_interval
+    interval = f" [{100 * drawn.low:.2f}, {100 * drawn.high:.2f}]" if drawn is not None else ""
+    return (
+        f"WER {100 * summary.wer:.2f} %{interval}, CER {100 * summary.cer:.2f} %, {summary.num_utterances:,} utterances"
+    )
 
 
 def train_sudoku_command(

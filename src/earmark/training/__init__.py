@@ -1,1 +1,1 @@
-"""Training. ``sudoku`` and its parts train a recursive solver on made puzzles."""
+"""Training. ``sudoku`` and its parts train a recursive solver; ``fit`` and its parts a recipe of speech recognition."""

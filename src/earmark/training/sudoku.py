@@ -18,8 +18,6 @@ import io
 import json
 import pickle
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import torch
@@ -34,6 +32,7 @@ from earmark.store.folder import LocalFolder
 from earmark.training.sudoku_events import SnapshotKept, Tell, TrainingProgressed
 from earmark.training.sudoku_recipe import SudokuRecipe
 from earmark.training.sudoku_trainer import Trainer
+from earmark.training.threads import one_thread
 
 STATE = "training_state"
 SNAPSHOTS = "snapshots.json"
@@ -89,7 +88,7 @@ def train(
     The folder is the caller's alone, and its identity was checked. Raises CheckpointError for a state that cannot be
     gone on from, and StoreError.
     """
-    with _one_thread(device):
+    with one_thread(device):
         attempt = _Attempt(folder, recipe, held_out, Trainer(recipe, puzzles, seed=seed, device=device), tell)
         attempt.restore()
         return attempt.run(limit, stop)
@@ -173,15 +172,3 @@ class _Attempt:
             num_puzzles=self._held_out.num_puzzles if is_ended else 0,
             is_ended=is_ended,
         )
-
-
-@contextmanager
-def _one_thread(device: torch.device) -> Iterator[None]:
-    """On a processor: sums that are cut among threads round by their number, and these networks are small."""
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

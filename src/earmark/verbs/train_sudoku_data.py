@@ -45,7 +45,7 @@ def puzzles_in(folder: LocalFolder, recipe: SudokuRecipe, seed: int) -> tuple[Pu
     there = read_config(folder.path)
     own = there.get(_OWN)
     fingerprints = own.get(DATA) if isinstance(own, Mapping) else None
-    _check_same(folder, there, {**wanted, _OWN: {**wanted[_OWN], DATA: fingerprints}})
+    check_same(folder, there, {**wanted, _OWN: {**wanted[_OWN], DATA: fingerprints}})
     kept = _kept(folder)
     if kept is None or _fingerprints(kept) != fingerprints:
         kept = _made(recipe, seed)
@@ -101,7 +101,8 @@ def _kept(folder: LocalFolder) -> tuple[PuzzleSet, PuzzleSet] | None:
         return None
 
 
-def _check_same(folder: LocalFolder, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+def check_same(folder: LocalFolder, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """Raise RunMismatchError, naming what differs, unless both documents of a training are the same."""
     was, now = _flat(there), _flat(here)
     fields = {name: (was.get(name), now.get(name)) for name in {**was, **now} if was.get(name) != now.get(name)}
     if fields:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from earmark.training.events import CheckpointDamaged, EpochEnded, RecipeBegan, RecipeEvent, StepMade, TellRecipe
 from earmark.training.sudoku_events import SnapshotKept, TrainingProgressed
 
-__all__ = ["Event", "Observer", "SnapshotKept", "TrainingBegan", "TrainingProgressed", "nobody"]
+__all__ = [
+    "CheckpointDamaged", "EpochEnded", "Event", "Observer", "RecipeBegan", "RecipeEvent", "SnapshotKept", "StepMade",
+    "TellRecipe", "TrainingBegan", "TrainingProgressed", "no_recipe_observer", "nobody",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,4 +31,9 @@ Observer = Callable[[Event], None]
 
 def nobody(event: Event) -> None:
     """Observe nothing."""
+    del event
+
+
+def no_recipe_observer(event: RecipeEvent) -> None:
+    """Observe nothing of a recipe."""
     del event

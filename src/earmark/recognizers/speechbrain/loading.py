@@ -53,7 +53,7 @@ def load(pretrained: Pretrained, settings: Settings, *, files: Mapping[str, Path
     ``files`` are those of its parts on this machine, ``backbone`` is the folder with the model of Transformers that it
     is made from. Raises RecognizerError for a device that is not there, and for whatever does not fit.
     """
-    _import_speechbrain()
+    import_speechbrain()
     import torch
 
     device = prepared_device(settings.device, settings.gpu_memory_limit)
@@ -89,8 +89,8 @@ def _interface(pretrained: Pretrained, modules: dict[str, Any], keys: dict[str, 
         raise RecognizerError(f"SpeechBrain cannot run {pretrained.place}", cause=first_line(error)) from error
 
 
-def _import_speechbrain() -> None:
-    """Raises RecognizerError where its torchaudio cannot be loaded beside this torch."""
+def import_speechbrain() -> None:
+    """Import it without its warnings. Raises RecognizerError where torchaudio cannot be loaded beside this torch."""
     os.environ.setdefault("SB_LOG_LEVEL", "ERROR")  # its own switch; without it, it sets INFO there itself
     try:
         with _quietly():

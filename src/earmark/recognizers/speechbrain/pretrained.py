@@ -109,7 +109,7 @@ def read_pretrained(
     _check_usable(tree, place)
     if beams is not None:
         _widen(tree, interface, beams, place)
-    loadables, paths = _pretrainer(tree, place)
+    loadables, paths = pretrainer_of(tree, place)
     _check_roles(given, loadables, place)
     here = folder(files_named([name for name in loadables if name not in given], paths, place))
     parts = parts_of(loadables, paths, given=given, folder=here, repository=repository, place=place)
@@ -175,7 +175,7 @@ def beams_of(pretrained: Pretrained) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _pretrainer(tree: Mapping[str, Any], place: str) -> tuple[dict[str, Any], dict[str, str]]:
+def pretrainer_of(tree: Mapping[str, Any], place: str) -> tuple[dict[str, Any], dict[str, str]]:
     """What is loaded from files, and the paths that the document gives."""
     pretrainer = tree.get("pretrainer")
     if not isinstance(pretrainer, Wanted) or canonical(pretrainer.name) != PRETRAINER or pretrainer.args:

@@ -1,0 +1,196 @@
+"""A CTC system of letters in SpeechBrain's format: built, taught by a Brain of SpeechBrain, and saved as a folder.
+
+The Brain is an ordinary one: what a batch is worth (``compute_objectives``) is all that it says about distribution,
+and that is a weight for each row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from speechbrain.core import Brain
+from torch import Tensor, nn
+
+from earmark.errors import RecognizerError, UsageError
+from earmark.recognizers.speechbrain.allowed import check_allowed, is_backbone
+from earmark.recognizers.speechbrain.building import Builder
+from earmark.recognizers.speechbrain.document import Document, all_wanted, read_document
+from earmark.recognizers.speechbrain.pretrained import HYPERPARAMS, pretrainer_of
+from earmark.recognizers.speechbrain.weights import fill
+from earmark.records import SAMPLE_RATE_HZ
+from earmark.store.folder import LocalFolder
+from earmark.training.loading import PaddedBatch
+from earmark.training.recipe import ReadRecipe, Recipe
+from earmark.training.weights import weights_hash
+
+BLANK = 0
+"""The number of the label that is no letter."""
+_MEASURED_S = 10.0
+
+
+class CtcBrain(Brain):  # type: ignore[misc]  # SpeechBrain has no types
+    """``modules.encoder`` gives log probabilities (rows, frames, labels) for samples and their relative lengths."""
+
+    def compute_forward(self, batch: PaddedBatch, stage: object) -> Tensor:
+        del stage
+        found: Tensor = self.modules.encoder(batch.samples, batch.lengths)
+        return found
+
+    def compute_objectives(self, predictions: Tensor, batch: PaddedBatch, stage: object) -> Tensor:
+        """The weighted sum of the losses of the rows, each a mean over its letters."""
+        del stage
+        num_frames = torch.round(batch.lengths * predictions.shape[1]).long()
+        losses = nn.functional.ctc_loss(
+            predictions.float().transpose(0, 1), batch.labels, num_frames, batch.label_lengths, BLANK, reduction="none"
+        )
+        return (losses / batch.label_lengths.clamp(min=1) * batch.weights).sum()
+
+    def check_loss_isfinite(self, loss: Tensor) -> None:
+        """Raise RecognizerError before such a loss reaches the weights."""
+        if not torch.isfinite(loss):
+            raise RecognizerError(f"the loss is {loss.item()}, from which nothing can be learnt")
+
+
+class CtcSystem:
+    """A model that is trained: its modules, its letters, and the documents that say how it is built again."""
+
+    def __init__(self, read: ReadRecipe) -> None:
+        """Build it as the recipe says. Raises UsageError and RecognizerError for what cannot be built."""
+        recipe = read.recipe
+        file = recipe.model.hyperparams
+        path = read.beside(file) if file is not None else Path(recipe.model.pretrained or "") / HYPERPARAMS
+        if not path.is_file():
+            raise UsageError(f"there is no {path}", hint="model.hyperparams starts from the folder of the recipe")
+        self._path, self._place = path, str(path)
+        self._document = _checked(path, self._place)
+        loadables, paths = pretrainer_of(self._document.tree, self._place)
+        if paths:
+            raise UsageError(f"{self._place} takes parts from elsewhere, and a training has all in one folder")
+        with torch.random.fork_rng(), tempfile.TemporaryDirectory() as cache:
+            torch.manual_seed(recipe.seed)
+            build = Builder(self._place, backbone=None, cache=Path(cache), trust=False)
+            self.modules: dict[str, Any] = build(self._document.tree["modules"])
+            self._parts: dict[str, Any] = build(loadables)
+        self._tokenizer = self._tokenizer_of(recipe.model.labels)
+        if recipe.model.labels is None:
+            fill(self._parts, {name: path.parent / f"{name}.ckpt" for name in self._parts}, self._place)
+        self.labels: Mapping[str, int] = {
+            str(letter): number for letter, number in self._tokenizer.lab2ind.items() if number != BLANK
+        }
+        self._letters = {number: letter for letter, number in self.labels.items()}
+        self.frames_per_s = self._measured()
+
+    @property
+    def content_hash(self) -> str:
+        """Hex SHA-256 over the documents and over the weights that it begins with."""
+        found = hashlib.sha256()
+        for name, data in self._documents():
+            found.update(repr((name, hashlib.sha256(data).hexdigest())).encode())
+        found.update(weights_hash(self.modules).encode())
+        return found.hexdigest()
+
+    @property
+    def num_parameters(self) -> int:
+        """The numbers that are learnt."""
+        return sum(one.numel() for part in self.modules.values() for one in part.parameters() if one.requires_grad)
+
+    def hypotheses(self, batch: PaddedBatch) -> list[str]:
+        """The likeliest letter of each frame, without repetitions and blanks, for each row."""
+        encoder = self.modules["encoder"]
+        was_training = encoder.training
+        encoder.eval()
+        with torch.inference_mode():
+            found = encoder(batch.samples, batch.lengths)
+        encoder.train(was_training)
+        num_frames = torch.round(batch.lengths * found.shape[1]).long().tolist()
+        best = found.argmax(dim=-1).tolist()
+        return [self._text(row[:number]) for row, number in zip(best, num_frames, strict=True)]
+
+    def save(self, folder: LocalFolder) -> None:
+        """Write a folder that ``speechbrain:FOLDER`` loads. Raises StoreError."""
+        for name, part in self._parts.items():
+            folder.write(f"{name}.ckpt", _bytes_of(part))
+        for name, data in self._documents():  # last: a folder with them is whole
+            folder.write(name, data)
+
+    def _text(self, frames: list[int]) -> str:
+        kept = [one for one, before in zip(frames, [BLANK, *frames], strict=False) if one not in (before, BLANK)]
+        return " ".join("".join(self._letters.get(one, "") for one in kept).split())
+
+    def _documents(self) -> Iterator[tuple[str, bytes]]:
+        """What is included first, each with its name in the model's folder, and its bytes."""
+        for name in self._document.files:
+            if name != self._path.name:
+                yield name, (self._path.parent / name).read_bytes()
+        yield HYPERPARAMS, self._path.read_bytes()
+
+    def _tokenizer_of(self, labels: str | None) -> Any:  # noqa: ANN401  # SpeechBrain's
+        from speechbrain.dataio.encoder import CTCTextEncoder
+
+        found = self._parts.get("tokenizer")
+        if not isinstance(found, CTCTextEncoder) or "encoder" not in self.modules:
+            raise UsageError(
+                f"{self._place} is no CTC system of letters",
+                cause="it needs a module encoder, and a CTCTextEncoder as the loadable tokenizer",
+            )
+        if labels is not None:
+            found.insert_blank(index=BLANK)
+            found.update_from_iterable(labels, sequence_input=False)
+        return found
+
+    def _measured(self) -> float:
+        """How many frames a second of audio becomes. Raises UsageError where labels and outputs do not fit."""
+        encoder = self.modules["encoder"].eval()
+        with torch.inference_mode():
+            found = encoder(torch.zeros(1, int(_MEASURED_S * SAMPLE_RATE_HZ)), torch.ones(1))
+        encoder.train()
+        if found.shape[-1] != len(self.labels) + 1:
+            raise UsageError(
+                f"{self._place} has {found.shape[-1]} outputs, and there are {len(self.labels)} labels and the blank",
+                hint="model.labels, and the size of the last layer",
+            )
+        return float(found.shape[1]) / _MEASURED_S
+
+
+def brain_of(system: CtcSystem, recipe: Recipe, device: torch.device) -> CtcBrain:
+    """A Brain with the system's modules, and AdamW, as the recipe says."""
+    rule = recipe.optimizer
+    return CtcBrain(
+        dict(system.modules),
+        partial(torch.optim.AdamW, lr=rule.learning_rate, weight_decay=rule.weight_decay),
+        run_opts={
+            "device": str(device),
+            "precision": {"float32": "fp32", "bfloat16": "bf16"}[recipe.precision],
+            "grad_accumulation_factor": rule.accumulate,
+            "max_grad_norm": rule.most_gradient_norm,
+            "distributed_backend": "gloo" if device.type == "cpu" else "nccl",
+        },
+    )
+
+
+def _checked(path: Path, place: str) -> Document:
+    document = read_document(path, place)
+    wanted = all_wanted(document.tree)
+    check_allowed(wanted, place)
+    if any(map(is_backbone, wanted)):
+        raise UsageError(f"{place} is made from a model of Transformers, which no recipe trains yet")
+    if not isinstance(document.tree.get("modules"), Mapping):
+        raise UsageError(f"{place} has no modules")
+    return document
+
+
+def _bytes_of(part: Any) -> bytes:  # noqa: ANN401  # SpeechBrain's
+    if isinstance(part, nn.Module):
+        stream = io.BytesIO()
+        torch.save(part.state_dict(), stream)
+        return stream.getvalue()
+    with tempfile.TemporaryDirectory() as folder:  # an encoder of labels writes a file itself
+        part.save(Path(folder) / "part")
+        return (Path(folder) / "part").read_bytes()

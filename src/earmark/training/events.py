@@ -1,0 +1,65 @@
+"""What a training of a recipe tells its caller while it goes on. Values alone; knows no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeBegan:
+    """All is checked; steps are about to begin, or to go on after ``step``. ``dropped`` counts by rule."""
+
+    out: str
+    num_train: int
+    train_s: float
+    num_valid: int
+    dropped: Mapping[str, int]
+    num_parameters: int
+    device: str
+    num_ranks: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepMade:
+    """A step was made, the ``step``-th of all epochs. ``loss`` is of this rank's share of its batch."""
+
+    epoch: int
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochEnded:
+    """All utterances of the training were seen once more, and those of ``valid`` were transcribed.
+
+    ``losses`` are of its steps, means over all ranks; ``waiting_share`` is the time that its steps waited for audio.
+    """
+
+    epoch: int
+    num_epochs: int
+    step: int
+    losses: tuple[float, ...]
+    wer: float | None
+    cer: float | None
+    is_best: bool
+    padding_share: float
+    waiting_share: float
+
+    @property
+    def loss(self) -> float:
+        """The mean over the epoch's steps."""
+        return sum(self.losses) / max(1, len(self.losses))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointDamaged:
+    """The newest checkpoint is not as it was written, and the one before it is used."""
+
+    name: str
+    problem: str
+
+
+RecipeEvent = RecipeBegan | StepMade | EpochEnded | CheckpointDamaged
+TellRecipe = Callable[[RecipeEvent], None]

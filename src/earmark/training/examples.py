@@ -1,0 +1,189 @@
+"""The utterances that a training learns from: chosen, and those that nobody can learn from left out by named rules.
+
+Knows sources, texts and lengths; decodes nothing, and knows no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.errors import UsageError
+from earmark.planning.index import index_source
+from earmark.sources import open_source
+from earmark.text import load_normalizer
+
+if TYPE_CHECKING:
+    from earmark.records import Utterance
+    from earmark.sources.base import Source
+    from earmark.training.recipe import DataPart, DataRecipe
+
+NO_TEXT, NO_LENGTH = "no text", "no known length"
+TOO_SHORT, TOO_LONG = "shorter than data.min_s", "longer than data.max_s"
+OTHER_LETTERS, TOO_MUCH_TEXT = "letters that are no labels", "more text than its audio has room for"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Where the audio of an utterance is: see ``AudioRef``; ``path`` is whole."""
+
+    path: str
+    start_s: float | None
+    duration_s: float | None
+    channel: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Utterances to learn from, or to try on: all tuples, and ``duration_s`` (num_utterances,), in one order.
+
+    ``labels`` are the numbers of the letters of each text. ``dropped`` counts those left out, by rule.
+    """
+
+    ids: tuple[str, ...]
+    pieces: tuple[Piece, ...]
+    texts: tuple[str, ...]
+    labels: tuple[tuple[int, ...], ...]
+    duration_s: NDArray[np.float64]
+    dropped: Mapping[str, int]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Chosen:
+    """The utterances of a source for which ``is_wanted``. ``rule`` says which these are, for its identity."""
+
+    def __init__(self, source: Source, rule: str, is_wanted: Callable[[Utterance], bool]) -> None:
+        self._source, self._rule, self._is_wanted = source, rule, is_wanted
+
+    @property
+    def name(self) -> str:
+        """The name of the whole."""
+        return self._source.name
+
+    @property
+    def root(self) -> str:
+        """The root of the whole."""
+        return self._source.root
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex SHA-256 over the fingerprint of the whole, and the rule."""
+        return hashlib.sha256(repr((self._source.fingerprint, self._rule)).encode()).hexdigest()
+
+    def utterances(self) -> Iterator[Utterance]:
+        """Those that are wanted, in the order of the whole."""
+        return filter(self._is_wanted, self._source.utterances())
+
+
+def part_of(data: DataRecipe, part: DataPart) -> Source:
+    """The source of a part of the data. Raises what ``open_source`` raises."""
+    place = part.source or data.source
+    assert place is not None, "the recipe was checked"  # noqa: S101  # for the type
+    source = open_source(place, audio_root=data.audio_root, text_column=data.text_column)
+    where = {name: frozenset(values) for name, values in part.where.items()}
+    if not where:
+        return source
+    rule = repr(sorted((name, sorted(values)) for name, values in where.items()))
+    return Chosen(source, rule, lambda one: all(_column(one, name) in wanted for name, wanted in where.items()))
+
+
+def train_and_valid(data: DataRecipe) -> tuple[Source, Source]:
+    """What is learnt from, and what each epoch is tried on: no utterance is in both where one source gives both."""
+    train = part_of(data, data.train)
+    if data.valid is not None:
+        return train, part_of(data, data.valid)
+    share = data.valid_share
+    return (
+        Chosen(train, f"hash from {share}", lambda one: _rank(one.id) >= share),
+        Chosen(train, f"hash below {share}", lambda one: _rank(one.id) < share),
+    )
+
+
+def _column(utterance: Utterance, name: str) -> str | None:
+    found = getattr(utterance, name) if name in ("speaker", "language") else utterance.extra.get(name)
+    return None if found is None else str(found)
+
+
+def _rank(utterance_id: str) -> float:
+    """A number in [0, 1) that the id alone decides."""
+    return int.from_bytes(hashlib.blake2b(utterance_id.encode(), digest_size=6).digest()) / 2**48
+
+
+def examples_of(source: Source, data: DataRecipe, labels: Mapping[str, int], *, frames_per_s: float | None) -> Examples:
+    """Those of ``source`` that can be learnt from; with ``frames_per_s`` None only those that can be tried on.
+
+    ``labels`` maps a letter to its number. Raises UsageError where none is left, and what ``index_source`` raises.
+    """
+    table = index_source(source)
+    normalizer = load_normalizer(data.normalizer)
+    rows = []
+    dropped: Counter[str] = Counter()
+    names = ("id", "audio", "start_s", "stated_duration_s", "channel", "reference", "duration_s")
+    for row in zip(*(table[name].to_pylist() for name in names), strict=True):
+        text = normalizer(row[5]) if row[5] is not None else ""
+        rule = _rule(text, row[6], data, labels, frames_per_s)
+        if rule is None:
+            rows.append((row, text))
+        else:
+            dropped[rule] += 1
+    if not rows:
+        raise UsageError(
+            f"nothing is left of the {table.num_rows:,} utterances of {source.name}",
+            cause=", ".join(f"{number:,}: {rule}" for rule, number in sorted(dropped.items())),
+        )
+    return Examples(
+        ids=tuple(row[0] for row, _ in rows),
+        pieces=tuple(_piece(source.root, row) for row, _ in rows),
+        texts=tuple(text for _, text in rows),
+        labels=tuple(tuple(labels[one] for one in text if one in labels) for _, text in rows),
+        duration_s=np.array([row[6] for row, _ in rows], np.float64),
+        dropped=dict(sorted(dropped.items())),
+        fingerprint=_fingerprint([(row[0], row[2], row[4], text, row[6]) for row, text in rows]),
+    )
+
+
+def _piece(root: str, row: tuple[object, ...]) -> Piece:
+    _, uri, start_s, stated_s, channel, *_ = row
+    # The length of a whole file is only claimed, and all of it is read.
+    return Piece(os.path.join(root, str(uri)), start_s, None if start_s is None else stated_s, channel)  # type: ignore[arg-type]  # noqa: PTH118  # a row has no types
+
+
+def _rule(
+    text: str, duration_s: float, data: DataRecipe, labels: Mapping[str, int], frames_per_s: float | None
+) -> str | None:
+    """The rule by which an utterance is left out; None for one that stays."""
+    if not duration_s > 0:
+        return NO_LENGTH
+    if frames_per_s is None:
+        return None
+    if not text:
+        return NO_TEXT
+    if not data.min_s <= duration_s <= data.max_s:
+        return TOO_SHORT if duration_s < data.min_s else TOO_LONG
+    if any(one not in labels for one in text):
+        return OTHER_LETTERS
+    return TOO_MUCH_TEXT if frames_needed(text) > math.floor(duration_s * frames_per_s) else None
+
+
+def frames_needed(text: str) -> int:
+    """What CTC needs at least: one frame a letter, and a blank between two that are alike."""
+    return len(text) + sum(one == other for one, other in pairwise(text))
+
+
+def _fingerprint(rows: list[tuple[object, ...]]) -> str:
+    """Hex SHA-256 over ids, pieces, texts and lengths: not over where files lie, nor what is in them."""
+    return hashlib.sha256("\n".join(json.dumps(one, ensure_ascii=False) for one in rows).encode()).hexdigest()

@@ -1,0 +1,182 @@
+"""The whole way on toy speech: trained, killed, gone on with, on two ranks, loaded by an evaluation, compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from earmark.errors import CheckpointError, FolderError, RecognizerError, RunMismatchError, UsageError
+from earmark.training.events import CheckpointDamaged, EpochEnded, RecipeBegan, StepMade
+from earmark.verbs.evaluate import evaluate
+from tests.training.speech_toys import write_toy
+
+pytest.importorskip("speechbrain", reason="speechbrain is not installed: pip install 'earmark[speechbrain]'")
+
+from earmark.verbs.train import train  # without SpeechBrain there is none
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed_after(step: int):
+    def observer(event):
+        if isinstance(event, StepMade) and event.step == step:
+            raise KilledError
+
+    return observer
+
+
+def losses_in(out: Path) -> list[float]:
+    return [loss for epoch in json.loads((out / "epochs.json").read_text()) for loss in epoch["losses"]]
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory) -> str:
+    return str(write_toy(tmp_path_factory.mktemp("toy")))
+
+
+@pytest.fixture(scope="module")
+def trained(toy, tmp_path_factory):
+    """A training that nobody disturbed, and what it told."""
+    told = []
+    return train(toy, out=tmp_path_factory.mktemp("trained") / "toy", device="cpu", observer=told.append), told
+
+
+def test_the_model_is_better_than_before(trained):
+    """By its own comparison, of two runs that are left in the folder."""
+    done, told = trained
+    assert done.before.wer > 0.8
+    assert done.after.wer < 0.5
+    assert done.comparison.pairs[0].delta_wer == pytest.approx(done.after.wer - done.before.wer)
+    assert (Path(done.out) / "runs" / "after" / "summary.json").is_file()
+    began = next(one for one in told if isinstance(one, RecipeBegan))
+    assert (began.num_train, began.num_valid, began.dropped) == (45, 6, {})
+    assert sum(isinstance(one, EpochEnded) for one in told) == 14
+
+
+def test_the_model_is_a_folder_that_an_evaluation_loads(toy, trained, tmp_path):
+    """As any pretrained one, on all of the toy's speech."""
+    done, _ = trained
+    data = Path(toy).parent / "data.jsonl"
+    found = evaluate(f"speechbrain:{done.model}", data, out=tmp_path / "run", engine="inline")
+    assert found.num_utterances == 60
+    assert found.wer < 0.5
+
+
+def test_the_same_call_again_makes_no_step(toy, trained):
+    """And comes to the same."""
+    done, _ = trained
+    again = train(toy, out=done.out, device="cpu")
+    assert (again.num_new_steps, again.step, again.weights_hash) == (0, done.step, done.weights_hash)
+
+
+def test_a_killed_training_ends_in_the_same_weights(toy, trained, tmp_path):
+    """Killed in the middle of an epoch, again in the next attempt, and with its newest checkpoint damaged."""
+    done, _ = trained
+    out = tmp_path / "killed"
+    for step in (7, done.step - 3):
+        with pytest.raises(KilledError):
+            train(toy, out=out, device="cpu", observer=killed_after(step))
+    newest = max((out / "checkpoints").iterdir(), key=lambda path: int(path.stem.split("_")[1]))
+    newest.write_bytes(newest.read_bytes()[:-100])
+    told = []
+    again = train(toy, out=out, device="cpu", observer=told.append)
+    assert any(isinstance(one, CheckpointDamaged) for one in told)
+    assert 0 < again.num_new_steps < done.step
+    assert again.weights_hash == done.weights_hash
+    assert losses_in(out) == losses_in(Path(done.out))
+
+
+def test_two_ranks_learn_what_one_learns(toy, trained, tmp_path):
+    """The losses of the first steps are the same within rounding, and the weights are equal on both ranks."""
+    out = tmp_path / "ranks"
+    line = [sys.executable, "-m", "earmark", "train", toy, "--out", str(out), "--engine", "torchrun", "--device", "cpu"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    ranks = [
+        subprocess.Popen(
+            line, env={**os.environ, **group, "RANK": one, "LOCAL_RANK": one}, stdout=subprocess.PIPE, text=True
+        )
+        for one in "01"
+    ]
+    told = [rank.communicate()[0] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0]
+    done, _ = trained
+    alone, together = losses_in(Path(done.out)), losses_in(out)
+    assert len(together) == len(alone)
+    assert together[:20] == pytest.approx(alone[:20], rel=1e-4)  # roundings grow from step to step
+    assert json.loads((out / "experiment.json").read_text())["num_ranks"] == 2
+    assert "after   WER" in told[0]
+    assert told[1] == ""
+
+
+def test_another_training_is_refused_in_the_folder(toy, trained):
+    """With what differs."""
+    done, _ = trained
+    with pytest.raises(RunMismatchError, match="holds another run") as caught:
+        train(toy, out=done.out, device="cpu", overrides=["optimizer.learning_rate=0.5"])
+    assert "learning_rate was 0.01, is now 0.5" in caught.value.cause
+
+
+def test_a_folder_of_something_else_is_refused(toy, tmp_path):
+    """Before anything is written into it."""
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(FolderError, match="cannot use"):
+        train(toy, out=tmp_path, device="cpu")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_its_batch(toy, tmp_path):
+    """The last good checkpoint stands."""
+    with pytest.raises(RecognizerError, match=r"step [0-9]+: the loss is nan") as caught:
+        train(toy, out=tmp_path / "nan", device="cpu", overrides=["optimizer.learning_rate=1e30"])
+    assert "utt-" in caught.value.cause
+
+
+def test_a_model_with_another_number_of_outputs_is_refused(toy, tmp_path):
+    """Labels and last layer must fit."""
+    with pytest.raises(UsageError, match="has 4 outputs, and there are 2 labels and the blank"):
+        train(toy, out=tmp_path / "out", device="cpu", overrides=["model.labels=ab"])
+    assert not (tmp_path / "out" / "training.json").exists()
+
+
+def test_yaml_that_would_run_code_is_refused(toy, tmp_path):
+    """Only what is on the list of SpeechBrain's parts is built."""
+    evil = write_toy(tmp_path / "evil")
+    yaml = evil.parent / "toy.yaml"
+    yaml.write_text(yaml.read_text() + f"evil: !apply:os.mkdir ['{tmp_path}/made']\n")
+    with pytest.raises(UsageError, match="not on the list"):
+        train(str(evil), out=tmp_path / "out", device="cpu")
+    assert not (tmp_path / "made").exists()
+
+
+def test_training_goes_on_from_a_trained_folder(toy, trained, tmp_path):
+    """``pretrained`` takes weights and labels; before is then what that model heard."""
+    done, _ = trained
+    text = Path(toy).read_text().replace('hyperparams = "toy.yaml"\nlabels = "abc"', f'pretrained = "{done.model}"')
+    (tmp_path / "on.toml").write_text(text.replace("epochs = 14", "epochs = 1").replace("0.01", "0.0001"))
+    again = train(str(tmp_path / "on.toml"), out=tmp_path / "on", device="cpu")
+    assert again.before.wer == done.after.wer
+
+
+def test_a_checkpoint_of_another_shape_is_named(toy, trained, tmp_path):
+    """Key, what was found, and what was expected."""
+    import torch
+
+    from earmark.training.fit import Fit
+
+    module = torch.nn.Linear(2, 3)
+    fit = Fit.__new__(Fit)
+    fit._system = type("System", (), {"modules": {"encoder": module}})
+    state = {"modules": {"encoder": {"weight": torch.zeros(3, 5), "bias": torch.zeros(3)}}}
+    with pytest.raises(CheckpointError, match="cannot use") as caught:
+        fit._load_modules(state)
+    assert caught.value.cause == "encoder.weight is (3, 5) there, and (3, 2) in the model"
