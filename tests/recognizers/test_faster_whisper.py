@@ -38,14 +38,17 @@ def copy(model: Path, tmp_path: Path) -> Path:
     return shutil.copytree(model, tmp_path / "model")
 
 
-def own_texts(model: Path, arrays: Sequence[np.ndarray], **said: Any) -> list[str]:
+def own_texts(model: Path, arrays: Sequence[np.ndarray], *, window_s: int = 30, **said: Any) -> list[str]:
     """What the library itself says of each waveform alone.
 
-    With one temperature, no timestamps and no thresholds, since what is dropped is an error as well.
+    With one temperature, no timestamps and no thresholds, since what is dropped is an error as well. It does not ask a
+    model for its window.
     """
     from faster_whisper import WhisperModel
+    from faster_whisper.feature_extractor import FeatureExtractor
 
     library = WhisperModel(str(model), device="cpu", compute_type="float32", cpu_threads=1)
+    library.feature_extractor = FeatureExtractor(chunk_length=window_s)
     plain = {
         "beam_size": 1,
         "temperature": 0,
