@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -313,8 +314,9 @@ def listening(pids: list[int]) -> set[str]:
     """The addresses that the processes listen at, as the kernel writes them."""
     theirs = set()
     for pid in pids:
-        for file in Path(f"/proc/{pid}/fd").iterdir():
-            theirs.add(re.sub(r"\D", "", str(file.readlink())) if file.is_symlink() else "")
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            for file in Path(f"/proc/{pid}/fd").iterdir():
+                theirs.add(re.sub(r"\D", "", str(file.readlink())) if file.is_symlink() else "")
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
@@ -329,12 +331,11 @@ def drive_alone(folder: str) -> None:
     receipts = RayEngine(EngineOptions(num_workers=2)).run(Diary(folder), iter(plain_shards(4)), stop=never)
     got = [next(receipts).part]
     mark = os.environ[MARK]
-    own = Path("/proc/self/cmdline").read_bytes()  # so is that of a child which does not run its program yet
-    started = [pid for pid in marked(mark) if Path(f"/proc/{pid}/cmdline").read_bytes() != own]
+    servers = [pid for pid in marked(mark) if listening([pid])]  # others ask nobody in
     seen = {
-        "addresses": sorted(listening(marked(mark))),
-        "modes": sorted({environment(pid, "RAY_AUTH_MODE") for pid in started}),
-        "token": environment(started[0], "RAY_AUTH_TOKEN"),
+        "addresses": sorted(listening(servers)),
+        "modes": sorted({environment(pid, "RAY_AUTH_MODE") for pid in servers}),
+        "token": environment(servers[0], "RAY_AUTH_TOKEN"),
     }
     got += [receipt.part for receipt in receipts]
     print(json.dumps({**seen, "parts": got, "left": [name for name in os.environ if name.startswith("RAY_AUTH")]}))  # noqa: T201

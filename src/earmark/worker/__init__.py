@@ -33,7 +33,7 @@ from earmark.spec import RunSpec
 from earmark.store.folder import Folder, open_folder
 from earmark.store.parts import installed_versions, part_name, write_part
 from earmark.store.probe import probing
-from earmark.worker.answers import OUT_OF_MEMORY, Answer, Decoded, Failure, answer_of, broken_contract, row_of
+from earmark.worker.answers import Answer, Decoded, Failure, answer_of, broken_contract, row_of
 from earmark.worker.contract import broken_usage
 from earmark.worker.hearing import heard_as, in_recorded_time, waveform_of
 
@@ -207,7 +207,7 @@ class Transcription:
             outcomes, compute_s = self._try(piece)
             if isinstance(outcomes, Failure) and len(piece) > 1:
                 # Out of the handler by now, so the traceback no longer holds what the failed batch allocated.
-                if outcomes.kind == OUT_OF_MEMORY:
+                if outcomes.kind == "out_of_memory":
                     gc.collect()  # a second where much is loaded, which is long where one bad file fails batch by batch
                 failed_s += compute_s
                 middle = len(piece) // 2
@@ -231,7 +231,7 @@ class Transcription:
             else:
                 outcome = [in_recorded_time(one, self.spec.audio) for one in outcome]
         except (OutOfMemoryError, MemoryError) as error:
-            outcome = Failure(OUT_OF_MEMORY, sentence_of(error))
+            outcome = Failure("out_of_memory", sentence_of(error))
         except RecognizerGoneError:
             raise
         except UnansweredError as error:

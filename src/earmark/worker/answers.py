@@ -13,8 +13,6 @@ from earmark.records import Alternative, Hypothesis, Segment, Usage, Waveform, W
 from earmark.store.parts import PartRow, encodable
 from earmark.worker.contract import broken_hypothesis
 
-OUT_OF_MEMORY = "out_of_memory"
-
 _Said = TypeVar("_Said", Word, Alternative)
 
 
