@@ -34,6 +34,8 @@ _SMALL_BYTES = 1 << 24
 _AGAIN = "fetch or copy it again: it is cut off, or no archive"
 _MAX_MEMBERS = 10_000_000
 _LONGEST_NAME = 4096
+_LONGEST_END_BYTES = 22 + 0xFFFF
+_BEYOND_ZIP = 0xFFFF
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, NotImplementedError)
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _PACKERS: tuple[tuple[bytes, Callable[..., Any]], ...] = (
@@ -203,6 +205,8 @@ class _Unpacking:
 
     def _of_zip(self) -> Iterator[_Member]:
         with zipfile.ZipFile(self._archive) as bundle:
+            if len(bundle.infolist()) != _num_stated(self._archive, len(bundle.infolist())):
+                raise zipfile.BadZipFile("its list holds another number of files than it says")
             for one in bundle.infolist():
                 mode = one.external_attr >> 16 if one.create_system == _UNIX else 0
                 if one.is_dir():
@@ -290,6 +294,19 @@ class _Looking(_Unpacking):
 def _folded(path: str) -> str:
     """What a file system may take for the same name: without case, and with accents written in one way."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def _num_stated(archive: Path, num_listed: int) -> int:
+    """The number of files at a ZIP's end, which zipfile does not compare; ``num_listed`` where it is too large for it.
+
+    APPNOTE.TXT of PKWARE, 4.3.16: two bytes, ten behind the signature, in the last 22 bytes and a comment.
+    """
+    with archive.open("rb") as file:
+        file.seek(max(0, archive.stat().st_size - _LONGEST_END_BYTES))
+        tail = file.read()
+    at = tail.rfind(b"PK\x05\x06") + 10
+    stated = int.from_bytes(tail[at : at + 2], "little")
+    return num_listed if stated == _BEYOND_ZIP else stated
 
 
 def _kind(member: tarfile.TarInfo) -> str:
