@@ -11,7 +11,7 @@ demo: $(VENV)/base.stamp
 	$(BIN)/earmark demo
 
 test: $(VENV)/dev.stamp $(VENV)/sctk.stamp $(VENV)/chromium.stamp check
-	$(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder  # what a file's tests share is made once
 
 # Formatting, lint, types.
 check: $(VENV)/dev.stamp
@@ -26,6 +26,7 @@ soak: $(VENV)/dev.stamp $(VENV)/sctk.stamp $(VENV)/chromium.stamp
 # The generated parts of the documentation.
 docs: $(VENV)/dev.stamp
 	$(BIN)/python scripts/make_cli_reference.py
+	$(BIN)/python scripts/make_python_reference.py
 
 fix: $(VENV)/dev.stamp
 	$(BIN)/ruff format .

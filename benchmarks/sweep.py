@@ -5,8 +5,11 @@
 
 The bare way is that of parallel_batch_inference.py: for each batch every checkpoint in every relabelling, a thread each
 in one pool, on models that all threads share; the states of all steps are kept, as it keeps them; what is right is told
-by the labels, and ORed. Both ways run in a fresh process, with their imports. Peak memory is of one process without
-workers, with twice the cells, and with twice the steps.
+by the labels, and ORed. Each way is one command in fresh processes, from the start to the last byte: imports of Python
+packages, reading checkpoints and puzzles, all passes, and for earmark all that it keeps and prints. The command has the
+engine and the workers that it chooses by itself. The bare way keeps nothing on the disk. What must be reached: a sixth
+of the passes, a fifth of the time and of the CPU seconds, the same answers. Peak memory is of one process without
+workers, with one cell, with all, and with twice the steps.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ import numpy as np
 from _measure import Cost, machine, run
 from numpy.typing import NDArray
 
+_LEAST_GAIN, _LEAST_SAVED = 5, 6
+
 
 def main() -> None:
     """Print the rows."""
@@ -35,11 +40,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         ours = _timed("earmark", _sweep(arguments, folder / "ours"))
+        seed = _timed("bare", _bare(arguments, folder))
+        _print_gain(seed, ours)
         whole = _timed("exhaustive", _sweep(arguments, folder / "whole", "--exhaustive", *_rules()))
         _print_rules(ours[0], whole[0])
         _print_memory(arguments, folder)
-        seed = _timed("bare", _bare(arguments, folder))
-        _print_gain(seed, ours)
 
 
 def _timed(name: str, found: tuple[dict[str, Any], Cost]) -> tuple[dict[str, Any], Cost]:
@@ -123,16 +128,24 @@ def _print_rules(ours: dict[str, Any], whole: dict[str, Any]) -> None:
         family = "oracle" if name in ("any", "upstream-head") else "honest"
         print(f"{name:15} {family:8} {whole[name]['correct']:7,}   {100 * whole[name]['accuracy']:7.2f} %")
     print("pass@k (oracle)", {k: round(value, 4) for k, value in whole["pass_at_k"].items()})
-    print(f"passes          {whole['passes']:,} -> {ours['passes']:,}: {whole['passes'] / ours['passes']:.1f} x fewer")
     if not whole["any"]["correct"] == whole["verifier"]["correct"] == ours["verifier"]["correct"]:
         sys.exit("the answers differ")
+    print("verifier == any, exhaustive or not")
 
 
 def _print_gain(seed: tuple[dict[str, Any], Cost], ours: tuple[dict[str, Any], Cost]) -> None:
     print(f"correct         bare {seed[0]['correct']:,}, earmark {ours[0]['any']['correct']:,} by any")
-    print(f"bare / earmark  {seed[1].wall_s / ours[1].wall_s:7.2f} x wall {seed[1].cpu_s / ours[1].cpu_s:6.2f} x CPU")
     if seed[0]["correct"] != ours[0]["any"]["correct"]:
         sys.exit("the answers differ")
+    passes = seed[0]["passes"] / ours[0]["passes"]
+    wall, cpu = seed[1].wall_s / ours[1].wall_s, seed[1].cpu_s / ours[1].cpu_s
+    said = f"bare / earmark  {wall:.2f} x wall, {cpu:.2f} x CPU (at least 5: {_yes(min(wall, cpu) >= _LEAST_GAIN)})"
+    print(f"passes          {seed[0]['passes']:,} and {ours[0]['passes']:,}: {passes:.1f} x fewer", end=" ")
+    print(f"(at least 6: {_yes(passes >= _LEAST_SAVED)})", said, sep="\n", flush=True)
+
+
+def _yes(is_reached: bool) -> str:
+    return "yes" if is_reached else "NO"
 
 
 def _print_memory(arguments: argparse.Namespace, folder: Path) -> None:

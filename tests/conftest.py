@@ -7,23 +7,30 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process of pytest a core: threads of torch would wait for each other
+hypothesis.settings.register_profile("earmark", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("earmark")
 _FROZEN = {"num_modules": 0}
 _LONG = ("tests/contracts/", "tests/engines/", "tests/recognizers/", "tests/test_golden_matrix.py", "tests/cli/")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file is the work of one process, so that what its tests share is made once; the long ones begin first."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    """The long files begin first, so that both processes end together."""
+    _forget_modules_that_cannot_be_looked_at()  # what a test file imports may have imported SpeechBrain
     items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 @pytest.fixture(autouse=True)
 def _no_modules_that_cannot_be_looked_at() -> None:
+    """Before each test, as one before it may have imported them."""
+    _forget_modules_that_cannot_be_looked_at()
+
+
+def _forget_modules_that_cannot_be_looked_at() -> None:
     """SpeechBrain, once imported, leaves modules that are imported when anybody asks them for anything.
 
     Hypothesis asks every module for its file, and some of them need what is not installed.

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import importlib.util
 import io
+import json
 import os
 import re
 import shlex
@@ -21,6 +22,8 @@ import pytest
 
 import earmark
 from earmark import errors
+from earmark.cli import main
+from earmark.cli.help_page import RARE
 from earmark.cli.main import app
 from earmark.planning import plan
 from earmark.sources import columns
@@ -64,15 +67,19 @@ def shown_commands() -> Iterator[tuple[str, list[str]]]:
                     yield name_of(page), words[words.index("earmark") + 1 :]
 
 
-@pytest.fixture(scope="module")
-def reference() -> ModuleType:
-    """The script that writes the command line's reference."""
-    path = ROOT / "scripts" / "make_cli_reference.py"
-    spec = importlib.util.spec_from_file_location("make_cli_reference", path)
+def script(name: str) -> ModuleType:
+    """A script of ours as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    """The script that writes the command line's reference."""
+    return script("make_cli_reference")
 
 
 def test_the_command_line_reference_is_what_the_script_writes():
@@ -93,6 +100,29 @@ def test_the_reference_script_sees_a_difference(reference, tmp_path, monkeypatch
     assert reference.main() == 0
     reference.TARGET.write_text(reference.TARGET.read_text() + " ")
     assert reference.main() == 1
+
+
+def test_the_python_reference_is_what_the_script_writes(monkeypatch, tmp_path):
+    """Every public name with its signature and its docstring; and ``--check`` sees a file that says something else."""
+    module = script("make_python_reference")
+    text = module.page()
+    assert (DOCS / "reference" / "python.md").read_text(encoding="utf-8") == text
+    assert all(f"### {name}\n" in text for name in earmark.__all__)
+    monkeypatch.setattr(module, "TARGET", tmp_path / "python.md")
+    monkeypatch.setattr(sys, "argv", ["script", "--check"])
+    assert module.main() == 1
+
+
+def test_a_notebook_says_what_its_cells_print(tmp_path):
+    """Every code cell of every notebook runs, in order, in an empty folder, and prints what the notebook shows."""
+    for path in sorted(DOCS.rglob("*.ipynb")):
+        namespace: dict[str, object] = {}
+        cells = [one for one in json.loads(path.read_text(encoding="utf-8"))["cells"] if one["cell_type"] == "code"]
+        assert cells
+        with contextlib.chdir(tmp_path):
+            for cell in cells:
+                shown = "".join(line for output in cell["outputs"] for line in output["text"])
+                assert printed_by("".join(cell["source"]), namespace) == shown, path
 
 
 def test_a_flag_is_of_the_same_type_in_every_verb(reference):
@@ -141,6 +171,23 @@ def test_every_flag_of_two_verbs_is_compared(reference):
     """A flag that joins a second verb joins the list above on purpose."""
     shared = {name for name, flags in reference.flags_by_name().items() if len(flags) > 1}
     assert shared == SHARED
+
+
+def test_help_is_short_and_begins_with_examples(reference, capsys, monkeypatch):
+    """Fewer than 60 lines of 80 columns for every verb, four examples before the first flag; all flags when asked."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for verb in reference.verbs():
+        assert main.run([*verb.split(), "--help"]) == 0
+        # Bold, where a test before this one let the console believe that it is a terminal.
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+        assert len(lines) < 60, verb
+        assert max(map(len, lines)) <= 80, verb
+        before = lines[: next((n for n, line in enumerate(lines) if line.startswith("\u256d")), None)]
+        assert sum(bool(re.match(r"([A-Z_]+=\S+ )?earmark ", line)) for line in before) >= 4, verb
+        assert main.run([*verb.split(), "--help-all"]) == 0
+        whole = capsys.readouterr().out
+        assert all(flag.name in whole for flag in reference.flags_of(verb)), verb
+        assert RARE.get(verb, set()) <= {name for flag in reference.flags_of(verb) for name in flag.names}, verb
 
 
 def test_exit_codes_are_documented_alike(reference):

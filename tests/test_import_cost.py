@@ -41,6 +41,17 @@ def test_help_needs_no_numpy():
     assert not loaded & {"torch", "pyarrow", "numpy", "soundfile", "pandas"}
 
 
+def test_show_loads_no_pandas_and_verbs_that_load_what_others_wrote_may():
+    """Arrow imports it for any scalar, where it is installed; another package's normalizer or format may need it."""
+    show = "sys.argv[1:] = ['show', 'nowhere']\nimport contextlib, earmark.__main__\n"
+    show += "with contextlib.suppress(SystemExit): earmark.__main__.main()\n"
+    scalar = "import pyarrow; pyarrow.scalar('one')"
+    pytest.importorskip("pandas")
+    assert "pandas" in loaded_by(scalar)
+    assert not loaded_by(show + scalar) & {"pandas", "torch"}
+    assert "pandas" in loaded_by(show.replace("'show'", "'score'") + "import pandas")
+
+
 def test_an_evaluation_loads_no_torch():
     """The base install has none."""
     assert "torch" not in loaded_by("import earmark; earmark.evaluate; earmark.RunSummary")

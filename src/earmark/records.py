@@ -1,15 +1,12 @@
-"""The values that travel between the floors. They know no file format, no recognizer and no engine.
-
-Every one is frozen: a stage takes values in and gives new values out.
-"""
+"""The values that travel between the floors, all frozen. They know no file format, no recognizer and no engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,9 +14,6 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE_HZ = 16_000
 """The one rate that recognizers see."""
-
-LENGTH_TOLERANCE_S = 0.01
-"""What cutting and resampling may add to a piece of the longest that a recognizer takes."""
 
 ExtraValue = str | int | float | bool | None
 
@@ -275,51 +269,20 @@ class Work(Protocol):
 
     def __enter__(self) -> Self:
         """Load what every shard needs (the recognizer)."""
-        ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Release it."""
-        ...
 
     def __call__(self, shard: Shard, *, rank: int, stop: StopCheck) -> Receipt | None:
         """Do the shard and commit its part. None if a stop came before the first batch was done."""
-        ...
 
     def give_up(self, shard: Shard, *, rank: int, reason: str) -> Receipt:
         """Commit the shard's rows as failed, for ``reason``. Needs no entering."""
-        ...
 
     def probing(self) -> AbstractContextManager[Probe]:
         """What to ask other machines within the block, before any work. Needs no entering."""
-
-
-@runtime_checkable
-class MovableWork(Work, Protocol):
-    """Work that can be done where its folder is not: in another folder there, each part carried back as bytes."""
-
-    @property
-    def key(self) -> str:
-        """What its folder is called elsewhere: no other run's is called so."""
-        ...
-
-    @property
-    def extra(self) -> str | None:
-        """The extra of earmark that it needs beside the base."""
-        ...
-
-    def at(self, folder: str) -> Self:
-        """The same work, not entered, into the local folder ``folder``."""
-        ...
-
-    def part(self, receipt: Receipt) -> bytes:
-        """The part that was committed with ``receipt``."""
-        ...
-
-    def keep(self, receipt: Receipt, part: bytes) -> None:
-        """Commit a part that the same work committed elsewhere. Raises StoreError."""
-        ...
 
 
 class Engine(Protocol):
@@ -328,20 +291,9 @@ class Engine(Protocol):
     @property
     def num_workers(self) -> int:
         """How many work at once, as far as it is known: shards are cut for so many."""
-        ...
 
     def run(self, work: Work, shards: Iterator[Shard], *, stop: StopCheck) -> Iterator[Receipt]:
         """Do all shards, in any order, each at least once, and yield the receipts as they come.
 
         A worker that dies is replaced and its shard is done again. After a stop no new shard begins.
         """
-        ...
-
-
-@runtime_checkable
-class DistantEngine(Engine, Protocol):
-    """An engine whose workers commit where the driver's folder is not, so that a driver that died left parts there."""
-
-    def left_behind(self, key: str, have: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """The parts of the work with that ``key``, by name, which are not among those that somebody has."""
-        ...

@@ -83,12 +83,17 @@ class RecognizerSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataSpec:
-    """Which utterances: a hash over what of them can change an answer, samples of their audio, and their number."""
+    """Which utterances: a hash over what of them can change an answer, samples of their audio, and their number.
+
+    ``limit`` and ``seed`` say how they were chosen from the whole, where that is known: recorded, and no identity.
+    """
 
     name: str
     fingerprint: str
     audio_sample: str
     num_utterances: int
+    limit: str | None = field(default=None, compare=False)
+    seed: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,7 +165,8 @@ class RunSpec:
     def identity(self) -> dict[str, Any]:
         """The fields that count, flat, as ``{"recognizer.name": ...}``, without those that cannot change an answer."""
         fields = dataclasses.asdict(self)
-        fields["data"].pop("name")  # where the data were read from is not what they are
+        for name in ("name", "limit", "seed"):  # where the data were read from, and how chosen, is not what they are
+            fields["data"].pop(name)
         fields["recognizer"].pop("sources")  # likewise; what they are is in the content hash
         fields["recognizer"].pop("architecture")
         if self.recognizer.batching in ("any", "single"):

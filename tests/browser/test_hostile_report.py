@@ -8,9 +8,8 @@ import pytest
 
 from earmark.verbs.report import report
 from earmark.verbs.score_outputs import score_files
-from tests.browser.looking import IDS, ROWS, opened, search
+from tests.browser.looking import IDS, ROWS, chosen, opened, search
 
-pytestmark = pytest.mark.xdist_group("browser")
 EVIL = "</script><img src=x onerror='window.hacked=1'>\"'<svg onload=window.hacked=2>{{script}}<!-- ${1+1}"
 CATCH_FILE = """(() => {
   URL.createObjectURL = (blob) => { window.saved = blob; return "blob:x"; };
@@ -62,6 +61,30 @@ def test_what_hides_is_shown_and_what_joins_is_left_alone(browser, hostile):
     page.evaluate("location.hash = '#u=joined'")
     page.wait("document.querySelector('#detail h3').textContent === 'joined'")
     assert "U+200C" not in page.evaluate("document.getElementById('detail').textContent")
+
+
+def test_what_hides_in_names_is_shown(browser, tmp_path):
+    """In the title, in choices and in charts; a choice still means its column."""
+    rows = [
+        {"id": f"{n}", "text": "a b", "pred_text": "a", "le\u202evel": n, "ki\u200bnd": "xy"[n % 2]} for n in range(20)
+    ]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    score_files(str(tmp_path / "pairs.jsonl"), out=str(tmp_path / "run"), normalizer="none")
+    page = opened(browser, report(tmp_path / "run", out=tmp_path / "page.html", title="ti\u202etle").path)
+    page.evaluate(
+        "(() => { const choice = document.querySelector('#charts select'); choice.selectedIndex = [...choice.options]"
+        ".findIndex((one) => one.textContent === 'leU+202Evel'); choice.dispatchEvent(new Event('change'));"
+        "document.querySelector('#charts .wide .bin').dispatchEvent(new Event('click')); })()"
+    )
+    assert 0 < chosen(page) < 20
+    assert page.evaluate("document.getElementById('title').textContent") == "tiU+202Etle"
+    shown = page.evaluate(
+        "document.querySelector('header').textContent + document.querySelector('main').textContent"
+        "+ [...document.querySelectorAll('[title], [aria-label]')].map((one) => one.title + one.ariaLabel).join()"
+    )
+    for character, name in (("\u202e", "U+202E"), ("\u200b", "U+200B")):
+        assert name in shown
+        assert character not in shown
 
 
 def test_other_scripts_stand_as_they_are_written(browser, hostile):

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 import earmark
-from earmark.recognizers.doubles import Noisy
+from earmark.recognizers.doubles import Failing, Noisy
 from earmark.verbs.report import report
 from earmark.verbs.score_outputs import score_files
 from tests.browser.looking import IDS, ROWS, chosen, opened, search, sort_by, type_query
 from tests.toys import toy_source
 
-pytestmark = pytest.mark.xdist_group("browser")  # one browser, one worker
 LETTERS = "[...row.querySelectorAll('.e')].map((e) => e.querySelector('.letter').textContent + e.className.slice(-1))"
 CAN_PLAY = """new Promise((good) => {
   const audio = document.querySelector("audio");
@@ -23,6 +22,17 @@ CAN_PLAY = """new Promise((good) => {
   audio.load();
   for (const name of ["canplay", "error"]) audio.addEventListener(name, () => good(name));
 })"""
+
+
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory):
+    """The page of two runs over 20 utterances, of which each fails others."""
+    folder = tmp_path_factory.mktemp("partial")
+    source = toy_source(folder / "data", 20)
+    for name, ids in (("a", "utt-003,utt-004"), ("b", "utt-005")):
+        wrong = {one: f"{text} more" for one, text in source.texts.items()}
+        earmark.evaluate(Failing(wrong, ids=ids), source, out=str(folder / name))
+    return report(folder / "a", folder / "b", out=folder / "page.html", audio="none").path
 
 
 def test_it_opens_without_network_and_without_a_complaint(browser, base, runs):
@@ -110,6 +120,42 @@ def test_a_bin_of_a_chart_holds_what_it_says(browser, base):
         )
         assert chosen(page) == int(re.search(r"(\d+) utterance", title)[1]), title
         page.key("Escape")
+
+
+def test_a_bin_has_no_row_that_failed(browser, partial):
+    """Neither of a chart of the slices nor of the errors in an utterance; also where another run was chosen."""
+    page = opened(browser, partial)
+    bins = "[...document.querySelectorAll('#charts svg .bin')]"
+    for number in range(page.evaluate(f"{bins}.length")):
+        page.evaluate("(() => { const run = document.getElementById('run'); run.value = '1';"
+                      "run.dispatchEvent(new Event('change')); })()")  # fmt: skip
+        title = page.evaluate(f"{bins}[{number}].querySelector('title').textContent")
+        page.evaluate(f"{bins}[{number}].dispatchEvent(new Event('click'))")
+        assert chosen(page) == int(re.search(r"(\d+) utterance", title)[1]), title
+        page.key("Escape")
+
+
+def test_rates_of_another_run_are_its_own(browser, partial):
+    """Of all its rows that of its summary, and of a row that only the first one failed its own."""
+    page = opened(browser, partial, "#run=1&u=utt-003")
+    summary = json.loads((Path(partial).parent / "b" / "summary.json").read_text())
+    errors = sum(summary[name] for name in ("substitutions", "deletions", "insertions"))
+    said = f"WER {100 * summary['wer']:.2f} % of these ({errors} / {summary['num_reference_words']})"
+    assert said in page.evaluate("document.getElementById('count').textContent")
+    assert "∞" not in page.evaluate("document.getElementById('list').textContent")
+
+
+def test_what_failed_is_saved_without_numbers(browser, partial):
+    """It has no errors that were counted."""
+    page = opened(browser, partial)
+    page.evaluate("(() => { URL.createObjectURL = (blob) => { window.saved = blob; return 'blob:x'; };"
+                  "HTMLAnchorElement.prototype.click = () => {};"
+                  "document.getElementById('savejsonl').click(); })()")  # fmt: skip
+    rows = {row["id"]: row for row in map(json.loads, page.evaluate("window.saved.text()").splitlines())}
+    names = ("errors", "words", "substitutions", "deletions", "insertions")
+    assert rows["utt-003"]["status"] == "failed"
+    assert [rows["utt-003"][name] for name in names] == [None] * 5
+    assert rows["utt-000"]["words"] > 0
 
 
 def test_a_clip_in_the_page_and_a_file_beside_it_play(browser, base):

@@ -40,7 +40,13 @@ LINES = {
     "check empty": "earmark ls sources",
     "check notes": "earmark ls sources",
     "check ''": "names no data",
-    "check": "requires an argument",
+    "check": "DATA is missing hint: earmark check manifest.jsonl",
+    "stage m.jsonl": "--to is missing hint: --to FOLDER",
+    "eval echo --limit 4": "--data is missing hint: --data manifest.jsonl",
+    "eval echo --dat m.jsonl": "Did you mean --data instead of --dat?",
+    "eval echo --data m.jsonl --limit": "--limit has no value",
+    "eval --data m.jsonl": "MODEL is missing hint: earmark eval MODEL --data DATA",
+    "audit echo --data m.jsonl --trsut": "Did you mean --trust?",
     "check m.jsonl twice": "one word too many: twice",
     "check --data m.jsonl": "earmark check DATA: here they need no flag",
     "stage -d m.jsonl --to x": "earmark stage DATA: here they need no flag",
@@ -74,6 +80,22 @@ def test_one_error_that_fits_and_says_what_to_do(typed, line):
     assert LINES[line] in " ".join(" ".join(said).split())
     assert all(len(one) <= COLUMNS for one in said)
     assert not any("a defect of earmark" in one for one in said)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "audit echo --data m.jsonl --gpus 1",
+        "eval echo --data m.jsonl --device cpu",
+        "sweep --checkpoint x --num-puzzles 4",
+        "audit nope --data m.jsonl",
+    ],
+)
+def test_nothing_is_proposed_that_has_little_in_common_with_what_was_typed(typed, line):
+    """Least of all what runs foreign code or costs money."""
+    code, said = typed(line)
+    assert code == 2
+    assert "did you mean" not in " ".join(said).lower()
 
 
 def test_a_broken_line_is_shown_with_a_caret_below_the_place_on_a_narrow_terminal(typed, tmp_path):

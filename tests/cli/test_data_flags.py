@@ -45,8 +45,8 @@ def test_a_flag_of_data_reaches_the_verb(manifest, capsys, monkeypatch):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_explains_the_flags_of_data(verb, capsys):
-    """Each with its words, under its heading."""
-    assert run([verb, "--help"]) == 0
+    """Each with its words, under its heading, on the page of all flags."""
+    assert run([verb, "--help-all"]) == 0
     page = " ".join(capsys.readouterr().out.split())
     assert "Where relative audio paths start" in page
     assert "Refuse to begin, fail the utterance" in page

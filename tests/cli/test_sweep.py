@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from earmark.cli.main import run
 from earmark.puzzles import layout
 from earmark.puzzles.grids import PuzzleSet
+from earmark.recognizers.accelerator import supposing
 from tests.puzzles.hrm.checkpoints import TINY, state_of, write_checkpoint
 from tests.sweeps.toys import toy_puzzles
 
@@ -30,6 +34,37 @@ def made(tmp_path_factory) -> Path:
     write_checkpoint(root / "nan", step=9, state=state)
     layout.write(root / "data", train=PUZZLES.take(range(10)), test=PUZZLES)
     return root
+
+
+SEED = {
+    "config": {
+        "checkpoints": ["checkpoint1", "checkpoint2"], "permutes": 5, "max_workers": 8, "num_batch": 182,
+        "batch_size": 2323, "start_time": "2026-01-22 15:55:00",
+    },
+    "batch_results": [
+        {"batch_idx": 0, "correct": 1500, "total": 2323, "accuracy": 0.6457, "time_seconds": 45.2},
+    ],
+    "overall_results": {
+        "correct": 350000, "total": 422786, "accuracy": 0.8278, "elapsed_time": 3600.5,
+        "end_time": "2026-01-22 16:55:00",
+    },
+}  # fmt: skip
+"""The results of the script that the verb replaces, as its page shows them."""
+
+
+def assert_like(found: object, example: object) -> None:
+    """The same type; of an object the same keys in their order; of a list each element like the example's first."""
+    assert type(found) is type(example)
+    if isinstance(example, dict):
+        assert list(found) == list(example)
+        for key, value in example.items():
+            assert_like(found[key], value)
+    elif isinstance(example, list):
+        assert found
+        for one in found:
+            assert_like(one, example[0])
+    elif isinstance(example, str) and ":" in example:
+        datetime.strptime(found, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # the script's times have no zone
 
 
 def swept(made: Path, tmp_path: Path, *words: str, members: str | None = None) -> int:
@@ -69,7 +104,8 @@ def test_the_seeds_flags_and_its_json(made, tmp_path, capsys):
     ]
     assert swept(made, tmp_path, *flags, "--output", f"{tmp_path}/results.json") == 0
     found = results(tmp_path)
-    assert list(found)[:3] == ["config", "batch_results", "overall_results"]
+    assert list(found)[:3] == list(SEED)
+    assert_like({key: found[key] for key in SEED}, SEED)
     assert found["config"]["checkpoints"] == [f"{made}/good, old run", f"{made}/other run"]
     assert (found["config"]["permutes"], found["config"]["max_workers"], found["config"]["num_batch"]) == (2, 1, 3)
     assert found["overall_results"] | {"elapsed_time": 0, "end_time": ""} == {
@@ -118,6 +154,20 @@ def test_a_member_that_is_not_finite(made, tmp_path, capsys):
     assert found["tasks"][0]["status"] == "failed"
 
 
+def test_a_member_of_another_shape_fails_alone(made, tmp_path, capsys):
+    """With its weight, what it is and what was expected; the other member's cells are done."""
+    write_checkpoint(tmp_path / "other shape", step=8, seed=5)
+    config = tmp_path / "other shape/all_config.yaml"
+    settings = yaml.safe_load(config.read_text())
+    settings["arch"]["expansion"] *= 2
+    config.write_text(yaml.safe_dump(settings))
+    assert swept(made, tmp_path, members=f"{made}/other run,{tmp_path}/other shape") == 3
+    told = capsys.readouterr().err
+    assert "gate_up_proj.weight is [" in told
+    assert "], expected [" in told
+    assert [task["status"] for task in results(tmp_path, "sweep/oracle.json")["tasks"]] == ["done", "failed"]
+
+
 def test_all_bad_checkpoints_are_listed_before_anything(made, tmp_path, capsys):
     """Each with what is wrong with it, in one message; no folder is made."""
     bad = tmp_path / "bad"
@@ -155,16 +205,35 @@ def test_all_bad_checkpoints_are_listed_before_anything(made, tmp_path, capsys):
         (["--fresh", "--resume"], "--resume"),
         (["--normalizer", "whisper-en"], "--normalizer means nothing to --task sudoku"),
         (["--task", "asr", "--halt", "q"], "--halt means nothing to --task asr"),
+        (["--limit", "4"], "--task asr takes it; of puzzles --num-batch"),
+        (["--task", "asr", "--output", "x.json"], "honest.json in the folder of --out"),
+        (["--checkpoint", "pocketsphinx", "--limit", "4"], "hint: --task asr"),
         (["--engine", "modal"], "the engine modal does no sweep"),
-        (["--engine", "torchrun"], "the engine torchrun does no sweep"),
-        pytest.param(["--device", "cuda"], "no device 'cuda'", marks=pytest.mark.skipif(
-            torch.cuda.is_available(), reason="there is one here")),
+        (["--engine", "torchrun"], "-m earmark, and the same words behind it"),
+        *(
+            pytest.param(["--engine", engine, "--device", "cuda"], "no device 'cuda'", marks=pytest.mark.skipif(
+                torch.cuda.is_available(), reason="there is one here"))
+            for engine in ("auto", "processes", "inline")
+        ),
     ],
 )  # fmt: skip
 def test_bad_usage_is_said_before_anything(made, tmp_path, capsys, words, said):
     """Exit 2, with what is wrong, and no folder is made."""
     assert swept(made, tmp_path, *words) == 2
     assert said in capsys.readouterr().err
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_speech_is_no_puzzle_and_torch_is_needed(made, tmp_path, capsys, monkeypatch):
+    """A manifest in the place of puzzles names the other task; without torch nothing is begun."""
+    (tmp_path / "m.jsonl").write_text('{"audio": "a.wav", "text": "x"}\n')
+    assert swept(made, tmp_path, "--data", f"{tmp_path}/m.jsonl") == 2
+    assert "--task asr takes speech" in " ".join(capsys.readouterr().err.split())
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert swept(made, tmp_path) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: sweeps of puzzles need torch\n")
+    assert "pip install 'earmark[puzzles]'" in told
     assert not (tmp_path / "sweep").exists()
 
 
@@ -195,6 +264,13 @@ def test_which_puzzles(made, tmp_path, capsys):
     assert "which puzzles?" in capsys.readouterr().err
 
 
+def test_a_sweep_of_seconds_is_done_in_this_process(made, tmp_path, capsys):
+    """Where nobody says who works, and there is no GPU."""
+    with supposing("cpu"):
+        assert swept(made, tmp_path, "--engine", "auto") == 0
+    assert "work   1 worker, inline" in capsys.readouterr().err
+
+
 def test_another_sweep_is_refused(made, tmp_path, capsys):
     """Naming what differs; other puzzles, other variants."""
     assert swept(made, tmp_path) == 0
@@ -203,4 +279,30 @@ def test_another_sweep_is_refused(made, tmp_path, capsys):
     assert "num_items" in capsys.readouterr().err
     assert swept(made, tmp_path, "--variants", "transpose") == 2
     assert "variants" in capsys.readouterr().err
+    assert swept(made, tmp_path, "--dtype", "bfloat16") == 2
+    assert "dtype" in capsys.readouterr().err
     assert swept(made, tmp_path, "--variants", "transpose", "--fresh") == 0
+
+
+def test_puzzles_that_contradict_themselves_are_refused(made, tmp_path, capsys):
+    """With the file and the first bad row, before anything is begun."""
+    shutil.copytree(made / "data", tmp_path / "data")
+    labels = tmp_path / "data/test/all__labels.npy"
+    changed = np.load(labels)
+    changed[7, 0] = changed[7, 1]
+    np.save(labels, changed)
+    assert swept(made, tmp_path, "--data", f"{tmp_path}/data") == 2
+    told = capsys.readouterr().err
+    assert str(labels) in told
+    assert "row 7" in told
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_nothing_can_be_written_there(made, tmp_path, capsys):
+    """Said before a model is loaded, of the folder and of the file."""
+    (tmp_path / "file").write_text("")
+    assert swept(made, tmp_path, "--out", f"{tmp_path}/file/sweep") == 2
+    assert f"{tmp_path}/file" in capsys.readouterr().err
+    assert swept(made, tmp_path, "--output", f"{tmp_path}/file/results.json") == 2
+    assert f"{tmp_path}/file" in capsys.readouterr().err
+    assert not (tmp_path / "sweep").exists()

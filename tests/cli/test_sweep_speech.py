@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 
 import pytest
@@ -96,6 +98,31 @@ def test_utterances_that_failed_count_as_in_eval(command):
     assert "1 of 90 utterances failed" in said
     assert "1 utterance is left out: failed in failing" in said
     assert command(members, "--out", "utterances", "--max-errors", "1")[0] == 0
+
+
+def test_all_rates_of_a_csv_are_over_the_same_utterances(command, folder):
+    """Also where one cell failed in an utterance, and one altogether; what is combined has the same columns."""
+    members = [*MEMBERS[:2], "failing+set:texts=texts.jsonl+set:ids=utt-003", "hungry+set:most_at_once=0"]
+    code, out, _ = command(members, "--out", "alike", "--format", "csv", "--max-errors", "9", "--max-failures", "1")
+    assert code == 0
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(out))}
+    broken = rows.pop("hungry+set:most_at_once=0 plain")
+    assert (broken["status"], broken["wer"], broken["num_scored"]) == ("failed", "", "")
+    together = json.loads((folder / "alike" / "honest.json").read_text())["together"]
+    rates = {rate["name"]: rate for rate in (*together["cells"], *together["combinations"])}
+    assert rows.keys() == rates.keys()
+    for name, row in rows.items():
+        assert (row["num_scored"], row["wer"]) == ("29", str(rates[name]["wer"]))
+        assert row["interval_low"] == str(rates[name]["interval"]["low"])
+    assert rows["rover"]["kind"] == "combined"
+
+
+def test_a_cell_alone_has_the_rate_of_its_run(command):
+    """Under the names that it has beside others."""
+    code, out, _ = command(MEMBERS[:1], "--out", "alone", "--format", "jsonl")
+    [row] = map(json.loads, out.splitlines())
+    assert (code, row["num_scored"], row["status"]) == (0, 30, "done")
+    assert row["interval"]["low"] < row["wer"] < row["interval"]["high"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import gc
 import multiprocessing
 import os
@@ -11,9 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,153 +25,16 @@ from earmark.engines.options import EngineOptions
 from earmark.engines.place import Place
 from earmark.engines.processes import Pool, ProcessEngine
 from earmark.errors import EarmarkError, EngineError, UnknownNameError, UsageError
-from earmark.records import AudioRef, Batch, Engine, Receipt, Segment, Shard
+from earmark.records import Engine, Receipt, Shard
+from tests.diary import PATIENCE_S, Diary, is_running, never, plain_shards, run, shard, wait_until
 
-PATIENCE_S = 20.0
-KINDS: dict[str, tuple[str, int]] = {
-    "inline": ("inline", 1),
-    "processes-1": ("processes", 1),
-    "processes-2": ("processes", 2),
-    "processes-3": ("processes", 3),
-}
-
-
-def shard(*batches: str, number: int = 0) -> Shard:
-    """A shard of batches, each given as the ids of its segments, ``"a b"``."""
-    return Shard(
-        tuple(
-            Batch(number + place, tuple(Segment(0, 0, 1, word, AudioRef("x.wav")) for word in words.split()))
-            for place, words in enumerate(batches)
-        )
-    )
-
-
-def plain_shards(num_shards: int) -> list[Shard]:
-    return [shard(f"s{number}", number=number) for number in range(num_shards)]
-
-
-def ids(of: Shard) -> list[str]:
-    return [segment.id for batch in of.batches for segment in batch.segments]
-
-
-def wait_until(condition: Callable[[], bool]) -> bool:
-    end = time.monotonic() + PATIENCE_S
-    while not (answer := condition()) and time.monotonic() < end:
-        time.sleep(0.01)
-    return answer
-
-
-def is_running(pid: int) -> bool:
-    """Whether there is such a process; a dead one that nobody has waited for is not running."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def fits_everywhere() -> None:
-    """A probe that finds nothing wrong."""
-
-
-@dataclass
-class Diary:
-    """Work that keeps a diary of empty files, and does what the ids of a shard's segments say."""
-
-    folder: str
-    entering: str = ""
-
-    def note(self, what: str) -> None:
-        Path(self.folder, f"{what}~{time.monotonic_ns()}~{os.getpid()}").touch()
-
-    def noted(self, what: str) -> list[str]:
-        """The entries of one kind, in the order of time, without it."""
-        found = (path.name.split("~") for path in Path(self.folder).iterdir())
-        return [name for _, name in sorted((int(when), name) for name, when, _ in found if name.startswith(what))]
-
-    def pids(self, what: str) -> list[int]:
-        found = (path.name.split("~") for path in Path(self.folder).iterdir())
-        return [pid for _, pid in sorted((int(when), int(pid)) for name, when, pid in found if name.startswith(what))]
-
-    def __enter__(self):
-        self.note("entered")
-        if self.entering == "exit":
-            os._exit(3)
-        if self.entering == "raise":
-            raise UnknownNameError("checkpoint", "bset", ["best", "last"])
-        if self.entering == "every-other-time" and len(self.noted("entered")) % 2:
-            os._exit(3)
-        if self.entering == "only-one-fits":
-            try:
-                Path(self.folder, "seat~0~0").touch(exist_ok=False)
-            except FileExistsError:
-                self.note("did-not-fit")
-                os._exit(3)
-        return self
-
-    def __exit__(self, kind, error, trace):
-        self.note("left")
-
-    def __call__(self, shard, *, rank, stop):
-        if stop():
-            return None
-        for word in ids(shard):
-            self.note(f"began {word} on {rank}")
-            self.do(word.partition("-")[0], word, stop)
-        self.note(f"done {' '.join(ids(shard))}")
-        return self.receipt(shard, rank)
-
-    def do(self, action: str, word: str, stop: Callable[[], bool]) -> None:
-        """Follow the first part of a segment's id; most ids say nothing."""
-        if action in ("SIGKILL", "SIGSEGV"):
-            os.kill(os.getpid(), signal.Signals[action])
-        elif action in ("raise", "surprise"):
-            raise UnknownNameError("word", word, ["best", "last"]) if action == "raise" else LookupError(word)
-        elif action == "exit":
-            os._exit(7)
-        elif action == "once" and len(self.noted(f"began {word}")) == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        else:
-            self.wait(action, stop)
-
-    def wait(self, action: str, stop: Callable[[], bool]) -> None:
-        if action == "together":
-            assert wait_until(lambda: len(self.noted("began together")) > 1)
-        elif action == "patient":
-            wait_until(lambda: len(self.noted("did-not-fit")) > 2)
-        elif action == "stopping":
-            assert wait_until(stop)
-            self.note("heard stopping-a")
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif action == "forever":
-            time.sleep(1000)
-
-    def give_up(self, shard, *, rank, reason):
-        self.note(f"gave up {' '.join(ids(shard))}")
-        return self.receipt(shard, rank, reason)
-
-    def probing(self):
-        return contextlib.nullcontext(fits_everywhere)
-
-    def receipt(self, shard: Shard, rank: int, reason: str = "") -> Receipt:
-        return Receipt(
-            part=" ".join(ids(shard)),
-            spec_fingerprint="f",
-            batches=tuple(batch.id for batch in shard.batches if not batch.is_split),
-            num_piece_rows=0,
-            num_rows=shard.num_segments,
-            num_failed=shard.num_segments if reason else 0,
-            num_splits=0,
-            audio_s=0.0,
-            compute_s=0.0,
-            wait_s=0.0,
-            worker_s=0.0,
-            rank=rank,
-            device=reason,
-            host=str(os.getpid()),
-            attempt="",
-            versions={},
-        )
+# The number of processes changes little of what is asked here: one number in every test run, the others in the soak.
+KINDS = [
+    pytest.param(("inline", 1), id="inline"),
+    pytest.param(("processes", 1), id="processes-1", marks=pytest.mark.soak),
+    pytest.param(("processes", 2), id="processes-2"),
+    pytest.param(("processes", 3), id="processes-3", marks=pytest.mark.soak),
+]
 
 
 @pytest.fixture
@@ -183,21 +44,13 @@ def diary(tmp_path: Path) -> Diary:
 
 @pytest.fixture(params=KINDS)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    name, num_workers = KINDS[request.param]
+    name, num_workers = request.param
     yield ENGINES.load(name)(EngineOptions(num_workers=num_workers))
     assert multiprocessing.active_children() == []
 
 
 def processes(num_workers: int) -> ProcessEngine:
     return ProcessEngine(EngineOptions(num_workers=num_workers))
-
-
-def never() -> bool:
-    return False
-
-
-def run(engine: Engine, work: Diary, shards: list[Shard]) -> list[Receipt]:
-    return list(engine.run(work, iter(shards), stop=never))
 
 
 def test_every_shard_is_done_and_has_one_receipt(engine, diary):
@@ -320,8 +173,9 @@ def test_an_idle_worker_that_dies_costs_nothing(diary):
     assert diary.noted("gave up") == []
 
 
-def test_a_guilty_segment_is_found_and_only_it_is_given_up(diary):
+def test_a_guilty_segment_is_found_and_only_it_is_given_up(diary, monkeypatch):
     """Shard, batch, segment: what it met with is done, and its reason names the signal."""
+    monkeypatch.setattr("earmark.engines.jobs._DEATHS_PER_SHARD", 1)
     receipts = run(processes(2), diary, [shard("s0 SIGKILL-a", "s1 s2", number=1), *plain_shards(2)])
     given_up = [receipt for receipt in receipts if receipt.num_failed]
     assert [receipt.part for receipt in given_up] == ["SIGKILL-a"]
@@ -332,17 +186,21 @@ def test_a_guilty_segment_is_found_and_only_it_is_given_up(diary):
 
 
 @pytest.mark.parametrize(
-    ("word", "reason"), [("SIGSEGV-a", "SIGSEGV"), ("exit-a", "exit code 7"), ("surprise-a", "exit code 1")]
+    ("word", "reason", "tries"),
+    [("SIGSEGV-a", "SIGSEGV", 3), ("exit-a", "exit code 7", 1), ("surprise-a", "exit code 1", 1)],
 )
-def test_the_reason_says_how_the_workers_died(diary, word, reason):
-    """A signal by its name, an end by its exit code; three workers are tried."""
+def test_the_reason_says_how_the_workers_died(diary, monkeypatch, word, reason, tries):
+    """A signal by its name, an end by its exit code; three workers are tried, unless the test wants fewer."""
+    if tries != 3:
+        monkeypatch.setattr("earmark.engines.jobs._DEATHS_PER_SHARD", tries)
     [receipt] = run(processes(1), diary, [shard(word)])
     assert reason in receipt.device
-    assert len(diary.noted(f"began {word}")) == 3
+    assert len(diary.noted(f"began {word}")) == tries
 
 
-def test_workers_that_die_while_loading_end_the_run_and_fail_nothing(tmp_path):
+def test_workers_that_die_while_loading_end_the_run_and_fail_nothing(tmp_path, monkeypatch):
     """An error of the engine, not an endless loop; nobody tried the utterances, so none is given up."""
+    monkeypatch.setattr("earmark.engines.processes._FAILED_STARTS", 2)
     work = Diary(str(tmp_path), entering="exit")
     with pytest.raises(EngineError) as raised:
         run(processes(2), work, plain_shards(3))

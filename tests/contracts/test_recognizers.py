@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ import pytest
 from earmark.audio.decode import decode
 from earmark.errors import MissingExtraError
 from earmark.recognizers import RECOGNIZERS, Recognizer, load_recognizer
+from earmark.recognizers.base import Preparing
 from earmark.recognizers.doubles import Echo
 from earmark.records import SAMPLE_RATE_HZ, Hypothesis, Waveform, Word
 from earmark.spec import OptionValue, RecognizerSpec
+from earmark.worker.ahead import is_in_two_steps
 from earmark.worker.contract import broken_hypothesis
 from tests.recognizers.tiny import KINDS, SPEECHBRAIN_KINDS, tiny_model, tiny_models  # noqa: F401  # a fixture
 from tests.recognizers.transcribing import transcribing
@@ -237,6 +240,16 @@ def check_words(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
         assert len(texts) == len(set(texts))
 
 
+def check_steps(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
+    """Where it takes its two steps apart, they are its ``transcribe``, also with the next batch made in between."""
+    if not is_in_two_steps(recognizer):
+        return
+    steps = cast("Preparing", recognizer)
+    first, second = steps.prepared(clips), steps.prepared(clips[:1])
+    assert steps.answered(first) == recognizer.transcribe(clips)
+    assert steps.answered(second) == recognizer.transcribe(clips[:1])
+
+
 CHECKS: list[Callable[[Recognizer, Sequence[Waveform]], None]] = [
     check_order,
     check_batches,
@@ -244,6 +257,7 @@ CHECKS: list[Callable[[Recognizer, Sequence[Waveform]], None]] = [
     check_repetition,
     check_care,
     check_words,
+    check_steps,
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from earmark.engines.jobs import Job, JobQueue
 from earmark.errors import EngineError
 from earmark.records import Shard
-from tests.contracts.test_engines import ids, plain_shards, shard
+from tests.diary import ids, plain_shards, shard
 
 
 @dataclass

@@ -17,13 +17,14 @@ import pytest
 
 from earmark import evaluate
 from earmark.engines import mounts
+from earmark.engines.distant import MovableWork
 from earmark.engines.modal import container
 from earmark.engines.modal.container import Answer, Task
 from earmark.engines.modal.crew import Crew
 from earmark.engines.modal.image import is_from_index, requirements
 from earmark.errors import EngineError, UnknownNameError, UsageError
 from earmark.recognizers import load_recognizer
-from earmark.records import AudioRef, Batch, MovableWork, Receipt, Segment, Shard
+from earmark.records import AudioRef, Batch, Receipt, Segment, Shard
 from earmark.spec import BatchingSpec, DataSpec, RunSpec
 from earmark.store.folder import LocalFolder
 from earmark.store.parts import read_part
@@ -71,6 +72,7 @@ class TestBodies:
         work.keep(answer.receipt, answer.part)
         assert read_part(work.folder, answer.receipt.part)["hypothesis"].to_pylist() == ["pause the music"]
 
+    @pytest.mark.soak
     def test_it_hears_in_real_data_what_a_worker_here_hears(self, body, tmp_path, open_data):
         """The same rows for the same utterance, whoever does it."""
         row = json.loads((open_data / "manifest.jsonl").read_text(encoding="utf-8").splitlines()[0])
@@ -455,29 +457,51 @@ def test_data_of_a_volume_need_the_engine_that_sees_it(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def scenarios(folder: Path, *names: str) -> dict[str, Any]:
+    """What came of each, all in one process."""
     pytest.importorskip("modal", reason="the extra modal is not installed")
-    line = [sys.executable, "-m", "tests.engines.modal_scenarios", str(tmp_path_factory.mktemp("cloud"))]
+    line = [sys.executable, "-m", "tests.engines.modal_scenarios", str(folder), *names]
     ended = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-@pytest.fixture
-def of(found, request):
-    """What came of the scenario that a test is named after."""
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    names = ("inline", "quiet_day", "bad_day", "dead_driver", "staged_there", "removed", "local_data")
+    return scenarios(tmp_path_factory.mktemp("cloud"), *names)
+
+
+@pytest.fixture(scope="module")
+def found_of_long(tmp_path_factory):
+    return scenarios(tmp_path_factory.mktemp("cloud"), "real_recognizer", "one_kills_its_container")
+
+
+def facts_of(request, found):
     facts = found[request.node.name.removeprefix("test_")]
     assert "traceback" not in facts, facts["traceback"]
     return facts
 
 
+@pytest.fixture
+def of(found, request):
+    """What came of the scenario that a test is named after."""
+    return facts_of(request, found)
+
+
+@pytest.fixture
+def of_long(found_of_long, request):
+    """Likewise, of those of the soak."""
+    return facts_of(request, found_of_long)
+
+
 class TestCloud:
     """Whole runs by Modal's real client, on a control plane of our own; see ``modal_scenarios``."""
 
-    def test_real_recognizer(self, of):
+    @pytest.mark.soak
+    def test_real_recognizer(self, of_long):
         """PocketSphinx gives the same scores, the same identity and the same parts, here and there."""
-        here, there = of
+        here, there = of_long
         assert here == there
         assert here["num_scored"] == 3
 
@@ -498,10 +522,11 @@ class TestCloud:
         assert of["fallen"] == 1
         assert of["num_attempts"] > found["quiet_day"]["num_attempts"] + 1
 
-    def test_one_kills_its_container(self, of):
+    @pytest.mark.soak
+    def test_one_kills_its_container(self, of_long):
         """It alone is failed, with the reason."""
-        assert (of["num_scored"], of["num_failed"]) == (13, 1)
-        [error] = of["errors"]
+        assert (of_long["num_scored"], of_long["num_failed"]) == (13, 1)
+        [error] = of_long["errors"]
         assert error["id"] == "pause-the-music"
         assert "the container fell over" in error["reason"]
 

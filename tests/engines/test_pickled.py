@@ -11,7 +11,7 @@ from earmark.engines.pickled import pickled
 from earmark.engines.place import Place
 from earmark.engines.torchrun.board import Board
 from earmark.errors import EngineError
-from tests.contracts.test_engines import shard
+from tests.diary import shard
 
 
 class Rooted:

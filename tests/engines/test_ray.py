@@ -10,6 +10,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,36 +27,20 @@ from earmark.engines.ray.address import check_admits, check_answers
 from earmark.errors import EngineError, UnknownNameError, UsageError
 from earmark.records import Receipt, Shard
 from tests.contracts.test_engines import (
-    Diary,
-    is_running,
-    never,
-    plain_shards,
-    run,
-    shard,
-    test_a_rank_is_a_place_from_0,
-    test_a_stop_ends_early_and_loses_no_receipt_of_what_was_done,
     test_every_shard_is_done_and_has_one_receipt,
     test_nothing_is_loaded_without_work,
-    test_shards_are_asked_for_one_at_a_time,
-    test_what_the_work_raises_goes_up_with_its_facts,
-    wait_until,
 )
+from tests.diary import Diary, is_running, never, plain_shards, run, shard, wait_until
 from tests.engines.raylets import MARK, marked, two_nodes
 from tests.test_golden_matrix import RECOGNIZERS, scores, stop_early
 from tests.toys import toy_source
 
 ROOT = Path(__file__).parents[2]
-CONTRACT = (
-    test_every_shard_is_done_and_has_one_receipt,
-    test_a_rank_is_a_place_from_0,
-    test_shards_are_asked_for_one_at_a_time,
-    test_a_stop_ends_early_and_loses_no_receipt_of_what_was_done,
-    test_nothing_is_loaded_without_work,
-    test_what_the_work_raises_goes_up_with_its_facts,
-)
+# The rest of the contract is in the soak: an actor takes seconds to start.
+CONTRACT = (test_every_shard_is_done_and_has_one_receipt, test_nothing_is_loaded_without_work)
 
 # One process of pytest-xdist takes all of them, so that one cluster is started.
-pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.filterwarnings("ignore::ResourceWarning:ray")]
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning:ray")
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +212,7 @@ def test_an_error_of_one_worker_ends_the_run_after_the_others_committed(engine, 
     assert diary.noted("done stoppable-a") == ["done stoppable-a"]
 
 
+@pytest.mark.soak
 def test_a_node_that_joins_works_and_when_it_is_killed_its_shard_goes_to_another(cluster, diary):
     """Nothing is lost, nothing done twice, nothing given up, and no death counted."""
     received: list[Receipt] = []
@@ -330,22 +316,32 @@ def drive_alone(folder: str) -> None:
     """A driver with a cluster of its own: says what it sees of it, on stdout."""
     receipts = RayEngine(EngineOptions(num_workers=2)).run(Diary(folder), iter(plain_shards(4)), stop=never)
     got = [next(receipts).part]
-    mark = os.environ[MARK]
-    servers = [pid for pid in marked(mark) if listening([pid])]  # others ask nobody in
+    servers = lasting_servers(os.environ[MARK])
     seen = {
-        "addresses": sorted(listening(servers)),
-        "modes": sorted({environment(pid, "RAY_AUTH_MODE") for pid in servers}),
-        "token": environment(servers[0], "RAY_AUTH_TOKEN"),
+        "addresses": sorted(listening(list(servers))),
+        "modes": sorted({variables.get("RAY_AUTH_MODE", "") for variables in servers.values()}),
+        "token": next(iter(servers.values()))["RAY_AUTH_TOKEN"],
     }
     got += [receipt.part for receipt in receipts]
     print(json.dumps({**seen, "parts": got, "left": [name for name in os.environ if name.startswith("RAY_AUTH")]}))  # noqa: T201
 
 
-def environment(pid: int, name: str) -> str:
-    for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-        if line.startswith(name.encode() + b"="):
-            return line.decode().partition("=")[2]
-    return ""
+def lasting_servers(mark: str) -> dict[int, dict[str, str]]:
+    """The processes that ask others in, each with its variables.
+
+    One that is just forked has its parent's servers and variables, and one that is ending has no variables any more:
+    neither listens at a second look.
+    """
+    seen = {pid: environment(pid) for pid in marked(mark) if listening([pid])}
+    time.sleep(0.5)
+    return {pid: variables for pid, variables in seen.items() if listening([pid])}
+
+
+def environment(pid: int) -> dict[str, str]:
+    with contextlib.suppress(OSError):  # it has ended meanwhile
+        pairs = Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
+        return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    return {}
 
 
 LOOPBACK = re.compile(r"0100007F|0000000000000000FFFF00000100007F|00000000000000000000000001000000")

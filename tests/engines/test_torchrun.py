@@ -27,7 +27,7 @@ from earmark.errors import EngineError, InterruptedRunError, MissingExtraError, 
 from earmark.recognizers.doubles import Failing
 from earmark.records import Probe, Receipt, Shard
 from earmark.verbs.evaluate import evaluate
-from tests.contracts.test_engines import PATIENCE_S, Diary, never, plain_shards, shard, wait_until
+from tests.diary import PATIENCE_S, Diary, never, plain_shards, shard, wait_until
 from tests.toys import toy_source
 
 PLACE = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29999"}
@@ -128,6 +128,29 @@ def lead(engine: TorchrunEngine, work: Diary, shards: list[Shard], stop: Callabl
         receipts = list(engine.run(work, iter(shards), stop=stop))
         announce("the summary")
     return receipts
+
+
+def test_shards_that_depend_on_receipts_are_asked_for_again(ranks, diary):
+    """Where there is none for now: each shard here is there only once the receipt of the one before came."""
+    wanted, given, received = plain_shards(5), [], set()
+
+    class Following:
+        def __iter__(self):
+            return self
+
+        def __next__(self) -> Shard:
+            if len(given) == len(wanted) or len(received) < len(given):
+                raise StopIteration
+            given.append(wanted[len(given)])
+            return given[-1]
+
+    engine, following = ranks.engine(0), ranks.follow()
+    with engine.lead() as announce:
+        for receipt in engine.run(diary, Following(), stop=never):
+            received.add(receipt.part)
+        announce("the summary")
+    assert following.result(PATIENCE_S) == "the summary"
+    assert received == {f"s{number}" for number in range(len(wanted))}
 
 
 def test_every_shard_is_done_once_and_the_followers_hear_the_outcome(ranks, diary):
@@ -404,7 +427,7 @@ def test_a_process_that_torchrun_did_not_start_says_what_to_type(monkeypatch, mi
     with pytest.raises(UsageError) as raised:
         TorchrunEngine(EngineOptions())
     assert missing in raised.value.cause
-    assert raised.value.hint.startswith("torchrun --nproc-per-node=2 -m earmark eval")
+    assert raised.value.hint.startswith("torchrun --nproc-per-node=2 -m earmark,")
 
 
 @pytest.mark.parametrize(("name", "value"), [("RANK", "first"), ("WORLD_SIZE", "-2"), ("RANK", "2")])

@@ -19,7 +19,7 @@ from earmark.reports.summary import RunSummary
 from earmark.scoring.speechbrain_summary import SpeechBrainSummary
 from earmark.store import layout
 from earmark.verbs.evaluate import evaluate
-from tests.contracts.test_engines import is_running, wait_until
+from tests.diary import is_running, wait_until
 from tests.toys import ToySource, toy_source, write_manifest
 from tests.verbs.test_evaluate import StopAfter
 

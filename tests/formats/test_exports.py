@@ -56,7 +56,7 @@ def test_every_export_is_called_alike():
 def test_a_ctm_has_a_word_a_line_in_the_order_of_ids(tmp_path):
     """Times in milliseconds; a confidence only where there is one; nothing for silence and failures."""
     later = dataclasses.replace(SCORED, id="a-2", words=(Word("é", 0.0, 0.0, 1.0),))
-    text = b"".join(write_ctm([SCORED, FAILED, SILENT, later])).decode()
+    text = b"".join(write_ctm(ExportedRun([SCORED, FAILED, SILENT, later]))).decode()
     assert text.splitlines() == [
         "a-2 1 0.000 0.000 é 1.000000",
         "b 1 0.100 0.400 one 0.500000",
@@ -73,7 +73,7 @@ def test_a_ctm_has_a_word_a_line_in_the_order_of_ids(tmp_path):
 def test_a_ctm_of_a_model_without_times_says_so():
     """And what holds the texts all the same."""
     with pytest.raises(UsageError, match="gave none") as refused:
-        list(write_ctm([dataclasses.replace(SCORED, words=None)]))
+        list(write_ctm(ExportedRun([dataclasses.replace(SCORED, words=None)])))
     assert "b has a text" in (refused.value.cause or "")
     assert "--to jsonl" in (refused.value.hint or "")
 
@@ -86,7 +86,7 @@ def test_what_a_ctm_cannot_hold_is_refused(broken):
         dataclasses.replace(SCORED, words=(Word(broken, 0.0, 1.0),)),
     ):
         with pytest.raises(UsageError, match="cannot hold"):
-            list(write_ctm([one]))
+            list(write_ctm(ExportedRun([one])))
 
 
 def read_back(path: Path, pieces, read) -> list[ScoredUtterance]:

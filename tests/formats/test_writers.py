@@ -167,23 +167,46 @@ one, two
 
 2
 00:00:03,500 --> 00:00:03,750
-é <b>&
+é <3>&
 """
 
 
 @pytest.mark.parametrize("to", ["srt", "vtt"])
 def test_subtitles_are_cues_at_their_places_and_are_read_back(tmp_path, to):
     """A pause ends a cue; a sign that WebVTT has a meaning for is spelled out, and read as itself."""
-    odd = dataclasses.replace(GOOD, words=(*GOOD.words[:2], Word("é", 2.0, 2.1), Word("<b>&", 2.1, 2.25)))
+    odd = dataclasses.replace(GOOD, words=(*GOOD.words[:2], Word("é", 2.0, 2.1), Word("<3>&", 2.1, 2.25)))
     text = written(to, [odd]).decode()
     if to == "srt":
         assert text == SRT
     else:
         assert text.startswith("WEBVTT\n\n00:00:01.500 --> 00:00:02.400\none, two\n")
-        assert "é &lt;b&gt;&amp;\n" in text
+        assert "é &lt;3&gt;&amp;\n" in text
     plain = dataclasses.replace(GOOD, words=(*GOOD.words, Word("a&b", 2.25, 2.3)))
     ids, _, heard = read_back(tmp_path, to, f"x.{to}", utterances=[plain])
     assert (ids, heard) == (["1"], ["one, two é a&b"])
+
+
+@pytest.mark.parametrize("to", ["srt", "vtt"])
+def test_a_word_with_a_sign_in_it_comes_back_from_subtitles(tmp_path, to):
+    """What is no tag of SRT is no tag, and what looks like an escape there is none."""
+    texts = ["a", "<unk>", "b", "<3", "c>", "&amp;", "&lt;d&gt;", "<br>"]
+    words = tuple(Word(text, 0.1 * place, 0.1 * place + 0.1) for place, text in enumerate(texts))
+    *_, heard = read_back(tmp_path, to, f"x.{to}", utterances=[dataclasses.replace(GOOD, words=words)])
+    assert heard == [" ".join(texts)]
+
+
+@pytest.mark.parametrize("texts", [["<b>"], ["x</I>y"], ["<font", "color=red>"]])
+def test_a_word_that_is_a_tag_of_srt_is_for_vtt(tmp_path, texts):
+    """SRT has no other way to write it, so it would be lost; its reader drops what players take for tags."""
+    words = tuple(Word(text, 0.1 * place, 0.1 * place + 0.1) for place, text in enumerate(texts))
+    with pytest.raises(UsageError, match="SRT file cannot hold the text") as refused:
+        written("srt", [dataclasses.replace(GOOD, words=words)])
+    assert "--to vtt" in (refused.value.hint or "")
+    *_, heard = read_back(tmp_path, "vtt", "x.vtt", utterances=[dataclasses.replace(GOOD, words=words)])
+    assert heard == [" ".join(texts)]
+    (tmp_path / "x.srt").write_text(SRT.replace("é", f"<i>{' '.join(texts)}é</i>"))
+    [heard] = read_transcript(str(tmp_path / "x.srt"), Wanted("hypothesis")).hypotheses.values()
+    assert heard.to_pylist() == [f"one, two {'xyé' if 'y' in texts[0] else 'é'} <3>&"]
 
 
 def test_a_cue_has_two_lines_and_seven_seconds_at_most():
@@ -383,6 +406,34 @@ def test_what_is_left_out_is_said(tmp_path, capsys):
     assert out == "one (a)\n"
     assert said == "note: trn has no place for what was not scored or not heard: 1 skipped\nexported 1 utterance\n"
     assert earmark.export(tmp_path / "run", "kaldi", io.BytesIO()) == 2
+
+
+@pytest.mark.parametrize(("to", "left"), [("ctm", {"failed": 1}), ("stm", {"failed": 1, "skipped": 1})])
+def test_a_ctm_and_its_segments_say_whom_they_leave_out(to, left):
+    """Words are of what was heard, references of what was scored."""
+    heard = dataclasses.replace(UNSCORED, reference="", words=(Word("heard", 0.0, 1.0),))
+    run = ExportedRun([GOOD, heard, FAILED])
+    lines = b"".join(EXPORTS.load(to)(run)).decode().splitlines()
+    assert {line.split()[0] for line in lines} == ({"b-1", "c"} if to == "ctm" else {"b-1"})
+    assert run.left_out == left
+
+
+def test_a_failed_utterance_is_no_empty_text_in_a_csv(tmp_path):
+    """It is refused as in JSON Lines, or left out; silence stays the empty text. Of others' tables nothing changes."""
+    found = []
+    for name in ("x.jsonl", "x.csv"):
+        (tmp_path / name).write_bytes(written(name[2:], [GOOD, SILENT, FAILED]))
+        with pytest.raises(UsageError, match=r"1 reference has no hypothesis \(first: 'd'\)"):
+            earmark.score_files(tmp_path / name)
+        [summary] = earmark.score_files(tmp_path / name, missing_hyp="skip").summaries.values()
+        found.append((summary.num_scored, summary.wer))
+    assert found[0] == found[1] == (2, 6 / 8)
+    _, _, heard = read_back(tmp_path, "csv", "x.csv", "both", [GOOD, SILENT, FAILED])
+    assert heard == [GOOD.hypothesis, "", None]
+    (tmp_path / "y.csv").write_text("id,status,text,hyp\na,done,one,\nb,failed,,two\n")
+    theirs = read_transcript(str(tmp_path / "y.csv"), Wanted("both"))
+    assert theirs.rows["reference"].to_pylist() == ["one", None]
+    assert [column.to_pylist() for column in theirs.hypotheses.values()] == [["", "two"]]
 
 
 def test_every_reader_of_both_texts_is_listed():

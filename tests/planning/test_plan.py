@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from earmark import schema
 from earmark.planning.plan import make_plan, shards
+from earmark.planning.queue_order import in_turn
 from earmark.spec import BatchingSpec
 from tests.toys import toy_spec
 
@@ -46,7 +47,8 @@ def test_shards_hold_each_batch_once_and_whole_for_any_number_of_workers(duratio
     plan = planned(table)
     batches = [batch for shard in all_shards(table, plan, num_workers) for batch in shard.batches]
     alone = [batch for shard in all_shards(table, plan, 1) for batch in shard.batches]
-    assert batches == alone
+    assert sorted(batches, key=lambda batch: batch.id) == sorted(alone, key=lambda batch: batch.id)
+    assert [batch.id for batch in batches[:num_workers]] == list(range(min(num_workers, len(batches))))
     assert sorted(segment.index for batch in batches for segment in batch.segments) == list(range(len(duration_s)))
 
 
@@ -66,16 +68,34 @@ def test_the_longest_come_first():
     assert plan["index"].to_pylist() == [1, 2, 0]
 
 
+def test_many_short_utterances_come_before_few_long_ones():
+    """A batch for each worker as planned; then by shares of audio and utterances; an hour is not left to the end."""
+    table = utterances([60.0, 60.0, *[20.0] * 2, *[10.0] * 4, *[2.0] * 20])
+    plan = planned(table)
+    sizes = [len(batch.segments) for shard in all_shards(table, plan, 1) for batch in shard.batches]
+    assert sizes == [1, 10, 10, 1, 2, 2, 1, 1]
+    assert [batch.id for shard in all_shards(table, plan, 1) for batch in shard.batches] == [0, 6, 7, 1, 4, 5, 2, 3]
+    assert in_turn(plan, 3).filter(pa.array(in_turn(plan, 3)["batch"].to_numpy() < 3))["batch"].to_pylist() == [0, 1, 2]
+    assert in_turn(plan.slice(0, 0), 2) == plan.slice(0, 0)
+
+
 def test_shards_shrink_towards_the_end():
-    """The first is a share of all that is left, the last ones are small, so that no worker ends late."""
-    table = utterances([10.0] * 3_000)
+    """After a batch for each worker a share of all that is left, small ones at last, so that no worker ends late."""
     large = utterances([10.0] * 30_000)
     large_sizes = [shard.num_segments for shard in all_shards(large, planned(large), 8)]
-    assert large_sizes[0] == 30
+    assert large_sizes[:9] == [2] * 8 + [30]
+    assert large_sizes[8:] == sorted(large_sizes[8:], reverse=True)
     assert large_sizes[-1] <= 3
-    sizes = [shard.num_segments for shard in all_shards(table, planned(table), 2)]
-    assert sizes[0] == 2, "one batch of 20 s, although that is more than a thousandth of the run"
-    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_few_batches_go_together_so_that_the_next_is_made_ready():
+    """Four of the largest, although that is more than a thousandth of the run; single utterances keep to that."""
+    table = utterances([10.0] * 3_000)
+    sizes = [len(shard.batches) for shard in all_shards(table, planned(table), 2)]
+    assert sizes[:4] == [1, 1, 4, 4]
+    assert sizes[2:] == sorted(sizes[2:], reverse=True)
+    alone = [shard.num_segments for shard in all_shards(table, planned(table, 1.0), 2)]
+    assert alone[0] == 3
 
 
 def test_a_small_run_keeps_all_workers_busy():

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from scripts.make_tiny_whisper import tiny_extractor, tiny_tokenizer, tiny_whisper
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import ByteLevel, Metaspace
+from tokenizers.pre_tokenizers import Metaspace
 from transformers import (
     CanaryConfig,
     CanaryForConditionalGeneration,
@@ -48,9 +49,6 @@ from transformers import (
     Wav2Vec2Processor,
     WavLMConfig,
     WavLMForCTC,
-    WhisperConfig,
-    WhisperFeatureExtractor,
-    WhisperForConditionalGeneration,
     WhisperProcessor,
     WhisperTokenizer,
 )
@@ -60,7 +58,6 @@ from earmark.audio.decode import decode
 DEMO = Path(str(files("earmark") / "demo"))
 UNKNOWN = "<unk>"
 PADDING = "<pad>"
-END_OF_TEXT = "<|endoftext|>"
 _MOST_STEPS = 500
 _LAST_STEPS = 40
 WINDOW_S = 5  # what the tiny Whisper hears at once; the real one hears 30 s
@@ -272,64 +269,14 @@ def _say_often(model: Any, blank: int) -> None:
 
 def _whisper(folder: Path) -> None:
     tokenizer = _whisper_tokenizer()
-    token = tokenizer.convert_tokens_to_ids
-    size = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 4, "decoder_attention_heads": 4}
-    config = WhisperConfig(
-        **size,
-        vocab_size=len(tokenizer),
-        d_model=64,
-        encoder_ffn_dim=128,
-        decoder_ffn_dim=128,
-        max_source_positions=50 * WINDOW_S,
-        max_target_positions=64,
-        num_mel_bins=80,
-        pad_token_id=token("<|endoftext|>"),
-        bos_token_id=token("<|endoftext|>"),
-        eos_token_id=token("<|endoftext|>"),
-        decoder_start_token_id=token("<|startoftranscript|>"),
-    )
-    model = WhisperForConditionalGeneration(config)
-    extractor = WhisperFeatureExtractor(feature_size=80, chunk_length=WINDOW_S)
+    model = tiny_whisper(tokenizer, WINDOW_S)
+    extractor = tiny_extractor(WINDOW_S)
     _train_whisper(model, extractor, tokenizer)
-    model.generation_config = GenerationConfig(
-        pad_token_id=token("<|endoftext|>"),
-        bos_token_id=token("<|endoftext|>"),
-        eos_token_id=token("<|endoftext|>"),
-        decoder_start_token_id=token("<|startoftranscript|>"),
-        is_multilingual=True,
-        lang_to_id={"<|en|>": token("<|en|>"), "<|es|>": token("<|es|>")},
-        task_to_id={"transcribe": token("<|transcribe|>"), "translate": token("<|translate|>")},
-        no_timestamps_token_id=token("<|notimestamps|>"),
-        prev_sot_token_id=token("<|startofprev|>"),
-        max_length=64,
-        return_timestamps=False,
-        alignment_heads=[[0, 0], [0, 1]],
-    )
     save(model, WhisperProcessor(extractor, tokenizer), folder)
 
 
 def _whisper_tokenizer() -> WhisperTokenizer:
-    trained = Tokenizer(models.BPE())
-    trained.pre_tokenizer = ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(vocab_size=400, initial_alphabet=ByteLevel.alphabet(), show_progress=False)
-    trained.train_from_iterator([f" {clip.text}" for clip in demo_clips()] * 2, trainer)
-    state = json.loads(trained.to_str())["model"]
-    tokenizer = WhisperTokenizer(vocab=state["vocab"], merges=[tuple(pair) for pair in state["merges"]])
-    words = [
-        "startoftranscript",
-        "en",
-        "es",
-        "translate",
-        "transcribe",
-        "startoflm",
-        "startofprev",
-        "nospeech",
-        "notimestamps",
-    ]
-    tokenizer.add_special_tokens({"extra_special_tokens": [f"<|{word}|>" for word in words]})
-    tokenizer.add_tokens([f"<|{0.02 * number:.2f}|>" for number in range(50 * WINDOW_S + 1)])
-    tokenizer.pad_token = END_OF_TEXT
-    return tokenizer
+    return tiny_tokenizer([clip.text for clip in demo_clips()], WINDOW_S)
 
 
 def _train_whisper(model: Any, extractor: Any, tokenizer: Any) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -42,9 +44,9 @@ def own_texts(model: Path, arrays: Sequence[np.ndarray], *, window_s: int = 30, 
     """What the library itself says of each waveform alone.
 
     With one temperature, no timestamps and no thresholds, since what is dropped is an error as well. It does not ask a
-    model for its window.
+    model for its window: 30 s are written into its features and its padding, and ``window_s`` takes their place.
     """
-    from faster_whisper import WhisperModel
+    from faster_whisper import WhisperModel, transcribe
     from faster_whisper.feature_extractor import FeatureExtractor
 
     library = WhisperModel(str(model), device="cpu", compute_type="float32", cpu_threads=1)
@@ -58,7 +60,9 @@ def own_texts(model: Path, arrays: Sequence[np.ndarray], *, window_s: int = 30, 
         "no_speech_threshold": None,
         "compression_ratio_threshold": None,
     }
-    return ["".join(piece.text for piece in library.transcribe(one, **(plain | said))[0]).strip() for one in arrays]
+    filled_up = partial(transcribe.pad_or_trim, length=library.feature_extractor.nb_max_frames)
+    with patch.object(transcribe, "pad_or_trim", filled_up):
+        return ["".join(piece.text for piece in library.transcribe(one, **(plain | said))[0]).strip() for one in arrays]
 
 
 @pytest.mark.parametrize(

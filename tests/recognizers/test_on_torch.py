@@ -56,7 +56,7 @@ def test_memory_that_does_not_suffice_is_told_in_one_way(error):
         raise error
 
     with pytest.raises(OutOfMemoryError, match="2 utterances do not fit") as full:
-        on_torch.within_memory(ask, [1, 2])
+        on_torch.within_memory(ask, [1, 2], 2)
     assert full.value.cause == str(error).splitlines()[0]
     assert full.value.__context__ is None
 
@@ -68,8 +68,8 @@ def test_another_fault_is_no_lack_of_memory():
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        on_torch.within_memory(ask, [1])
-    assert on_torch.within_memory(lambda batch: [2 * one for one in batch], [1, 2]) == [2, 4]
+        on_torch.within_memory(ask, [1], 1)
+    assert on_torch.within_memory(lambda batch: [2 * one for one in batch], [1, 2], 2) == [2, 4]
 
 
 def test_a_statistic_that_is_no_number_is_refused():

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from earmark.errors import OutOfMemoryError, RecognizerError, UsageError
 from earmark.recognizers.transformers import Transformers
 from earmark.recognizers.transformers import asking as ways_of_asking
-from earmark.records import Waveform
+from earmark.records import Hypothesis, Waveform
 from tests.contracts.test_recognizers import check_batches
 from tests.fetching.servers import Repository, hub
 from tests.recognizers.tiny import KINDS, tiny_model, tiny_models  # noqa: F401  # a fixture
@@ -43,6 +44,15 @@ def clips(rows) -> list[Waveform]:
 
 def made(kind: str, **options: Any) -> Transformers:
     return Transformers(model=str(tiny_model(kind)), **options)
+
+
+def heard_together(recognizer: Transformers, clips: Sequence[Waveform]) -> list[Hypothesis]:
+    """What a model says of clips in one padded batch, whatever it declares about its batches."""
+    import torch
+
+    with torch.inference_mode():
+        way = recognizer._entered
+        return way.answers(way.inputs([clip.samples for clip in clips]))
 
 
 @pytest.fixture
@@ -214,7 +224,7 @@ def test_group_norm_hears_padding_whatever_the_mask_says(kind, clips):
         assert recognizer.spec.batching == "equal_length"
         alone = [recognizer.transcribe([clip])[0] for clip in clips[:4]]
         assert recognizer.transcribe(clips[:4]) == alone
-        assert recognizer._heard([clip.samples for clip in clips[:4]]) != alone
+        assert heard_together(recognizer, clips[:4]) != alone
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -377,7 +387,7 @@ def test_memory_that_does_not_suffice_is_the_workers_to_mend(clips, monkeypatch)
             def ask(_: object) -> list[str]:
                 raise error
 
-            monkeypatch.setattr(recognizer, "_ask", ask)
+            monkeypatch.setattr(recognizer, "_way", ways_of_asking.Way(list, ask))
 
         full(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
         with pytest.raises(OutOfMemoryError, match="2 utterances do not fit"):

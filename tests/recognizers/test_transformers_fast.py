@@ -59,7 +59,7 @@ def test_convolutions_with_channels_last_are_the_librarys(kind, clips):
     library = getattr(transformers, name).from_pretrained(folder).eval()
     shortest = min(len(clip.samples) for clip in clips)
     with Transformers(model=str(folder)) as recognizer, torch.inference_mode():
-        assert recognizer._ask is not None
+        assert recognizer._way is not None
         ours = loading.load(recognizer._checkpoint, recognizer._resolved).model
         assert "forward" in vars(ours.base_model.feature_extractor)
         for rows in (clips[:1], clips[:5]):

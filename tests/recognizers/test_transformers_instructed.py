@@ -18,6 +18,7 @@ from earmark.recognizers.transformers import Transformers
 from earmark.recognizers.transformers import instructed as ways_of_asking
 from earmark.records import Waveform
 from tests.contracts.test_recognizers import check_batches
+from tests.recognizers.test_transformers import heard_together
 from tests.recognizers.tiny import INSTRUCTED_KINDS, tiny_model, tiny_models  # noqa: F401  # a fixture
 
 
@@ -147,7 +148,7 @@ def test_a_padded_batch_would_change_texts(kind, clips):
     """Which is why these are asked one at a time: without a second look at this, they stay so."""
     with made(kind) as recognizer:
         alone = [recognizer.transcribe([clip])[0] for clip in clips[:6]]
-        assert recognizer._heard([clip.samples for clip in clips[:6]]) != alone
+        assert heard_together(recognizer, clips[:6]) != alone
 
 
 def test_n_best_of_an_audio_model_begin_with_its_text(clips):

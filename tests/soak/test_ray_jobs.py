@@ -7,9 +7,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -22,30 +20,14 @@ from earmark.store import layout
 from earmark.store.folder import open_folder
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import RunProgressed
-from tests.contracts.test_engines import wait_until
-from tests.engines.raylets import OF_NOBODY, STORE_BYTES, two_nodes
+from tests.diary import wait_until
+from tests.engines.raylets import OF_NOBODY, STORE_BYTES
 from tests.toys import toy_source, write_manifest
 
-pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.soak
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """With a dashboard, which takes jobs."""
-    with two_nodes(include_dashboard=True, dashboard_host="127.0.0.1") as nodes:
-        yield nodes
-
-
-@pytest.fixture
-def connected(cluster: Any) -> Iterator[Any]:
-    import ray
-
-    ray.init(address=cluster.address, log_to_driver=False)
-    yield cluster
-    ray.shutdown()
-
-
-def test_the_documented_line_submits_a_run(cluster, tmp_path):
+def test_the_documented_line_submits_a_run(job_cluster, tmp_path):
     """The driver works on the cluster, and the scores are those of a run in one process.
 
     The two nodes share Ray's folder, so that the second one removes the driver's working directory and makes it anew.
@@ -55,7 +37,15 @@ def test_the_documented_line_submits_a_run(cluster, tmp_path):
     (tmp_path / "folder").mkdir()
     out = tmp_path / "run"
     evaluation = [sys.executable, "-m", "earmark", "eval", "echo", "--data", str(manifest), "--max-batch-seconds", "1"]
-    submit = [sys.executable, "-m", "ray.scripts.scripts", "job", "submit", "--address", f"http://{cluster.webui_url}"]
+    submit = [
+        sys.executable,
+        "-m",
+        "ray.scripts.scripts",
+        "job",
+        "submit",
+        "--address",
+        f"http://{job_cluster.webui_url}",
+    ]
     command = [
         *submit,
         "--working-dir",

@@ -10,7 +10,7 @@ from earmark.errors import UsageError
 from earmark.training import examples
 from earmark.training.recipe import DataPart, DataRecipe
 
-LABELS = {"a": 1, "b": 2, " ": 3}
+LETTERS = examples.Letters({"a": 1, "b": 2, " ": 3}, frames_per_s=50.0)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def recipe(data: str, **more: object) -> DataRecipe:
 def test_what_nobody_can_learn_from_is_left_out_by_a_named_rule(data):
     """50 frames hold 50 letters, and only 25 that are alike."""
     rules = recipe(data)
-    found = examples.examples_of(examples.part_of(rules, rules.train), rules, LABELS, frames_per_s=50.0)
+    found = examples.examples_of(examples.part_of(rules, rules.train), rules, LETTERS)
     assert found.ids == ("right", "tight")
     assert found.labels[0] == (1, 2, 3, 2, 1)
     assert found.dropped == {
@@ -45,7 +45,7 @@ def test_what_nobody_can_learn_from_is_left_out_by_a_named_rule(data):
 def test_what_is_only_tried_on_is_all_there(data):
     """An utterance that is hard counts."""
     rules = recipe(data)
-    found = examples.examples_of(examples.part_of(rules, rules.train), rules, LABELS, frames_per_s=None)
+    found = examples.examples_of(examples.part_of(rules, rules.train), rules, None)
     assert len(found) == 7
 
 
@@ -71,5 +71,5 @@ def test_data_of_which_nothing_is_left_are_refused(data):
     """With the rules."""
     rules = recipe(data, train=DataPart(where={"part": "m"}))
     with pytest.raises(UsageError, match="nothing is left of the 1 utterances") as caught:
-        examples.examples_of(examples.part_of(rules, rules.train), rules, LABELS, frames_per_s=50.0)
+        examples.examples_of(examples.part_of(rules, rules.train), rules, LETTERS)
     assert examples.TOO_MUCH_TEXT in caught.value.cause

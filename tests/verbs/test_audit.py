@@ -557,6 +557,7 @@ def test_an_audit_of_nothing_before_a_run_leaves_no_folder(source, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.soak
 def test_real_recognition_passes_on_real_speech(open_data):
     """PocketSphinx is reset before each utterance, so neither order nor company matters."""
     found = audit(

@@ -134,6 +134,14 @@ def test_runs_that_were_scored_otherwise_are_said(runs, tmp_path):
     assert earmark.compare(runs["a"], runs["b"]).scored_otherwise == {}
 
 
+def test_a_run_without_a_summary_was_not_scored_otherwise(runs, tmp_path):
+    """An unfinished run has no numbers of its own, so there are none that could differ."""
+    first, bare = twin(runs["a"], tmp_path / "first"), twin(runs["b"], tmp_path / "bare")
+    earmark.score(first, normalizer="none")
+    RunStore.at(bare).folder.remove("summary.json")
+    assert earmark.compare(first, bare).scored_otherwise == {}
+
+
 def test_swapping_the_runs_mirrors_the_comparison(runs):
     """Every number, to the last bit."""
     there = earmark.compare(runs["a"], runs["b"], slices=["accent"]).pairs[0]

@@ -174,7 +174,7 @@ def test_what_cannot_be_exported_says_why(timed, tmp_path):
     (begun / layout.SPEC).write_bytes(Path(timed, layout.SPEC).read_bytes())
     with pytest.raises(FolderError) as refused:
         earmark.export(begun, "csv", io.BytesIO())
-    assert "scored yet" in (refused.value.cause or "")
+    assert "transcribed yet" in (refused.value.cause or "")
 
 
 def test_the_command_writes_to_stdout_and_says_the_rest_on_stderr(timed, tmp_path, capsys):

@@ -252,6 +252,7 @@ def lecture(open_data, tmp_path_factory):
     return ToySource("", tuple(single)), ToySource("", (whole,))
 
 
+@pytest.mark.soak
 def test_real_speech_in_pieces_is_understood_as_well_as_alone(lecture, tmp_path):
     """PocketSphinx makes about the errors on one long recording that it makes on its utterances."""
     single, whole = lecture

@@ -155,6 +155,45 @@ def test_a_page_that_is_too_large_becomes_a_folder(folder, monkeypatch, tmp_path
     ]  # fmt: skip
 
 
+def test_links_from_a_page_that_became_a_folder_lead_to_the_audio(folder, monkeypatch, tmp_path):
+    """They start one folder deeper than the file that was asked for."""
+    monkeypatch.setattr(reporting, "LARGEST_FILE_BYTES", 100)
+    found = Path(report(folder / "base", out=tmp_path / "deep.html", audio="link").path)
+    links = blocks(found)["head"]["audio"]
+    assert (found.parent / links["base"] / "manifest.jsonl").is_file()
+    assert (found.parent / links["top"]).resolve() == Path("/")
+
+
+def test_words_are_those_of_each_run(source, tmp_path):
+    """Where one failed, it has no words, and the other has its own."""
+    for name, ids in (("a", "utt-003"), ("b", "utt-005")):
+        earmark.evaluate(Failing(source.texts, ids=ids), source, out=str(tmp_path / name))
+    head = blocks(report(tmp_path / "a", tmp_path / "b", out=tmp_path / "page.html", audio="none").path)["head"]
+    own, other = head["columns"]["counts"]["words"], head["others"][0]["words"]
+    assert [own[3], other[5]] == [0, 0]
+    assert sum(own) == head["summary"]["num_reference_words"]
+    assert sum(other) == head["others"][0]["summary"]["num_reference_words"]
+
+
+def test_what_only_another_run_heard_has_its_reference(source, folder, tmp_path):
+    """The page aligns the other by it, though the first run is not finished."""
+    earmark.evaluate(Noisy(source.texts), f"{source.root}/manifest.jsonl", out=str(tmp_path / "run"), batch_size=2)
+    next(iter((tmp_path / "run" / layout.PARTS).iterdir())).unlink()
+    for name in (layout.SUMMARY, layout.SCORES):
+        (tmp_path / "run" / name).unlink()
+    held = blocks(report(tmp_path / "run", folder / "good", intersect=True, audio="none").path)
+    assert 2 in held["head"]["columns"]["status"]
+    assert all(held["rows-0"]["texts"][::4])
+
+
+def test_a_limit_is_in_the_command(source, folder, tmp_path):
+    """With its seed; without one there is neither."""
+    manifest = f"{source.root}/manifest.jsonl"
+    earmark.evaluate(Noisy(source.texts), manifest, out=str(tmp_path / "run"), limit=2, seed=3)
+    assert " --limit 2 --seed 3 " in blocks(report(tmp_path / "run", audio="none").path)["head"]["command"]
+    assert "--limit" not in blocks(report(folder / "base", out=tmp_path / "whole.html").path)["head"]["command"]
+
+
 def test_nobodys_folder_and_page_are_written_over(folder, tmp_path):
     """A folder that is no report's is refused, with what to type."""
     (tmp_path / "site").mkdir()

@@ -54,7 +54,7 @@ def test_a_run_that_is_larger_than_a_window_is_listed_alike(scored, monkeypatch,
     """Whatever is searched for."""
     searches = ({}, {"worst": 2}, {"grep": "o"}, {"slices": {"speaker": "bob"}}, {"flag": "loop"})
     whole = [earmark.show(scored, **search) for search in searches]
-    monkeypatch.setattr("earmark.reports.listing.WINDOW", window)
+    monkeypatch.setattr("earmark.reports.listing._WINDOW", window)
     assert [earmark.show(scored, **search) for search in searches] == whole
 
 
@@ -114,7 +114,7 @@ def test_what_is_no_scored_run_is_refused(tmp_path, scored):
     begun.folder.write(layout.SPEC, RunStore.at(scored).folder.read(layout.SPEC))
     with pytest.raises(FolderError) as refused:
         earmark.show(tmp_path / "begun")
-    assert "scored yet" in (refused.value.cause or "")
+    assert "transcribed yet" in (refused.value.cause or "")
 
 
 def test_alignments_of_another_scorer_are_refused(tmp_path, scored):
@@ -186,6 +186,6 @@ def test_scores_and_comparisons_are_markdown_where_it_is_asked_for(tmp_path, cap
     assert printed.endswith("bootstraps by utterance; by speaker, where enough are known, it is often wider\n")
     runs = [str(out / f"pred_text_{side}") for side in "ab"]
     assert run(["compare", *runs, "--format", "md", "--replicates", "20"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.strip().splitlines()
     assert sum(line.startswith("| ") for line in lines) >= 4
     assert lines[-1].startswith("normalizer basic@")

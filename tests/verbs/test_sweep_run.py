@@ -258,8 +258,10 @@ def test_a_stop_is_polite(dropped, tmp_path):
             if len(told) == 3:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(InterruptedRunError):
+    with pytest.raises(InterruptedRunError) as stopped:
         swept(tmp_path, observer=stopping)
+    assert told[2].num_pairs > 0
+    assert f"stopped: {told[2].num_pairs} answers of at most 480 are" in str(stopped.value)
     assert json.loads((tmp_path / "oracle.json").read_text())["complete"] is False
     began: list[SweepBegan] = []
     found = swept(tmp_path, observer=lambda event: began.append(event) if isinstance(event, SweepBegan) else None)

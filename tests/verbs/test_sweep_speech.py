@@ -5,7 +5,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from earmark.errors import RunMismatchError, UsageError
+from earmark.errors import FolderError, RunMismatchError, UsageError
 from earmark.store import layout
 from earmark.verbs.compare import compare
 from earmark.verbs.events import CellBegan, RunBegan, RunProgressed
@@ -218,7 +218,31 @@ def test_a_sweep_needs_references(data, tmp_path):
         swept(data, tmp_path / "out", MEMBERS[:2], text_column="none")
 
 
-def test_torchrun_is_refused(data, tmp_path):
-    """Its ranks begin and end with one run."""
-    with pytest.raises(UsageError, match="torchrun"):
+def test_ranks_are_those_of_torchrun(data, tmp_path):
+    """Where it did not start this process there are none, and nothing is begun."""
+    with pytest.raises(UsageError, match="torchrun did not start this process"):
         swept(data, tmp_path / "out", engine="torchrun")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["sweep.json", "honest.json"], ["spec.json", "cells/x/spec.json"], ["honest.json"], ["cells/mine.txt", "x"]],
+)
+def test_what_is_no_speech_sweep_is_left_alone(data, tmp_path, names):
+    """A sweep over puzzles, a run, results alone: refused before the first cell."""
+    for name in names:
+        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / name).write_text("mine")
+    before = sorted((tmp_path / "out").rglob("*"))
+    with pytest.raises(FolderError, match="out"):
+        swept(data, tmp_path / "out", MEMBERS[:2])
+    assert sorted((tmp_path / "out").rglob("*")) == before
+    assert {(tmp_path / "out" / name).read_text() for name in names} == {"mine"}
+
+
+def test_a_speech_sweep_with_files_of_its_user_goes_on(data, tmp_path):
+    """Its cells show whose it is."""
+    first = swept(data, tmp_path / "out", MEMBERS[:2])
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    assert swept(data, tmp_path / "out", MEMBERS[:2]).together == first.together

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
+import resource
 import socket
 import subprocess
 import sys
@@ -13,7 +15,17 @@ from typing import Any
 
 import pytest
 
-from earmark.errors import CheckpointError, FolderError, RecognizerError, RunMismatchError, UsageError
+from earmark.errors import (
+    CheckpointError,
+    FolderError,
+    RecognizerError,
+    RunLockedError,
+    RunMismatchError,
+    StoreError,
+    UsageError,
+)
+from earmark.store.folder import LocalFolder
+from earmark.store.lock import locked
 from earmark.training.events import CheckpointDamaged, EpochEnded, RecipeBegan, StepMade
 from earmark.verbs.evaluate import evaluate
 from tests.training.speech_toys import write_toy
@@ -41,6 +53,22 @@ def killed_after(step: int):
             raise KilledError
 
     return observer
+
+
+@pytest.fixture
+def full_after():
+    """An observer from whose step on no file may be larger than 4 KiB: a checkpoint is, and the list of them is not."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def made(step: int):
+        def observer(event):
+            if isinstance(event, StepMade) and event.step == step:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+
+        return observer
+
+    yield made
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def losses_in(out: Path) -> list[float]:
@@ -102,6 +130,45 @@ def test_a_killed_training_ends_in_the_same_weights(toy, trained, tmp_path):
     assert 0 < again.num_new_steps < done.step
     assert again.weights_hash == done.weights_hash
     assert losses_in(out) == losses_in(Path(done.out))
+
+
+def test_a_disk_that_is_full_while_a_checkpoint_is_kept_costs_only_what_came_after_the_last_one(
+    toy, trained, tmp_path, full_after
+):
+    """It is said, nothing half is left, and with room again the same call comes to the same weights."""
+    done, _ = trained
+    out, room = tmp_path / "full", resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(StoreError, match="cannot write"):
+        train(toy, out=out, device="cpu", observer=full_after(12))
+    resource.setrlimit(resource.RLIMIT_FSIZE, room)
+    kept = {one["name"] for one in json.loads((out / "checkpoints.json").read_text())}
+    assert {f"checkpoints/{path.name}" for path in (out / "checkpoints").iterdir()} == kept
+    again = train(toy, out=out, device="cpu")
+    assert 0 < again.num_new_steps < done.step
+    assert again.weights_hash == done.weights_hash
+
+
+def test_a_folder_in_which_somebody_trains_is_refused(toy, tmp_path):
+    """And who it is."""
+    with locked(LocalFolder(tmp_path / "out")), pytest.raises(RunLockedError, match="in use") as caught:
+        train(toy, out=tmp_path / "out", device="cpu")
+    assert caught.value.holder.startswith(f"process {os.getpid()} on ")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"engine": "ray", "device": "cuda:1"}, "Ray chooses the devices"),
+        ({"workers": 2}, "--workers means nothing here"),
+        ({"engine": "torchrun", "address": "127.0.0.1:6379"}, "--address means nothing to the engine 'torchrun'"),
+        ({"engine": "ray", "address": "127.0.0.1:1"}, "no Ray cluster answers at 127.0.0.1:1"),
+    ],
+)
+def test_what_an_engine_does_not_know_is_refused(toy, tmp_path, asked, said):
+    """Before anything is begun."""
+    with pytest.raises(UsageError, match=re.escape(said)):
+        train(toy, out=tmp_path / "out", **asked)
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_ranks_learn_what_one_learns(toy, trained, tmp_path):

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import UsageError
-from earmark.verbs.stage import stage
-from earmark.verbs.volume_stage import stage_here
+from earmark.verbs.stage import stage, stage_here
 
 DEMO = Path(__file__).parents[2] / "src" / "earmark" / "demo"
 

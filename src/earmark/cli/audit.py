@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from earmark.cli.data_flags import MODEL, NO_DATA_FLAGS, OUTPUT, SAMPLE, SCORING, DataFlag, DataFlags
+from earmark.cli.forms import Form, write_for_programs
 from earmark.cli.model_flags import NO_MODEL_FLAGS, ModelFlags
 from earmark.cli.progress import observer_for
-from earmark.cli.screen import json_for_screen, number_of, say, tell
-from earmark.cli.tables import new_table, print_table
+from earmark.cli.screen import number_of, say
+from earmark.cli.tables import new_table, print_table, tell_in
 from earmark.errors import AuditFailedError
 from earmark.scoring.lines import per_cent
 
@@ -41,7 +43,7 @@ def audit_command(
     model_flags: ModelFlags = NO_MODEL_FLAGS,
     sample: Annotated[int, Parameter(group=SAMPLE)] = 50,
     normalizer: Annotated[str, Parameter(group=SCORING)] = "basic",
-    format: Annotated[Literal["table", "json"], Parameter(group=OUTPUT)] = "table",  # noqa: A002  # the flag's name
+    format: Annotated[Form, Parameter(group=OUTPUT)] = "table",  # noqa: A002  # the flag's name
     progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=OUTPUT)] = "auto",
 ) -> int:
     """Find out whether batches change what a model says.
@@ -83,17 +85,16 @@ def audit_command(
 
 def _print(found: Audit, form: str) -> None:
     """The audit on stdout, notes on stderr."""
-    if form == "json":
-        sys.stdout.write(json_for_screen(found.to_json()))
+    if write_for_programs(form, found.to_json(), [dataclasses.asdict(one) for one in found.conditions]):
         return
-    print_table(_conditions(found))
+    print_table(_conditions(found), form=form)
     for one in found.changed[:_NUM_CHANGED]:
         for line in _texts(one):
-            tell(line)
+            tell_in(form, line)
     rest = len(found.changed) - _NUM_CHANGED
     if rest > 0:
-        tell(f"{rest:,} more in --format json")
-    tell(found.verdict.sentence)
+        tell_in(form, f"{rest:,} more in --format json")
+    tell_in(form, found.verdict.sentence)
     sys.stdout.flush()
     for note in _notes(found):
         say(note)

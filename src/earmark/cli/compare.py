@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from earmark.cli.breakdown import columns_from, print_suspects
-from earmark.cli.screen import json_for_screen, number_of, say, visible
-from earmark.cli.tables import new_table, print_table, unit_names, write_markdown
+from earmark.cli.forms import Form, write_for_programs
+from earmark.cli.screen import number_of, say, visible
+from earmark.cli.tables import new_table, print_table, tell_in, unit_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ def compare_command(
     replicates: int = 10_000,
     intersect: Annotated[bool, Parameter(negative="")] = False,
     fail_if: str | None = None,
-    format: Annotated[Literal["table", "json", "md"], Parameter()] = "table",  # noqa: A002  # the flag's name
+    format: Form = "table",  # noqa: A002  # the flag's name
 ) -> int:
     """Compare runs of the same data with the first one, utterance by utterance.
 
@@ -81,37 +82,28 @@ def compare_command(
 
 def _print(comparison: Comparison, form: str) -> None:
     """The comparison on stdout, notes on stderr."""
-    if form == "json":
-        sys.stdout.write(json_for_screen(comparison.to_json()))
+    if write_for_programs(form, comparison.to_json(), [_record(pair) for pair in comparison.pairs]):
         return
-    if form == "md":
-        _write_markdown(comparison)
-        return
-    if print_table(_overview(comparison), may_go=_MAY_GO):
+    if print_table(_overview(comparison), form=form, may_go=_MAY_GO):
         sys.stdout.write("some columns are left out: a wider terminal or --format json has them\n")
     for pair in comparison.pairs:
         if slices := _known(pair.slices):
-            print_table(_slice_table(pair, slices, comparison.scorer.name))
-        _print_changes("fixed", pair, pair.fixed)
-        _print_changes("broken", pair, pair.broken)
-    print_suspects(comparison.suspects)
-    for pair in comparison.pairs:
-        sys.stdout.write(pair.sentence + "\n")
-    sys.stdout.write(_method(comparison) + "\n")
+            print_table(_slice_table(pair, slices, comparison.scorer.name), form=form)
+        if form == "table":
+            _print_changes("fixed", pair, pair.fixed)
+            _print_changes("broken", pair, pair.broken)
+    if form == "table":
+        print_suspects(comparison.suspects)
+    for line in (*(pair.sentence for pair in comparison.pairs), _method(comparison)):
+        tell_in(form, line)
     sys.stdout.flush()
     _say_notes(comparison)
 
 
-def _write_markdown(comparison: Comparison) -> None:
-    """The tables and what they come to, as paragraphs; notes on stderr."""
-    write_markdown(_overview(comparison))
-    for pair in comparison.pairs:
-        if slices := _known(pair.slices):
-            write_markdown(_slice_table(pair, slices, comparison.scorer.name))
-    sys.stdout.writelines(f"{pair.sentence}\n\n" for pair in comparison.pairs)
-    sys.stdout.write(_method(comparison) + "\n")
-    sys.stdout.flush()
-    _say_notes(comparison)
+def _record(pair: PairComparison) -> dict[str, Any]:
+    """What of a pair is one row: without its slices, and its utterances counted."""
+    facts = {name: value for name, value in pair.facts().items() if name != "slices"}
+    return facts | {name: len(facts[name]) for name in ("fixed", "broken")}
 
 
 def _say_notes(comparison: Comparison) -> None:

@@ -9,11 +9,12 @@ from cyclopts import Parameter
 from earmark import _STARTED
 from earmark.cli.data_flags import ERRORS, MODEL, NO_DATA_FLAGS, OUTPUT, SCORING, WORKERS, DataFlag, DataFlags
 from earmark.cli.flags import at_most, check_allowance, is_over
+from earmark.cli.forms import Form
 from earmark.cli.model_flags import NO_MODEL_FLAGS, ModelFlags
 from earmark.cli.progress import observer_for
 from earmark.cli.ranks import print_ranks
-from earmark.cli.results import print_summary
 from earmark.cli.share import ShareWatch, print_share
+from earmark.cli.systems import print_systems
 from earmark.cli.track_flags import NO_TRACK_FLAGS, TrackFlags
 from earmark.cli.worker_flags import NO_WORKER_FLAGS, WorkerFlags
 from earmark.errors import EXIT_TOO_MANY_FAILURES
@@ -38,7 +39,7 @@ def eval_command(
     fresh: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
     auto_merge: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
     cleanup: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
-    format: Annotated[Literal["table", "json"], Parameter(group=OUTPUT)] = "table",  # noqa: A002  # the flag's name
+    format: Annotated[Form, Parameter(group=OUTPUT)] = "table",  # noqa: A002  # the flag's name
     progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=OUTPUT)] = "auto",
     max_errors: Annotated[str, Parameter(group=ERRORS)] = "0",
     retry_failed: Annotated[bool, Parameter(group=ERRORS, negative="")] = False,
@@ -82,7 +83,7 @@ def eval_command(
         Do failed utterances again.
     """
     from earmark.verbs.evaluate import evaluate
-    from earmark.verbs.ranks import is_follower
+    from earmark.verbs.following import is_follower
 
     check_allowance(max_errors)
 
@@ -114,7 +115,7 @@ def eval_command(
     if watch.ended is not None:
         print_share(watch.ended)
         return 0
-    print_summary(summary, format)
+    print_systems([summary], [], format)
     if format == "table":
         print_ranks(summary.ranks)
     at_most(max_errors, summary)

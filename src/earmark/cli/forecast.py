@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from earmark.cli.forms import write_for_programs
 from earmark.cli.progress import length
-from earmark.cli.screen import json_for_screen, number_of, say, tell
+from earmark.cli.screen import number_of, say
+from earmark.cli.tables import tell_in
 from earmark.errors import money, without_secret
 
 if TYPE_CHECKING:
@@ -25,11 +26,10 @@ _MINUTE_S = 60.0
 
 def print_forecast(found: Forecast, form: str) -> None:
     """The forecast on stdout; where the model was never measured, the pilot that measures it on stderr."""
-    if form == "json":
-        sys.stdout.write(json_for_screen(json.dumps(found.as_json(), indent=2, ensure_ascii=False)) + "\n")
-    else:
+    facts = found.as_json()
+    if not write_for_programs(form, facts, [facts]):
         for line in _lines(found):
-            tell(line)
+            tell_in(form, line)
         sys.stdout.flush()
     if found.throughput is None:
         say("note: a short pilot tells how fast it is; after it, type --dry-run again:")

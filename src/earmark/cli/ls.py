@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from earmark.cli.forms import Form, write_for_programs
+from earmark.cli.tables import new_table, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from earmark.registry import Entry, Registry
 
 _Kind = Literal["models", "recognizers", "normalizers", "scorers", "formats", "exports", "engines", "sources", "all"]
 
 
-def ls_command(kind: _Kind = "all", /) -> int:
+def ls_command(kind: _Kind = "all", /, *, format: Form = "table") -> int:  # noqa: A002  # the flag's name
     """List the models, normalizers, scorers, formats, exports, engines and sources by name.
 
     Parameters
     ----------
     kind
         One of them, or all; recognizers are the models.
+    format
+        Of the result, on stdout.
     """
+    kind = "models" if kind == "recognizers" else kind
+    listed = {name: _records(name, one) for name, one in _registries().items() if kind in (name, "all")}
+    if write_for_programs(format, {"schema_version": 1, **listed}, [one for each in listed.values() for one in each]):
+        return 0
+    for name, records in listed.items():
+        if format == "md":
+            _print_markdown(name, records)
+            continue
+        print(name)  # noqa: T201  # the result
+        for one in records:
+            print(f"  {one['name']:<17} {one['summary']}{_needs(one['extra'])}")  # noqa: T201  # the result
+    return 0
+
+
+def _registries() -> Mapping[str, Registry]:
     from earmark.engines import ENGINES
     from earmark.formats import FORMATS
     from earmark.formats.exports import EXPORTS
@@ -23,7 +48,7 @@ def ls_command(kind: _Kind = "all", /) -> int:
     from earmark.sources import SOURCES
     from earmark.text import NORMALIZERS
 
-    registries = {
+    return {
         "models": RECOGNIZERS,
         "normalizers": NORMALIZERS,
         "scorers": SCORERS,
@@ -32,15 +57,27 @@ def ls_command(kind: _Kind = "all", /) -> int:
         "engines": ENGINES,
         "sources": SOURCES,
     }
-    kind = "models" if kind == "recognizers" else kind
-    for name, registry in registries.items():
-        if kind in (name, "all"):
-            print(name)  # noqa: T201  # the result
-            for entry in registry.entries().values():
-                print(f"  {entry.name:<17} {entry.summary}{_needs(entry.extra)}")  # noqa: T201  # the result
-        if name == "models" and kind in (name, "all"):
-            print(f"  {'hf:OWNER/NAME':<17} any of them, from the hub{_needs('hub')}")  # noqa: T201  # the result
-    return 0
+
+
+def _records(kind: str, registry: Registry) -> list[dict[str, Any]]:
+    """Name, one line, and the extra that it needs; of the models also those on the hub."""
+    found = [_record(kind, entry) for entry in registry.entries().values()]
+    if kind == "models":
+        found.append({"kind": kind, "name": "hf:OWNER/NAME", "summary": "any of them, from the hub", "extra": "hub"})
+    return found
+
+
+def _record(kind: str, entry: Entry) -> dict[str, Any]:
+    return {"kind": kind, "name": entry.name, "summary": entry.summary, "extra": entry.extra}
+
+
+def _print_markdown(kind: str, records: Sequence[Mapping[str, Any]]) -> None:
+    table = new_table(kind)
+    for name in ("name", "what it is"):
+        table.add_column(name)
+    for one in records:
+        table.add_row(one["name"], f"{one['summary']}{_needs(one['extra'])}")
+    print_table(table, form="md")
 
 
 def _needs(extra: str | None) -> str:

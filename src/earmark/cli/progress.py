@@ -225,7 +225,10 @@ class _Lines:
         if isinstance(event, RunProgressed) and time.monotonic() - self._last >= _LINE_EVERY_S:
             self._last = time.monotonic()
             share = event.num_segments_done / max(1, event.num_segments)
-            say(f"{share:4.0%}  {event.num_segments_done:,}/{event.num_segments:,}  {_facts(event)}")
+            facts = "  ".join(
+                [_facts(event), *(f"{name} {100 * part:.0f} % busy" for name, part in event.busy.items())]
+            )
+            say(f"{share:4.0%}  {event.num_segments_done:,}/{event.num_segments:,}  {facts}")
         if isinstance(event, SweepProgressed) and time.monotonic() - self._last >= _LINE_EVERY_S:
             self._last = time.monotonic()
             batches, tasks = (
@@ -247,6 +250,7 @@ class _Bar:
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._task = self._progress.add_task("", total=None, facts="")
         self._tasks: TaskID | None = None  # the second bar, of a sweep
+        self._devices: dict[str, TaskID] = {}  # a bar for each
         self._fetch = FetchBar(self._console)
 
     def __call__(self, event: Event) -> None:
@@ -266,8 +270,16 @@ class _Bar:
             self._progress.start()
         elif isinstance(event, RunProgressed):
             self._progress.update(self._task, completed=event.num_segments_done, facts=_facts(event))
+            self._show_devices(event)
         elif isinstance(event, SweepProgressed):
             self._show_sweep(event)
+
+    def _show_devices(self, event: RunProgressed) -> None:
+        """A bar for each device: the share of the time, in per cent, that it computes."""
+        for name, share in event.busy.items():
+            if name not in self._devices:
+                self._devices[name] = self._progress.add_task("", total=100, facts=f"% {visible(name)} busy")
+            self._progress.update(self._devices[name], completed=round(100 * share))
 
     def _show_sweep(self, event: SweepProgressed) -> None:
         """A bar for batches of the data, and one for tasks."""

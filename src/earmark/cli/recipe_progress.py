@@ -35,11 +35,15 @@ def recipe_observer(kind: str) -> Iterator[TellRecipe]:
 
 def _head(event: RecipeBegan) -> list[str]:
     dropped = "".join(f"; {number:,} left out: {rule}" for rule, number in event.dropped.items())
-    length = f"{number_of(event.num_train, 'utterance')}, {event.train_s / 60:,.1f} min"
+    if event.unit == "s":
+        length = f"{number_of(event.num_train, 'utterance')}, {event.train_size / 60:,.1f} min"
+    else:
+        length = f"{number_of(event.num_train, 'text')}, {event.train_size:,.0f} tokens"
+    before = "" if event.perplexity is None else f"; perplexity {event.perplexity:.2f} before"
     lines = [
         f"to     {event.out}",
         f"data   {length}; {event.num_valid:,} to try on{dropped}",
-        f"model  {event.num_parameters:,} parameters",
+        f"model  {event.num_parameters:,} parameters{before}",
         f"work   {number_of(event.num_ranks, 'rank')}, {event.device}",
     ]
     return [*lines, f"go on  after step {event.step:,}"] if event.step else lines
@@ -47,9 +51,10 @@ def _head(event: RecipeBegan) -> list[str]:
 
 def _epoch(event: EpochEnded) -> str:
     rates = "" if event.wer is None or event.cer is None else f", WER {event.wer:.2%}, CER {event.cer:.2%}"
+    rates += "" if event.perplexity is None else f", perplexity {event.perplexity:.2f}"
     best = ", the best so far" if event.is_best else ""
     told = f"epoch  {event.epoch} of {event.num_epochs}: loss {event.loss:.3f}{rates}{best}".replace("%", " %")
-    return f"{told} ({100 * event.padding_share:.1f} % padding, {100 * event.waiting_share:.1f} % waiting for audio)"
+    return f"{told} ({100 * event.padding_share:.1f} % padding, {100 * event.waiting_share:.1f} % waiting for data)"
 
 
 def _step(event: StepMade) -> str:

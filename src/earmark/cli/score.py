@@ -20,7 +20,7 @@ _OUTPUT = Group("Output", sort_key=3)
 
 _FILE_ENDINGS = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".trn", ".stm", ".ctm", ".txt")
 
-_Form = Literal["table", "json", "jsonl", "csv", "speechbrain", "md"]
+_Form = Literal["table", "json", "jsonl", "csv", "md", "speechbrain"]
 
 
 def score_command(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from earmark.cli.aligned import aligned_lines
-from earmark.cli.screen import has_colour, json_for_screen, number_of, say, tell
+from earmark.cli.forms import Form, write_for_programs
+from earmark.cli.screen import has_colour, number_of, say, tell, visible
+from earmark.cli.tables import new_table, print_table
 from earmark.errors import UsageError
 from earmark.scoring.lines import per_cent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.table import Table
 
     from earmark.reports.listing import ListedUtterance, Listing
 
@@ -30,7 +33,7 @@ def show_command(
     grep: str | None = None,
     slice: Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)] = None,  # noqa: A002  # the flag's name
     flag: str | None = None,
-    format: Annotated[Literal["table", "json", "jsonl"], Parameter()] = "table",  # noqa: A002  # likewise
+    format: Form = "table",  # noqa: A002  # likewise
 ) -> int:
     """Show the worst utterances of a run, aligned.
 
@@ -69,12 +72,10 @@ def _slices_from(settings: Sequence[str]) -> dict[str, str]:
 
 def _print(listing: Listing, form: str) -> None:
     """The listing on stdout, notes on stderr."""
-    if form == "json":
-        sys.stdout.write(json_for_screen(listing.to_json()))
-    elif form == "jsonl":
-        for one in listing.utterances:
-            sys.stdout.write(json_for_screen(json.dumps(one.facts(), ensure_ascii=False)) + "\n")
-    else:
+    records = [one.facts() for one in listing.utterances]
+    if form == "md":
+        print_table(_table(listing), form=form)
+    elif not write_for_programs(form, listing.to_json(), records):
         _print_aligned(listing)
     sys.stdout.flush()
     rest = listing.num_found - len(listing.utterances)
@@ -82,6 +83,20 @@ def _print(listing: Listing, form: str) -> None:
         say(f"note: {number_of(rest, 'more utterance')}: --worst {listing.num_found}")
     if listing.num_failed:
         say(f"note: {number_of(listing.num_failed, 'utterance')} failed and have no text: {listing.run}/errors.jsonl")
+
+
+def _table(listing: Listing) -> Table:
+    """A row an utterance, with its normalized texts."""
+    table = new_table(f"the worst {len(listing.utterances):,} of {listing.num_found:,} in {listing.run}")
+    for name in ("id", "said", "heard"):
+        table.add_column(name)
+    for name in ("words", "WER %", "S", "D", "I"):
+        table.add_column(name, justify="right")
+    for one in listing.utterances:
+        counts = (one.substitutions, one.deletions, one.insertions)
+        numbers = (f"{one.reference_length:,}", per_cent(one.wer), *(f"{count:,}" for count in counts))
+        table.add_row(*map(visible, (one.id, one.reference_normalized, one.hypothesis_normalized)), *numbers)
+    return table
 
 
 def _print_aligned(listing: Listing) -> None:

@@ -9,12 +9,21 @@ from cyclopts import Parameter
 
 from earmark import _STARTED
 from earmark.cli.data_flags import ERRORS, INPUT, MODEL, NO_DATA_FLAGS, OUTPUT, SCORING, WORKERS, DataFlags
+from earmark.cli.forms import Form
 from earmark.cli.model_flags import NO_MODEL_FLAGS, ModelFlags
 from earmark.cli.progress import observer_for
-from earmark.cli.worker_flags import NO_WORKER_FLAGS, WorkerFlags
+from earmark.cli.worker_flags import NO_SWEEP_WORKER_FLAGS, SweepWorkerFlags, WorkerFlags
 from earmark.errors import UsageError
 
 Aggregate = Literal["any", "verifier", "majority", "best-score", "upstream-head"]
+_INSTEAD = {
+    "limit": "of puzzles --num-batch",
+    "num-batch": "of speech --limit",
+    "permutes": "of speech --variants",
+    "output": "of speech the results are honest.json in the folder of --out",
+    "exhaustive": "of speech every cell is done anyway",
+}
+"""What says the same to the other task."""
 
 
 def sweep_command(
@@ -32,7 +41,7 @@ def sweep_command(
     halt: Annotated[Literal["fixed", "verifier", "q"], Parameter(group=MODEL)] = "fixed",
     dtype: Annotated[Literal["float32", "bfloat16", "float16"], Parameter(group=MODEL)] = "float32",
     device: Annotated[str, Parameter(group=MODEL)] = "auto",
-    worker_flags: WorkerFlags = NO_WORKER_FLAGS,
+    worker_flags: SweepWorkerFlags = NO_SWEEP_WORKER_FLAGS,
     max_workers: Annotated[int | None, Parameter(group=WORKERS)] = None,
     aggregate: Annotated[list[Aggregate] | None, Parameter(group=SCORING, negative="")] = None,
     accept: Annotated[Literal["none", "verifier", "label"], Parameter(group=SCORING)] = "verifier",
@@ -45,7 +54,7 @@ def sweep_command(
     fresh: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
     progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=OUTPUT)] = "auto",
     quiet: Annotated[bool, Parameter(group=OUTPUT, negative="")] = False,
-    format: Annotated[Literal["table", "json"], Parameter(group=OUTPUT)] = "table",  # noqa: A002  # the flag's name
+    format: Annotated[Form, Parameter(group=OUTPUT)] = "table",  # noqa: A002  # the flag's name
     max_failures: Annotated[int, Parameter(group=ERRORS)] = 0,
     max_errors: Annotated[str, Parameter(group=ERRORS)] = "0",
     retry_failed: Annotated[bool, Parameter(group=ERRORS, negative="")] = False,
@@ -62,26 +71,26 @@ def sweep_command(
         Manifest or its URL, folder of audio, or PREFIX:PATH: earmark ls sources; puzzles: as in
         sudoku-extreme, published or built; else those that lie with the first checkpoint.
     permutes
-        The first N cyclic relabellings of the digits.
+        Of puzzles: first N relabellings.
     variants
         relabel:K, random:SEED, transpose, rows:SEED, columns:SEED, joined by +;
         of speech speed:F, level:DB, peak, set:KEY=VALUE.
     num_batch
-        Batches of the data, from the first on (all).
+        Of puzzles: the first N batches (all).
     halt
         When a row has answered: after all steps, by the rules, or its own score.
     dtype
         In what the solver computes.
     device
-        auto, cpu, cuda or cuda:N.
+        auto, cpu, cuda or cuda:N; of puzzles.
     max_workers
         The same as --workers.
     aggregate
-        What the results say; any and upstream-head look at the labels.
+        Of puzzles: what the results say; any and upstream-head look at the labels.
     accept
         When a puzzle needs no further task.
     exhaustive
-        Every task does every puzzle: the same as --accept none.
+        Of puzzles: every task does all (--accept none).
     normalizer
         Done to both texts first: earmark ls normalizers.
     scorer
@@ -89,7 +98,7 @@ def sweep_command(
     out
         The run's folder (runs/sweep- and the start of its fingerprint).
     output
-        Write the results as JSON there as well.
+        Of puzzles: write the results as JSON there, too.
     resume
         Go on with what the folder holds, as is done anyway.
     fresh
@@ -116,7 +125,10 @@ def sweep_command(
         "fresh": fresh,
         "retry_failed": retry_failed,
     }
-    kind = "none" if quiet else progress
+    from earmark.verbs.following import is_follower
+
+    follows = is_follower(worker_flags.engine)
+    kind = "none" if quiet or follows else progress
     names = variants or []
     of_puzzles = {
         "permutes": permutes != 1, "num-batch": num_batch is not None, "halt": halt != "fixed",
@@ -127,6 +139,10 @@ def sweep_command(
         **_said(flags, NO_DATA_FLAGS), **_said(model_flags, NO_MODEL_FLAGS, "batch_size", "gpu_memory_limit"),
         "normalizer": normalizer != "basic", "scorer": scorer != "levenshtein", "max-errors": max_errors != "0",
     }  # fmt: skip
+    if task != "asr":
+        from earmark.verbs.sweep import check_solvers
+
+        check_solvers(checkpoints or [])  # first: who forgot --task is not told to leave out each flag of speech
     _check_meant(task, of_puzzles if task == "asr" else of_speech)
     if task == "asr":
         return _speech(
@@ -139,8 +155,9 @@ def sweep_command(
             progress=kind,
             max_errors=max_errors,
             max_failures=max_failures,
+            follows=follows,
         )
-    from earmark.cli.sweep_results import print_sweep
+    from earmark.cli.sweep_results import code_of, print_sweep
     from earmark.verbs.sweep import sweep
 
     with observer_for(kind) as observer:
@@ -164,7 +181,7 @@ def sweep_command(
             observer=observer,
             began=_STARTED,
         )
-    return print_sweep(summary, format, max_failures)
+    return code_of(summary, max_failures) if follows else print_sweep(summary, format, max_failures)
 
 
 def _said(flags: DataFlags | ModelFlags, nothing: DataFlags | ModelFlags, *known: str) -> dict[str, bool]:
@@ -176,7 +193,11 @@ def _said(flags: DataFlags | ModelFlags, nothing: DataFlags | ModelFlags, *known
 def _check_meant(task: str, strange: dict[str, bool]) -> None:
     """Raise UsageError where a flag was given that means nothing to the task."""
     if given := [name for name, is_said in strange.items() if is_said]:
-        raise UsageError(f"--{given[0]} means nothing to --task {task}", hint=f"leave --{given[0]} out")
+        other = "sudoku" if task == "asr" else "asr"
+        instead = f"; {_INSTEAD[given[0]]}" if given[0] in _INSTEAD else ""
+        raise UsageError(
+            f"--{given[0]} means nothing to --task {task}", hint=f"leave it out: --task {other} takes it{instead}"
+        )
 
 
 def _speech(checkpoints: list[str], data: str | None, asked: dict[str, Any], **more: Any) -> int:  # noqa: ANN401
@@ -196,7 +217,7 @@ def _workers(flags: WorkerFlags, max_workers: int | None, *, is_of_puzzles: bool
     asked = flags.arguments()
     if max_workers is None:
         is_chosen = is_of_puzzles and flags.workers == "auto" and asked["engine"] == "processes"
-        return {**asked, "workers": None} if is_chosen else asked
+        return {**asked, "workers": None, "engine": flags.engine} if is_chosen else asked
     if flags.workers != "auto":
         raise UsageError("--workers and --max-workers are the same", hint="leave one of them out")
     if max_workers < 1:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
-from earmark.cli.screen import json_for_screen, number_of, say, tell, visible
-from earmark.cli.tables import new_table, print_table
+from earmark.cli.forms import write_for_programs
+from earmark.cli.screen import number_of, say, visible
+from earmark.cli.tables import new_table, print_table, tell_in
 from earmark.errors import EarmarkError, TooManyFailedTasksError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.table import Table
 
     from earmark.verbs.sweep_run import AggregateResult, SweepSummary
 
@@ -26,10 +29,8 @@ def print_sweep(summary: SweepSummary, form: str, max_failures: int) -> int:
     if not summary.num_answered:
         hint = "mend the checkpoints and type the same command with --retry-failed"
         raise EarmarkError("every task failed, so there is no accuracy", cause=first or None, hint=hint)
-    if form == "json":
-        sys.stdout.write(json_for_screen(json.dumps(summary.results, indent=2, ensure_ascii=False)) + "\n")
-    else:
-        _print_text(summary)
+    if not write_for_programs(form, summary.results, [dataclasses.asdict(task) for task in summary.tasks]):
+        _print_text(summary, form)
     sys.stdout.flush()
     for note in _notes(summary):
         say(note)
@@ -38,19 +39,27 @@ def print_sweep(summary: SweepSummary, form: str, max_failures: int) -> int:
     return 0
 
 
-def _print_text(summary: SweepSummary) -> None:
-    _print_tasks(summary)
+def code_of(summary: SweepSummary, max_failures: int) -> int:
+    """What a process ends with that prints nothing, since another one does: the same as that one."""
+    if not summary.num_answered:
+        return EarmarkError.exit_code
+    return TooManyFailedTasksError.exit_code if summary.num_failed_tasks > max_failures else 0
+
+
+def _print_text(summary: SweepSummary, form: str) -> None:
+    print_table(_tasks(summary), form=form)
+    has_failed = summary.num_failed_tasks > 0
     for title, is_oracle in ((_HONEST, False), (_ORACLE, True)):
         if family := [one for one in summary.aggregates if one.is_oracle == is_oracle]:
-            _print_family(title, family, summary.num_answered)
+            print_table(_family(title, family, summary.num_answered, has_failed=has_failed), form=form)
     if summary.pass_at_k:
         said = "  ".join(f"pass@{k} {100 * value:.2f} %" for k, value in summary.pass_at_k.items())
-        tell(f"oracle {said}")
+        tell_in(form, f"oracle {said}")
     for line in _lines(summary):
-        tell(line)
+        tell_in(form, line)
 
 
-def _print_tasks(summary: SweepSummary) -> None:
+def _tasks(summary: SweepSummary) -> Table:
     table = new_table("Tasks: each checkpoint in each variant")
     table.add_column("checkpoint", overflow="fold")
     table.add_column("variant", overflow="fold")
@@ -61,28 +70,31 @@ def _print_tasks(summary: SweepSummary) -> None:
         accuracy = task.correct / task.evaluated if task.evaluated else None
         counts = [f"{number:,}" for number in (task.evaluated, task.failed, task.correct)]
         table.add_row(visible(task.checkpoint), visible(task.variant), task.status, *counts, _per_cent(accuracy))
-    print_table(table)
+    return table
 
 
-def _print_family(title: str, family: Sequence[AggregateResult], num_answered: int) -> None:
+def _family(title: str, family: Sequence[AggregateResult], num_answered: int, *, has_failed: bool) -> Table:
+    """A row a rule; where tasks failed, with what it would come to if those were wrong, and right."""
     table = new_table(title)
     table.add_column("aggregate", no_wrap=True)
-    for name in ("correct", "of", "accuracy %", "failed as wrong %", "failed as right %"):
+    bounds = ("failed as wrong %", "failed as right %") if has_failed else ()
+    for name in ("correct", "of", "accuracy %", *bounds):
         table.add_column(name, justify="right", no_wrap=True)
     for one in family:
-        rates = [_per_cent(value) for value in (one.accuracy, one.accuracy_low, one.accuracy_high)]
-        table.add_row(one.name, f"{one.correct:,}", f"{num_answered:,}", *rates)
-    print_table(table)
+        rates = [one.accuracy, *((one.accuracy_low, one.accuracy_high) if has_failed else ())]
+        table.add_row(one.name, f"{one.correct:,}", f"{num_answered:,}", *(_per_cent(value) for value in rates))
+    return table
 
 
 def _lines(summary: SweepSummary) -> list[str]:
-    saved = summary.num_pairs_possible / summary.num_pairs if summary.num_pairs else 0.0
-    new = "all of them before" if not summary.num_pairs_new else f"{summary.num_pairs_new:,} of them now"
-    return [
-        f"passes {summary.num_pairs:,} of {summary.num_pairs_possible:,} ({saved:.1f} x fewer), {new}",
-        f"time   {summary.wall_s:,.1f} s",
-        f"sweep  {summary.folder}",
-    ]
+    passes = f"passes {summary.num_pairs:,} of {summary.num_pairs_possible:,}"
+    if 0 < summary.num_pairs < summary.num_pairs_possible:
+        passes += f" ({summary.num_pairs_possible / summary.num_pairs:.1f} x fewer)"
+    if not summary.num_pairs_new:
+        passes += ", all of them before"
+    elif summary.num_pairs_new < summary.num_pairs:
+        passes += f", {summary.num_pairs_new:,} of them now"
+    return [passes, f"time   {summary.wall_s:,.1f} s", f"sweep  {summary.folder}"]
 
 
 def _notes(summary: SweepSummary) -> list[str]:

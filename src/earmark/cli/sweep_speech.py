@@ -5,15 +5,17 @@ What can be had without references and what cannot stand in tables of their own.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from earmark.cli.flags import check_allowance, check_failures
+from earmark.cli.forms import write_for_programs
 from earmark.cli.progress import observer_for
-from earmark.cli.screen import json_for_screen, number_of, say, tell, visible
-from earmark.cli.tables import new_table, print_table, unit_names
-from earmark.errors import EXIT_FAILED, EXIT_TOO_MANY_FAILURES, UsageError
+from earmark.cli.screen import number_of, say, visible
+from earmark.cli.tables import new_table, print_table, tell_in, unit_names
+from earmark.errors import EXIT_FAILED, EXIT_TOO_MANY_FAILURES, TooManyFailuresError, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,8 +34,9 @@ def sweep_speech_command(
     progress: str,
     max_errors: str,
     max_failures: int,
+    follows: bool,
 ) -> int:
-    """Do the sweep and print it; ``asked`` are the other arguments of the verb.
+    """Do the sweep and print it, unless this process ``follows`` another one; ``asked`` are the verb's other arguments.
 
     Returns the exit code: 1 where every cell failed, 3 where more than ``max_failures`` did. Raises
     TooManyFailuresError where more utterances of all cells failed than ``max_errors`` allows.
@@ -45,44 +48,74 @@ def sweep_speech_command(
         raise UsageError("a speech sweep is many runs, which need a folder", hint="--out runs/sweep")
     with observer_for(progress) as observer:
         sweep = sweep_speech(checkpoints, data, out=out, variants=variants, observer=observer, **asked)
-    if form == "json":
-        sys.stdout.write(json_for_screen(sweep.to_json()))
-        say(f"note: the oracle is in {sweep.out}/oracle.json")
-    else:
-        _print(sweep)
-    sys.stdout.flush()
-    for cell in sweep.cells:
-        if cell.error is not None:
-            say(f"failed: {cell.name}: {cell.error}")
+    if not follows:
+        _show(sweep, form)
     if sweep.num_failed_cells == len(sweep.cells):
         return EXIT_FAILED
     if sweep.num_failed_cells > max_failures:
         return EXIT_TOO_MANY_FAILURES
     done = [cell for cell in sweep.cells if cell.status == "done"]
     num_failed, num_utterances = (sum(getattr(one, name) or 0 for one in done) for name in _COUNTS)
-    check_failures(max_errors, num_failed, num_utterances, f"{out}/cells/*/errors.jsonl")
+    try:
+        check_failures(max_errors, num_failed, num_utterances, f"{out}/cells/*/errors.jsonl")
+    except TooManyFailuresError as error:
+        error.is_told = follows  # by rank 0
+        raise
     return 0
 
 
+def _show(sweep: SpeechSweep, form: str) -> None:
+    """The tables, or what a program reads, on stdout; cells that failed on stderr."""
+    if write_for_programs(form, sweep.to_json(), _records(sweep)):
+        say(f"note: the oracle is in {sweep.out}/oracle.json")
+    else:
+        _print(sweep, form)
+    sys.stdout.flush()
+    for cell in sweep.cells:
+        if cell.error is not None:
+            say(f"failed: {cell.name}: {cell.error}")
+
+
 _COUNTS = ("num_failed", "num_utterances")
+_FACTS = ("checkpoint", "variant", "run", "status", "error", "num_failed", "rtfx", "scores_hash", "spec_fingerprint")
 
 
-def _print(sweep: SpeechSweep) -> None:
+def _records(sweep: SpeechSweep) -> list[dict[str, Any]]:
+    """The cells and what is combined of them, every rate over the utterances that are scored in all cells; no oracle.
+
+    Where nothing is combined, one cell at most has a rate, which is over its own utterances.
+    """
+    one = sweep.together
+    rates = {rate.name: _numbers(rate, one) for rate in (*one.cells, *one.combinations)} if one else {}
+    found = []
+    for cell in map(dataclasses.asdict, sweep.cells):
+        own = {"num_scored": cell["num_scored"], "errors": None, "wer": cell["wer"], "interval": cell["wer_interval"]}
+        numbers = rates.pop(cell["name"], own)
+        found.append({"kind": "cell", "name": cell["name"], **numbers, **{name: cell[name] for name in _FACTS}})
+    return [*found, *({"kind": "combined", "name": name, **numbers} for name, numbers in rates.items())]
+
+
+def _numbers(rate: Rate, one: Together) -> dict[str, Any]:
+    facts = dataclasses.asdict(rate)
+    return {"num_scored": one.num_utterances, **{name: facts[name] for name in ("errors", "wer", "interval")}}
+
+
+def _print(sweep: SpeechSweep, form: str) -> None:
     """The tables on stdout, notes on stderr."""
     rate, unit = unit_names(sweep.scorer.name)
     one = sweep.together
     if one is None:
-        print_table(_runs_table(sweep.cells, rate))
+        print_table(_runs_table(sweep.cells, rate), form=form)
         say("note: fewer than two cells are done, so nothing is combined")
         return
     common = f"{number_of(one.num_utterances, 'utterance')}, {number_of(one.num_reference_words, unit[:-1])}"
-    print_table(_cells_table(one, f"{number_of(len(one.cells), 'cell')} on {sweep.data}: {common}", rate))
-    print_table(_combined_table(one, rate))
-    print_table(_oracle_table(one, rate))
-    for gain in one.against_best:
-        tell(gain.sentence)
-    tell(f"normalizer {sweep.normalizer.name}@{sweep.normalizer.version}  scorer {sweep.scorer.name}")
-    tell(f"all of it: honest.json, oracle.json and combined.parquet (texts) in {sweep.out}")
+    print_table(_cells_table(one, f"{number_of(len(one.cells), 'cell')} on {sweep.data}: {common}", rate), form=form)
+    print_table(_combined_table(one, rate), form=form)
+    print_table(_oracle_table(one, rate), form=form)
+    rules = f"normalizer {sweep.normalizer.name}@{sweep.normalizer.version}  scorer {sweep.scorer.name}"
+    place = f"all of it: honest.json, oracle.json and combined.parquet (texts) in {sweep.out}"
+    for line in (*(gain.sentence for gain in one.against_best), rules, place):
+        tell_in(form, line)
     _say_notes(one)
 
 

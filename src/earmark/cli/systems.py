@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import sys
@@ -10,8 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from earmark.cli.breakdown import print_confusions, print_slices, print_suspects, slice_table
+from earmark.cli.forms import write_for_programs
 from earmark.cli.results import interval_line, notes_of, print_summary
-from earmark.cli.screen import json_for_screen, number_of, say, visible
+from earmark.cli.screen import number_of, say, visible
 from earmark.cli.tables import new_table, print_table, unit_names, write_markdown
 from earmark.scoring.lines import per_cent
 from earmark.scoring.speechbrain_summary import SpeechBrainSummary
@@ -40,19 +40,14 @@ def print_systems(
     (jsonl) are a system each and then the suspect references. CSV and SpeechBrain's dict have no room for the latter.
     """
     facts = [json.loads(summary.to_json()) for summary in summaries]
-    if form == "json":
-        one_or_all = facts[0] if len(facts) == 1 else {"schema_version": 1, "systems": facts, **_suspects(suspects)}
-        sys.stdout.write(json_for_screen(json.dumps(one_or_all, indent=2, ensure_ascii=False)) + "\n")
-    elif form == "jsonl":
-        lines = [*facts, _suspects(suspects)] if suspects else facts
-        sys.stdout.writelines(json_for_screen(json.dumps(one, ensure_ascii=False)) + "\n" for one in lines)
-    elif form in ("speechbrain", "csv"):
-        _write_speechbrain(summaries) if form == "speechbrain" else _write_csv(facts)
-        if suspects and suspects.number:
-            say(
-                f"note: in {number_of(suspects.number, 'utterance')} all systems contradict the reference with the "
-                "same words: --format json lists them"
-            )
+    one_or_all = facts[0] if len(facts) == 1 else {"schema_version": 1, "systems": facts, **_suspects(suspects)}
+    if form == "jsonl" and suspects:
+        facts.append(_suspects(suspects))
+    if form == "speechbrain":
+        _write_speechbrain(summaries)
+        _say_suspects(suspects)
+    elif write_for_programs(form, one_or_all, [_cells(one) for one in facts] if form == "csv" else facts):
+        _say_suspects(suspects if form == "csv" else None)
     elif form == "md":
         _write_markdown(summaries)
         print_suspects(suspects)
@@ -66,6 +61,14 @@ def print_systems(
         say(note)
 
 
+def _say_suspects(suspects: Suspects | None) -> None:
+    if suspects and suspects.number:
+        say(
+            f"note: in {number_of(suspects.number, 'utterance')} all systems contradict the reference with the "
+            "same words: --format json lists them"
+        )
+
+
 def _suspects(suspects: Suspects | None) -> dict[str, Any]:
     return {"suspect_references": dataclasses.asdict(suspects) if suspects else None}
 
@@ -76,16 +79,13 @@ def _write_speechbrain(summaries: Sequence[RunSummary]) -> None:
     sys.stdout.write(json.dumps(facts if len(summaries) > 1 else facts[summaries[0].model]) + "\n")
 
 
-def _write_csv(facts: Sequence[dict[str, Any]]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_CSV)
-    for one in facts:
-        interval = one["wer_interval"]
-        low_high = interval if isinstance(interval, dict) else {}
-        names = {role: f"{one[role]['name']}@{one[role]['version']}" for role in ("normalizer", "scorer")}
-        cells = {**one, "wer_low": low_high.get("low"), "wer_high": low_high.get("high"), **names}
-        row = ["" if cells[name] is None else str(cells[name]) for name in _CSV]
-        writer.writerow(map(visible, row) if sys.stdout.isatty() else row)  # a file gets the names as they are
+def _cells(facts: dict[str, Any]) -> dict[str, Any]:
+    """The columns of CSV."""
+    interval = facts["wer_interval"]
+    low_high = interval if isinstance(interval, dict) else {}
+    names = {role: f"{facts[role]['name']}@{facts[role]['version']}" for role in ("normalizer", "scorer")}
+    cells = {**facts, "wer_low": low_high.get("low"), "wer_high": low_high.get("high"), **names}
+    return {name: cells[name] for name in _CSV}
 
 
 def _table(summaries: Sequence[RunSummary]) -> Table:

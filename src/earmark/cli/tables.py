@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from earmark.cli.screen import has_colour, visible
+from earmark.cli.screen import has_colour, tell, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,10 @@ def unit_names(scorer: str) -> tuple[str, str]:
     return ("MER %", "tokens") if scorer == "mixed" else ("WER %", "words")
 
 
-def print_table(table: Table, *, least_width: int = _LEAST_WIDTH, may_go: Sequence[str] = ()) -> bool:
-    """The table under its title; no line ends in spaces.
+def print_table(
+    table: Table, *, form: str = "table", least_width: int = _LEAST_WIDTH, may_go: Sequence[str] = ()
+) -> bool:
+    """The table under its title; no line ends in spaces. With the form ``md`` it is Markdown's.
 
     On a terminal it is as wide as that, or as ``least_width``, or as what must not be folded takes; before it gets
     wider than the terminal for that, the columns named in ``may_go`` are left out, the last first, and then True is
@@ -43,6 +45,9 @@ def print_table(table: Table, *, least_width: int = _LEAST_WIDTH, may_go: Sequen
 
     from rich.console import Console
 
+    if form == "md":
+        write_markdown(table)
+        return False
     page = io.StringIO()
     colour = has_colour(sys.stdout)
     is_narrow = sys.stdout.isatty()
@@ -64,6 +69,14 @@ def print_table(table: Table, *, least_width: int = _LEAST_WIDTH, may_go: Sequen
     for line in page.getvalue().splitlines():
         sys.stdout.write(line.rstrip() + "\n")
     return gone
+
+
+def tell_in(form: str, text: str) -> None:
+    """A line of the result; in Markdown a paragraph."""
+    if form == "md":
+        sys.stdout.write(f"{_in_markdown(visible(text))}\n\n")
+    else:
+        tell(text)
 
 
 def write_markdown(table: Table) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from earmark.cli.data_flags import MODEL, OUTPUT, WORKERS
+from earmark.cli.flags import workers_text
 from earmark.cli.recipe_progress import recipe_observer
 from earmark.cli.screen import say, tell
 from earmark.cli.train_progress import training_observer, work
@@ -28,7 +29,11 @@ def train_command(
     out: Annotated[str, Parameter(name=["--out", "-o"], group=OUTPUT)],
     set_: Annotated[list[str] | None, Parameter(name="--set", group=MODEL, negative="")] = None,
     device: Annotated[str, Parameter(group=MODEL)] = "auto",
+    workers: Annotated[
+        str, Parameter(name=["--workers", "--num-requests"], converter=workers_text, group=WORKERS)
+    ] = "auto",
     engine: Annotated[Engine, Parameter(group=WORKERS)] = "auto",
+    address: Annotated[str | None, Parameter(group=WORKERS)] = None,
     progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=OUTPUT)] = "auto",
 ) -> int:
     """Train a speech recognizer by a recipe, and compare it with what it was before.
@@ -43,15 +48,22 @@ def train_command(
         KEY=VALUE (SECTION.KEY of the recipe); may be repeated.
     device
         auto, cpu, cuda or cuda:N; auto: a GPU where there is one.
+    workers
+        How many; auto: one a core, a GPU, or a slot of the cluster.
     engine
         Where they run; auto and inline: here, torchrun: in its ranks.
+    address
+        Of a Ray cluster (one on this machine is started).
     progress
         On stderr; auto: a bar, or a line every 30 s.
     """
     from earmark.verbs.train import train
 
     with recipe_observer(progress) as observer:
-        done = train(config, out=out, overrides=set_ or [], engine=engine, device=device, observer=observer)
+        done = train(
+            config, out=out, overrides=set_ or [], engine=engine, workers=None if workers == "auto" else int(workers),
+            address=address, device=device, observer=observer,
+        )  # fmt: skip
     if done is not None:
         for line in _recipe_lines(done):
             tell(line)
@@ -65,7 +77,7 @@ def _recipe_lines(done: Training) -> list[str]:
     made = f"{done.num_new_steps:,} of them now" if done.num_new_steps else "before: there was nothing to do"
     return [
         f"trained {done.step:,} steps, {made}; the best epoch was {done.best_epoch}",
-        f"model   speechbrain:{done.model}",
+        f"model   {done.recognizer}",
         f"weights {done.weights_hash}",
         f"before  {_rates(done.before)}",
         f"after   {_rates(done.after)}",

@@ -63,5 +63,19 @@ class WorkerFlags:
         }
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepWorkerFlags(WorkerFlags):
+    """Those of a sweep, which chooses otherwise where nobody says an engine.
+
+    Parameters
+    ----------
+    engine
+        Where they run; auto: of puzzles inline if short, else processes; modal: of speech.
+    """
+
+
 NO_WORKER_FLAGS = WorkerFlags()
 """Nothing is said of who does the work."""
+NO_SWEEP_WORKER_FLAGS = SweepWorkerFlags()
+"""Likewise, of a sweep."""

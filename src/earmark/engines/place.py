@@ -95,8 +95,13 @@ class Place:
             self.job = None
 
     def end_if_late(self, limit_s: float) -> None:
-        """Kill a worker that has had its shard for longer; what it said before is still to be heard."""
-        if self.is_ready and not self._is_late and self.process and time.monotonic() - self._began > limit_s:
+        """Kill a worker that has had its shard for longer; what it said before is still to be heard.
+
+        One that has taken it and said something since has answered: whoever is to hear that was busy.
+        """
+        has_answered = self.has_taken and self.connection is not None and self.connection.poll()
+        is_over = self.process is not None and time.monotonic() - self._began > limit_s
+        if is_over and self.process and self.is_ready and not self._is_late and not has_answered:
             self._is_late = True
             self.process.kill()
             self.process.join()

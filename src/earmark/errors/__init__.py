@@ -28,12 +28,14 @@ so that a caller can act on them without reading the message.
     │   └── DamagedPartError                   a part was read whole, and is not as it was written
     ├── FetchError                    a file cannot be brought to this machine whole, or is not what it must be
     ├── EngineError                   workers cannot be started or kept alive
+    │   └── LostRankError                      a rank of a training lost another one
     ├── TooManyFailuresError          exit 3   finished, with more failed utterances than allowed
     ├── TooManyFailedTasksError       exit 3   a sweep finished, with more failed tasks than allowed
     ├── GateFailedError               exit 4   a comparison is what ``--fail-if`` forbids
     ├── AuditFailedError              exit 4   an audit did not find that batches leave every text as it is
     └── InterruptedRunError           exit 130 stopped by the user; carries the line that resumes
         ├── BudgetReachedError        exit 5   stopped at the sum of ``--budget``
+        ├── StoppedSweepError                  stopped in the middle of a sweep over puzzles
         ├── StoppedTrainingError               stopped in the middle of a training
         └── StoppedWaitingError                stopped before another share of the run had begun or ended
 """
@@ -78,9 +80,11 @@ from earmark.errors.work import (
     FetchError,
     GateFailedError,
     InterruptedRunError,
+    LostRankError,
     OutOfMemoryError,
     RecognizerError,
     RecognizerGoneError,
+    StoppedSweepError,
     StoppedTrainingError,
     StoppedWaitingError,
     StoreError,
@@ -110,6 +114,7 @@ __all__ = [
     "FolderError",
     "GateFailedError",
     "InterruptedRunError",
+    "LostRankError",
     "ManifestError",
     "MissingAudioError",
     "MissingColumnError",
@@ -120,6 +125,7 @@ __all__ = [
     "RunLockedError",
     "RunMismatchError",
     "StagedMismatchError",
+    "StoppedSweepError",
     "StoppedTrainingError",
     "StoppedWaitingError",
     "StoreError",

@@ -11,6 +11,7 @@ from earmark.errors.base import EXIT_USAGE, EarmarkError, lines_listed
 from earmark.errors.money import money, sum_as_said
 
 _LONGEST_VALUE = 40
+_NEAR = 0.65  # a slip of the finger; what is less alike is another thing, which may cost money
 _DIGESTS = ("audio_sample", "data_fingerprint", "data.fingerprint")
 
 
@@ -27,7 +28,7 @@ class UnknownNameError(UsageError):
         self.kind = kind
         self.name = name
         self.known = sorted(known)
-        self.near = difflib.get_close_matches(name, self.known, n=3, cutoff=0.6)
+        self.near = difflib.get_close_matches(name, self.known, n=3, cutoff=_NEAR)
         super().__init__(
             f"no {kind} {name!r}",
             cause=f"known: {', '.join(self.known)}",

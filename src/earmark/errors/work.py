@@ -60,6 +60,17 @@ class EngineError(EarmarkError):
     """Workers cannot be started or kept alive."""
 
 
+class LostRankError(EngineError):
+    """Another rank of a training was lost. What it had kept stands, so that all ranks can begin again from there."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            "another rank was lost",
+            cause=problem,
+            hint="the same command goes on from the last checkpoint; torchrun does so itself with --max-restarts=N",
+        )
+
+
 class TooManyFailuresError(EarmarkError):
     """The run finished and its results are kept, but more utterances failed than ``allowed``."""
 
@@ -145,6 +156,18 @@ class StoppedWaitingError(InterruptedRunError):
         super().__init__(0, 0)
         self.holder = holder
         self.what = f"stopped while {holder} began or ended its share of the run; what is committed is safe"
+        self.args = (self.what,)
+
+
+class StoppedSweepError(InterruptedRunError):
+    """The user stopped a sweep over puzzles, of whose pairs of task and puzzle so many have an answer, which is safe.
+
+    ``num_done`` and ``num_utterances`` are pairs: there may be as many, and fewer are enough where others are dropped.
+    """
+
+    def __init__(self, num_pairs: int, num_pairs_possible: int) -> None:
+        super().__init__(num_pairs, num_pairs_possible)
+        self.what = f"stopped: {num_pairs:,} answers of at most {num_pairs_possible:,} are done and safe"
         self.args = (self.what,)
 
 

@@ -1,4 +1,4 @@
-"""Archives unpacked and looked into: tar (plain, gzip, bzip2, xz) and zip, from strangers.
+"""Archives from strangers, unpacked and looked into.
 
 Knows what an archive can do to whoever unpacks it, and does none of it: a path that leads out, a link, a device, one
 name twice (also where only the file system takes two for one), or more bytes than are wanted, counted as they come and
@@ -7,55 +7,26 @@ not as a header claims. The folder appears whole, under its name, or not at all.
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import os
 import secrets
 import shutil
-import tarfile
 import unicodedata
-import zipfile
-import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Self
+from typing import IO
 
 from earmark.errors import ArchiveError
+from earmark.fetching.archive_members import BLOCK_BYTES, BROKEN, SMALL_BYTES, Member, Members, refused
 from earmark.fetching.cache import sync_folder
 from earmark.fetching.values import DEFAULT_MAX_BYTES
 
 DEFAULT_MAX_RATIO = 200.0
 """Speech packs to a half or not at all, text to a tenth, a table of zeros to a thousandth."""
 
-_BLOCK_BYTES = 1 << 20
-_SMALL_BYTES = 1 << 24
 _AGAIN = "fetch or copy it again: it is cut off, or no archive"
 _MAX_MEMBERS = 10_000_000
 _LONGEST_NAME = 4096
-_LONGEST_END_BYTES = 22 + 0xFFFF
-_BEYOND_ZIP = 0xFFFF
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, NotImplementedError)
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_PACKERS: tuple[tuple[bytes, Callable[..., Any]], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\0", lzma.open),
-)
-_END: type[Exception] = vars(tarfile)["EOFHeaderError"]  # the mark at the end, which its types do not show
-_UNIX = 3
-_KIND_MASK = 0o170000
-_REGULAR = (0, 0o100000)
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """A file of an archive (``content`` to be read once, in order), or a folder. ``size_bytes`` is what it claims."""
-
-    name: str
-    content: IO[bytes] | None
-    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,34 +96,6 @@ def _escaped(text: str) -> str:
     return "".join(f"[{one}]" if one in "*?[" else one for one in text)
 
 
-class _Header(tarfile.TarInfo):
-    """A header that is damaged or missing is an error anywhere: the library takes it for the end of the archive."""
-
-    @classmethod
-    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
-        """See the library."""
-        try:
-            return super().fromtarfile(tarfile_)
-        except tarfile.HeaderError as error:
-            if isinstance(error, _END):
-                raise
-            raise tarfile.ReadError(str(error)) from error
-
-
-class _Bounded:
-    """A stream that gives no more at once than a header may be long: a header's stated length is the archive's word."""
-
-    def __init__(self, plain: Any) -> None:  # noqa: ANN401  # of a file, or of a decompressor
-        self._plain = plain
-        self.seek = plain.seek
-        self.tell = plain.tell
-
-    def read(self, num_bytes: int) -> bytes:
-        if num_bytes > _SMALL_BYTES:
-            raise tarfile.ReadError(f"a header of {num_bytes:,} bytes")
-        return bytes(self._plain.read(num_bytes))
-
-
 class _Unpacking:
     """One archive on its way into one folder."""
 
@@ -161,65 +104,25 @@ class _Unpacking:
         self._folder = folder
         self._max_bytes = max_bytes
         self._max_ratio = max_ratio
-        self._limit = min(max_bytes, max(_SMALL_BYTES, int(max_ratio * archive.stat().st_size)))
+        self._limit = min(max_bytes, max(SMALL_BYTES, int(max_ratio * archive.stat().st_size)))
         self._done_bytes = 0
         self._files: set[str] = set()
         self._folders: set[str] = set()
 
     def run(self) -> None:
         try:
-            for number, member in enumerate(self._members()):
+            for number, member in enumerate(Members(self._archive, self._count).members()):
                 if number >= _MAX_MEMBERS:
                     raise self._refused(f"it holds more than {_MAX_MEMBERS:,} files")
                 self._place(member)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise self._refused(f"it is damaged: {error}", _AGAIN) from error
         except OSError as error:
             if error.errno is None:  # what bz2 and gzip raise
                 raise self._refused(f"it is damaged: {error}", _AGAIN) from error
             raise
 
-    def _members(self) -> Iterator[_Member]:
-        with self._archive.open("rb") as file:
-            start = file.read(8)
-        if start.startswith(_ZIP):  # by its beginning: a tar whose last file is a zip ends like one
-            yield from self._of_zip()
-        else:
-            yield from self._of_tar(next((opener for magic, opener in _PACKERS if start.startswith(magic)), open))
-
-    def _of_tar(self, opener: Callable[..., Any]) -> Iterator[_Member]:
-        with (
-            opener(self._archive, "rb") as plain,
-            tarfile.open(fileobj=_Bounded(plain), mode="r:", tarinfo=_Header) as tar,  # type: ignore[call-overload]
-        ):
-            for one in tar:
-                tar.members.clear()  # or a million of them are kept
-                if one.isdir():
-                    yield _Member(one.name, None)
-                elif one.isreg() and not one.issparse():
-                    yield _Member(one.name, tar.extractfile(one), one.size)
-                else:
-                    raise self._refused(f"{one.name!r} in it is {_kind(one)}, and only files and folders are unpacked")
-            while rest := plain.read(_BLOCK_BYTES):  # to the end, where a checksum of the whole may be
-                self._count(len(rest))
-
-    def _of_zip(self) -> Iterator[_Member]:
-        with zipfile.ZipFile(self._archive) as bundle:
-            if len(bundle.infolist()) != _num_stated(self._archive, len(bundle.infolist())):
-                raise zipfile.BadZipFile("its list holds another number of files than it says")
-            for one in bundle.infolist():
-                mode = one.external_attr >> 16 if one.create_system == _UNIX else 0
-                if one.is_dir():
-                    yield _Member(one.filename, None)
-                elif mode & _KIND_MASK not in _REGULAR:
-                    raise self._refused(f"{one.filename!r} in it is a link or a device, and only files are unpacked")
-                elif one.flag_bits & 1:
-                    raise self._refused("it wants a password")
-                else:
-                    with bundle.open(one) as content:
-                        yield _Member(one.filename, content, one.file_size)
-
-    def _place(self, member: _Member) -> None:
+    def _place(self, member: Member) -> None:
         parts = self._checked(member.name)
         if not parts:
             return  # the folder itself
@@ -234,7 +137,7 @@ class _Unpacking:
             raise self._refused(f"{member.name!r} is below what is a file in it")
         self._keep(member, parts)
 
-    def _keep(self, member: _Member, parts: list[str]) -> None:
+    def _keep(self, member: Member, parts: list[str]) -> None:
         target = self._folder.joinpath(*parts)
         (target if member.content is None else target.parent).mkdir(parents=True, exist_ok=True)
         if member.content is not None:
@@ -253,7 +156,7 @@ class _Unpacking:
 
     def _write(self, content: IO[bytes], target: Path) -> None:
         with target.open("xb") as file:
-            while block := content.read(_BLOCK_BYTES):
+            while block := content.read(BLOCK_BYTES):
                 self._count(len(block))
                 file.write(block)
 
@@ -266,7 +169,7 @@ class _Unpacking:
         raise self._refused(f"it unpacks to more than {self._max_ratio:g} times its size, as only an attack does")
 
     def _refused(self, problem: str, hint: str | None = None) -> ArchiveError:
-        return ArchiveError(str(self._archive), problem, hint=hint)
+        return refused(self._archive, problem, hint)
 
 
 class _Looking(_Unpacking):
@@ -279,37 +182,18 @@ class _Looking(_Unpacking):
         self.names: list[str] = []
         self.read: dict[str, bytes] = {}
 
-    def _keep(self, member: _Member, parts: list[str]) -> None:
+    def _keep(self, member: Member, parts: list[str]) -> None:
         if member.content is None:
             return
         path = "/".join(parts)
         self.names.append(path)
         self._count(member.size_bytes)  # before the rest is passed over, which unpacks it, too
         if path in self.wanted:
-            if member.size_bytes > _SMALL_BYTES:
+            if member.size_bytes > SMALL_BYTES:
                 raise self._refused(f"{member.name!r} in it is too large for what it is")
-            self.read[path] = member.content.read(_SMALL_BYTES)
+            self.read[path] = member.content.read(SMALL_BYTES)
 
 
 def _folded(path: str) -> str:
     """What a file system may take for the same name: without case, and with accents written in one way."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
-
-
-def _num_stated(archive: Path, num_listed: int) -> int:
-    """The number of files at a ZIP's end, which zipfile does not compare; ``num_listed`` where it is too large for it.
-
-    APPNOTE.TXT of PKWARE, 4.3.16: two bytes, ten behind the signature, in the last 22 bytes and a comment.
-    """
-    with archive.open("rb") as file:
-        file.seek(max(0, archive.stat().st_size - _LONGEST_END_BYTES))
-        tail = file.read()
-    at = tail.rfind(b"PK\x05\x06") + 10
-    stated = int.from_bytes(tail[at : at + 2], "little")
-    return num_listed if stated == _BEYOND_ZIP else stated
-
-
-def _kind(member: tarfile.TarInfo) -> str:
-    if member.issym() or member.islnk():
-        return f"a link to {member.linkname!r}"
-    return "a device or a pipe" if member.isdev() else "of an unknown kind"

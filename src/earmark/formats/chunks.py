@@ -35,7 +35,7 @@ class ColumnsOfPieces(Protocol):
     def duration(self) -> str | None: ...
 
 
-def joined(path: str, rows: Iterable[Numbered], columns: ColumnsOfPieces, empty: str | None) -> Iterator[Numbered]:
+def joined(path: str, rows: Iterable[Numbered], columns: ColumnsOfPieces) -> Iterator[Numbered]:
     """Yield a row for each recording in the place of its first piece, and rows of no recording as they are.
 
     A recording's row has ``parent_id``, which is its id, and the columns in which all its pieces agree. ``empty`` is
@@ -53,7 +53,7 @@ def joined(path: str, rows: Iterable[Numbered], columns: ColumnsOfPieces, empty:
         _sort(path, key, pieces)
         if columns.text is not None:
             _check_references(path, key, pieces, columns.text)
-        yield pieces[0][0], _recording(path, key, pieces, columns, empty)
+        yield pieces[0][0], _recording(path, key, pieces, columns)
 
 
 def _sort(path: str, parent: str, pieces: list[Numbered]) -> None:
@@ -74,9 +74,7 @@ def _check_references(path: str, parent: str, pieces: Sequence[Numbered], text: 
             raise ManifestError(path, problem, line=line, hint="each piece has the whole recording's reference")
 
 
-def _recording(
-    path: str, parent: str, pieces: Sequence[Numbered], columns: ColumnsOfPieces, empty: str | None
-) -> dict[str, Any]:
+def _recording(path: str, parent: str, pieces: Sequence[Numbered], columns: ColumnsOfPieces) -> dict[str, Any]:
     rows = [row for _, row in pieces]
     own = {CHUNK, columns.id, columns.audio, columns.start, columns.duration, *columns.hypotheses}
     recording = {
@@ -88,20 +86,20 @@ def _recording(
     if columns.audio is not None:
         recording[columns.audio] = parent
     for column in columns.hypotheses:
-        recording[column] = _hypothesis(path, pieces, column, empty)
+        recording[column] = _hypothesis(path, pieces, column)
     if columns.duration is not None:
         recording[columns.duration] = _duration_s(rows, columns.duration)
     return recording
 
 
-def _hypothesis(path: str, pieces: Sequence[Numbered], column: str, empty: str | None) -> object:
+def _hypothesis(path: str, pieces: Sequence[Numbered], column: str) -> object:
     """What was heard in the recording: a text, or an object of texts by system."""
     values = [row.get(column) for _, row in pieces]
     if not any(isinstance(value, dict) for value in values):
-        return _text(path, pieces, column, empty)
+        return _text(path, pieces, column)
     systems = dict.fromkeys(key for value in values if isinstance(value, dict) for key in value)
     inside = [(line, _inside(path, line, row, column)) for line, row in pieces]
-    return {system: _text(path, inside, system, empty) for system in systems}
+    return {system: _text(path, inside, system) for system in systems}
 
 
 def _inside(path: str, line: int, row: Mapping[str, Any], column: str) -> dict[str, Any]:
@@ -111,7 +109,7 @@ def _inside(path: str, line: int, row: Mapping[str, Any], column: str) -> dict[s
     return value or {}
 
 
-def _text(path: str, pieces: Sequence[Numbered], column: str, empty: str | None) -> str | None:
+def _text(path: str, pieces: Sequence[Numbered], column: str) -> str | None:
     """The texts of all pieces; None where one has none, as what was heard there is not known."""
     texts: list[str] = []
     for line, row in pieces:
@@ -119,7 +117,6 @@ def _text(path: str, pieces: Sequence[Numbered], column: str, empty: str | None)
             text = as_text(row, column)
         except ValueError as error:
             raise ManifestError(path, str(error), line=line) from error
-        text = empty if text is None else text
         if text is None:
             return None
         texts.append(text.strip())

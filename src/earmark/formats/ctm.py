@@ -6,9 +6,10 @@ Source: the manual pages of the SCTK, https://github.com/usnistgov/SCTK. Alterna
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from earmark.errors import ManifestError, UsageError
+from earmark.formats.exported_run import ExportedRun
 from earmark.formats.lines import text_lines
 from earmark.formats.stm import seconds, track
 from earmark.formats.timed_words import timed_words
@@ -52,7 +53,7 @@ def _rows(path: str) -> Iterator[Row]:
         )
 
 
-def write_ctm(utterances: Iterable[ScoredUtterance]) -> Iterator[bytes]:
+def write_ctm(run: ExportedRun) -> Iterator[bytes]:
     """Yield the words, a line each: id, channel 1, start, duration, word, and its confidence where there is one.
 
     Times are in seconds from the utterance's start, in milliseconds. The lines of an utterance stand together, and the
@@ -61,7 +62,7 @@ def write_ctm(utterances: Iterable[ScoredUtterance]) -> Iterator[bytes]:
     """
     with tempfile.TemporaryFile() as kept:  # the words of a large run do not fit into memory; its ids do
         places: list[tuple[bytes, int, int]] = []
-        for one in utterances:
+        for one in run.heard():
             lines = "".join(_lines(one)).encode()
             places.append((one.id.encode(), kept.tell(), len(lines)))
             kept.write(lines)

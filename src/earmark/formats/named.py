@@ -28,6 +28,8 @@ from earmark.formats.table_columns import NONE, SEVERAL, Columns, hypothesis_nam
 from earmark.formats.table_rows import RowReader
 from earmark.formats.transcript import ROWS, Transcript, Wanted, gather
 
+_STATUS, _NOT_SCORED = "status", ("failed", "skipped")  # as in the CSV of an exported run
+
 NumberedRows = Iterator[tuple[int, dict[str, Any]]]
 
 
@@ -46,10 +48,14 @@ def read_jsonl(path: str, wanted: Wanted, system: str) -> Transcript:
 
 
 def read_csv(path: str, wanted: Wanted, system: str, *, has_tabs: bool = False) -> Transcript:
-    """Read a table with a header; an empty cell is an empty text. Raises ManifestError, or UsageError."""
+    """Read a table with a header; an empty cell is an empty text. Raises ManifestError, or UsageError.
+
+    In a row whose ``status`` says that it failed or was skipped, as in an exported run, it is no text.
+    """
     rows = delimited_rows(path, has_tabs=has_tabs, has_blank_rows=True)
     first = _first(path, rows)
-    return _read(path, chain([first], rows), _Table.of(path, first, wanted, system), empty="")
+    table = _Table.of(path, first, wanted, system)
+    return _read(path, _with_empty_texts(chain([first], rows), table.columns), table)
 
 
 read_tsv: Callable[[str, Wanted, str], Transcript] = partial(read_csv, has_tabs=True)
@@ -120,14 +126,21 @@ def _read_jsonl(path: str, table: _Table) -> Transcript:
     return _read(path, checked(path, jsonl_rows(path), table.columns, table.names, table.wanted), table)
 
 
-def _read(
-    path: str, rows: Iterable[tuple[int, dict[str, Any]]], table: _Table, *, empty: str | None = None
-) -> Transcript:
+def _with_empty_texts(rows: Iterable[tuple[int, dict[str, Any]]], columns: Columns) -> NumberedRows:
+    """Fill the empty cells of texts, but those of utterances that were not scored: nobody knows what these say."""
+    texts = [name for name in (columns.text, *columns.hypotheses) if name is not None]
+    for line, row in rows:
+        if row.get(_STATUS) not in _NOT_SCORED:
+            row.update((name, "") for name in texts if row[name] is None)
+        yield line, row
+
+
+def _read(path: str, rows: Iterable[tuple[int, dict[str, Any]]], table: _Table) -> Transcript:
     columns, systems, by_number = table.columns, table.systems, table.by_number
     if table.has_pieces:
-        rows = joined(path, rows, columns, empty)
+        rows = joined(path, rows, columns)
     keys = systems if table.has_object else None
-    reader = RowReader(path, columns, keys, empty, by_number=by_number, has_pieces=table.has_pieces)
+    reader = RowReader(path, columns, keys, by_number=by_number, has_pieces=table.has_pieces)
     transcript = gather(path, map(reader.row, rows), systems, is_keyed=not by_number)
     if not by_number and columns.id is None:
         transcript = replace(transcript, rows=_with_derived_ids(transcript.rows))

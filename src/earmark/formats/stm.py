@@ -83,12 +83,12 @@ def seconds(path: str, number: int, line: str, text: str) -> float:
 
 
 def write_stm(run: ExportedRun) -> Iterator[bytes]:
-    """Yield the references as segments, which go with the words of ``write_ctm``: id, channel 1, speaker, 0 to the end.
+    """Yield the references of what was scored as segments: id, channel 1, speaker, 0 to the end.
 
-    In the order of the ids' bytes, as the SCTK wants them. Raises UsageError for an utterance whose duration nobody
-    knows, and for an id or a text that the format cannot hold.
+    They go with the words of ``write_ctm``, in the order of the ids' bytes, as the SCTK wants them. Raises UsageError
+    for an utterance whose duration nobody knows, and for an id or a text that the format cannot hold.
     """
-    lines = {one.id.encode(): _line(one) for one in run if one.reference is not None}
+    lines = {one.id.encode(): _line(one) for one in run.scored()}
     return (lines[name] for name in sorted(lines))
 
 

@@ -1,5 +1,6 @@
 """Subtitles, SRT and WebVTT: what was heard in a recording as cues of up to two lines, and their text read back.
 
+SRT knows the tags b, i, u and font, and has no way to spell a sign out; WebVTT has.
 A cue ends before it gets longer than 84 characters or 7 seconds, and where nobody speaks for a second. A file is of one
 recording: utterances that are pieces of one file go together, at their places in it.
 Sources: WebVTT, https://www.w3.org/TR/webvtt1/; SubRip has no specification but its own files.
@@ -24,7 +25,9 @@ from earmark.records import ScoredUtterance, Word
 _LONGEST_S, _LONGEST_PAUSE_S = 7.0, 1.0
 _LONGEST_LINE = 42
 _TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{3}\s+-->\s+(?:\d+:)?\d{1,2}:\d{2}[.,]\d{3}")
-_TAG = re.compile(r"<[^>]*>")
+_TAG = {"srt": re.compile(r"</?(?:[biu]|font\b[^>\n]*)>", re.IGNORECASE), "vtt": re.compile(r"<[^>]*>")}
+_VTT = "WEBVTT"
+_SIGNS = (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", " "), ("&amp;", "&"))
 _LONGEST_NAME = 200
 
 
@@ -47,7 +50,7 @@ class Subtitles:
     def files(self, run: ExportedRun) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the content of each file, in the order of the data.
 
-        Raises UsageError for an utterance with a text and no times of its words.
+        Raises UsageError for an utterance with a text and no times of its words, and for a text that is a tag of SRT.
         """
         recordings: dict[str, list[Word]] = {}
         for one in run.heard():
@@ -63,7 +66,7 @@ class Subtitles:
             times = f"{_clock(cue[0].start_s, is_vtt=is_vtt)} --> {_clock(cue[-1].end_s, is_vtt=is_vtt)}"
             head = [] if is_vtt else [str(number)]
             cues.append("\n".join([*head, times, _two_lines(cue, is_vtt=is_vtt), ""]))
-        return ("WEBVTT\n\n" if is_vtt else "") + "\n".join(cues)
+        return (f"{_VTT}\n\n" if is_vtt else "") + "\n".join(cues)
 
 
 write_srt, write_vtt = Subtitles("srt"), Subtitles("vtt")
@@ -73,7 +76,8 @@ def read_subtitles(path: str, wanted: Wanted, system: str) -> Transcript:
     """Read the text of all cues as one utterance, which is matched by its number. Raises ManifestError."""
     lines = [line.rstrip("\r\n") for line in text_lines(path)]
     blocks = [list(block) for is_blank, block in groupby(lines, key=lambda line: not line.strip()) if not is_blank]
-    texts = [text for block in blocks for text in _cue_text(block)]
+    form = "vtt" if lines and lines[0].lstrip("\ufeff").startswith(_VTT) else "srt"
+    texts = [text for block in blocks for text in _cue_text(block, form)]
     if not any(_TIMES.match(line) for line in lines):
         raise ManifestError(path, "holds no cue: no line has the times of one")
     reference, hypotheses = one_text(wanted, path, " ".join(texts))
@@ -81,12 +85,12 @@ def read_subtitles(path: str, wanted: Wanted, system: str) -> Transcript:
     return gather(path, [row], () if wanted.role == "reference" else (system,), is_keyed=False)
 
 
-def _cue_text(block: Sequence[str]) -> Iterator[str]:
+def _cue_text(block: Sequence[str], form: str) -> Iterator[str]:
     """The lines behind the times of a block, without tags; nothing of a block that is no cue."""
     place = next((number for number, line in enumerate(block[:2]) if _TIMES.match(line)), None)
     for line in block[place + 1 :] if place is not None else ():
-        text = _TAG.sub("", line).strip()
-        for sign, character in (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", " "), ("&amp;", "&")):
+        text = _TAG[form].sub("", line).strip()
+        for sign, character in _SIGNS if form == "vtt" else ():
             text = text.replace(sign, character)
         if text:
             yield text
@@ -135,7 +139,15 @@ def _folded(cue: Sequence[Word]) -> list[str]:
 
 def _two_lines(cue: Sequence[Word], *, is_vtt: bool) -> str:
     text = "\n".join(_folded(cue))
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") if is_vtt else text
+    if is_vtt:
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if found := _TAG["srt"].search(text):
+        raise UsageError(
+            f"an SRT file cannot hold the text {found[0]!r}",
+            cause="it is a tag there, and nothing can be said in another way",
+            hint="--to vtt holds any text, and so does --to jsonl",
+        )
+    return text
 
 
 def _clock(seconds: float, *, is_vtt: bool) -> str:

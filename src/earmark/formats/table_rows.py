@@ -17,9 +17,9 @@ from earmark.records import AudioRef
 class RowReader:
     """Makes a ``Row`` of each row of a table.
 
-    ``keys`` are the systems of an object of texts, None where hypotheses are columns; ``empty`` is what a cell without
-    a text stands for. Rows are numbered, or have ids, or the id "" where it is to be made of audio and times when all
-    rows are read. With ``has_pieces`` a recording's parent is its id.
+    ``keys`` are the systems of an object of texts, None where hypotheses are columns. Rows are numbered, or have ids,
+    or the id "" where it is to be made of audio and times when all rows are read. With ``has_pieces`` a recording's
+    parent is its id.
     """
 
     def __init__(
@@ -27,7 +27,6 @@ class RowReader:
         path: str,
         columns: Columns,
         keys: tuple[str, ...] | None,
-        empty: str | None,
         *,
         by_number: bool,
         has_pieces: bool,
@@ -39,7 +38,6 @@ class RowReader:
         self._num_texts = len(self._texts)
         self._keys = keys
         self._known = frozenset(keys or ())
-        self._empty = empty
         self._by_number = by_number
         self._has_pieces = has_pieces
         self._number = 0
@@ -123,10 +121,9 @@ class RowReader:
         if type(text) is str:
             return text
         try:
-            text = as_text(row, column)
+            return as_text(row, column)
         except ValueError:
             return None  # a list, say: the row has no reference, which is said with its number
-        return self._empty if text is None else text
 
     def _hypotheses(self, row: Mapping[str, Any]) -> tuple[str | None, ...]:
         columns = self._columns.hypotheses
@@ -134,8 +131,7 @@ class RowReader:
             return self._by_system(row, columns[0])
         if len(columns) == 1 and type(text := row.get(columns[0])) is str:
             return (text,)
-        texts = (as_text(row, column) for column in columns)
-        return tuple(self._empty if text is None else text for text in texts)
+        return tuple(as_text(row, column) for column in columns)
 
     def _by_system(self, row: Mapping[str, Any], column: str) -> tuple[str | None, ...]:
         value = row.get(column)

@@ -74,7 +74,7 @@ def plan_audit(utterances: pa.Table, plan: pa.Table, root: str, *, sample: int, 
         raise UsageError("there is nothing to audit: every utterance is left out", cause=rules)
     done = ~_drawn(np.bincount(plan["batch"].to_numpy(), drawable).astype(np.int64), sample, chance)
     found = [batch for shard in shards(utterances, plan, root, done, num_workers=1) for batch in shard.batches]
-    batches = tuple(batch.segments for batch in found)
+    batches = tuple(batch.segments for batch in sorted(found, key=lambda batch: batch.id))
     segments = [segment for batch in batches for segment in batch if can_be_drawn[segment.index]]
     chosen = sorted(chance.sample(range(len(segments)), min(sample, len(segments))))
     shuffled = _another_order([tuple(_another_order(batch, chance)) for batch in batches], chance)

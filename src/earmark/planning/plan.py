@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from earmark import schema
 from earmark.planning.batching import cut, longest_first, padded_cost_s
 from earmark.planning.guided import ShardSize, cumulated_s, guided
+from earmark.planning.queue_order import batch_stops, in_turn
 from earmark.records import AudioRef, Batch, Segment, Shard
 from earmark.spec import RunSpec
 
 _LEAST_SHARD_S = 30.0
 _MOST_SHARD_S = (10.0, 600.0)
 _SHARDS_AT_LEAST = 1000
+_BATCHES_IN_SHARD = (2, 4)
 
 
 def make_plan(utterances: pa.Table, segments: pa.Table, spec: RunSpec) -> pa.Table:
@@ -42,12 +44,15 @@ def make_plan(utterances: pa.Table, segments: pa.Table, spec: RunSpec) -> pa.Tab
 def shards(
     utterances: pa.Table, plan: pa.Table, root: str, done: NDArray[np.bool_], *, num_workers: int
 ) -> Iterator[Shard]:
-    """The batches that are not ``done``, in the plan's order, grouped as they are asked for (see ``guided``).
+    """The batches that are not ``done``, in the order of ``in_turn``, grouped as they are asked for (see ``guided``).
 
     At least 30 s of audio, less where a small run would leave workers idle. At most a thousandth of the run, between
-    10 s and 600 s, so that a kill costs little, results show early, and a long run has not too many parts.
+    10 s and 600 s, so that a kill costs little, results show early, and a long run has not too many parts. Where
+    utterances meet in batches, two of the largest may go together, and four within 600 s, since a worker makes the
+    batches of its shard ready while the model is busy with one. The first ones, which may not fit into memory, go one
+    by one.
     """
-    plan = left_of(plan, done)
+    plan = in_turn(left_of(plan, done), num_workers)
     for row, stop in shard_rows(plan, num_workers):
         yield _shard(utterances, plan.slice(row, stop - row), root)
 
@@ -58,15 +63,25 @@ def left_of(plan: pa.Table, done: NDArray[np.bool_]) -> pa.Table:
 
 
 def shard_rows(plan: pa.Table, num_workers: int) -> Iterator[tuple[int, int]]:
-    """The rows of each shard of a plan, as the first and the one after the last: see ``shards``."""
+    """The rows of each shard of a plan ``in_turn``, as the first and the one after the last: see ``shards``."""
     if not len(plan):
         return
-    batch = plan["batch"].to_numpy()
-    stops = np.append(np.flatnonzero(np.diff(batch)) + 1, len(batch))
+    stops = batch_stops(plan)
     ends_s = cumulated_s(plan["duration_s"].to_numpy())[stops - 1]
     least_of_most_s, most_of_most_s = _MOST_SHARD_S
     most_s = min(max(least_of_most_s, float(ends_s[-1]) / _SHARDS_AT_LEAST), most_of_most_s)
-    yield from guided(ends_s, stops, ShardSize(least_s=_LEAST_SHARD_S, most_s=most_s), num_workers)
+    num_first = 0
+    if len(stops) < len(plan):
+        largest_s = float(np.diff(ends_s, prepend=0.0).max())
+        least, most = _BATCHES_IN_SHARD
+        most_s = max(most_s, least * largest_s, min(most * largest_s, most_of_most_s))
+        num_first = min(num_workers, len(stops))
+        yield from zip([0, *stops[: num_first - 1].tolist()], stops[:num_first].tolist(), strict=True)
+    if num_first < len(stops):
+        row, before_s = (int(stops[num_first - 1]), float(ends_s[num_first - 1])) if num_first else (0, 0.0)
+        size = ShardSize(least_s=_LEAST_SHARD_S, most_s=most_s)
+        for first, after in guided(ends_s[num_first:] - before_s, stops[num_first:] - row, size, num_workers):
+            yield row + first, row + after
 
 
 def _units(utterances: pa.Table, segments: pa.Table) -> pa.Table:

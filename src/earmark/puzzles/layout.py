@@ -40,6 +40,8 @@ def read_puzzles(path: str | os.PathLike[str], split: Split = "test") -> PuzzleS
 
 
 def _read(place: Path, name: str, split: Split) -> PuzzleSet:
+    if place.is_file() and place.suffix in (".jsonl", ".json"):
+        raise ManifestError(name, "it is no table of puzzles", hint=f"{_PLACES}; --task asr takes speech")
     if place.is_file():
         return read_table(place, name)
     table, built = place / f"{split}.csv", place / split

@@ -66,7 +66,7 @@ def _columns(path: Path, name: str) -> pa.Table:
                 ),
             )
     except (OSError, pa.ArrowInvalid) as error:
-        raise ManifestError(name, f"it cannot be read as a table: {first_line(error)}", hint=_LAYOUT) from error
+        raise ManifestError(name, "it cannot be read as a table", excerpt=first_line(error), hint=_LAYOUT) from error
 
 
 def _size(column: pa.ChunkedArray, name: str) -> int:

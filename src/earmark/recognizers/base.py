@@ -11,6 +11,9 @@ from earmark.recognizers.accelerator import DeviceKind
 from earmark.records import Hypothesis, Usage, Waveform
 from earmark.spec import RecognizerSpec
 
+LENGTH_TOLERANCE_S = 0.01
+"""What cutting and resampling may add to a piece of the longest that a recognizer takes."""
+
 
 class UnansweredError(RecognizerError):
     """A server gave no text for a waveform; ``usage`` is what asking for it took. It counts where it was alone."""
@@ -44,6 +47,25 @@ class Told(Protocol):
     @property
     def takes_language(self) -> bool:
         """Whether its option ``language`` tells this very model something; it reads files, and loads nothing."""
+        ...
+
+
+class Preparing(Protocol):
+    """What a recognizer says besides that takes its two steps apart: ``transcribe(x)`` is ``answered(prepared(x))``.
+
+    So the next batch is made ready while the model is busy. It counts where the very class that has ``transcribe`` has
+    both: a subclass with a ``transcribe`` of its own is asked as it is.
+    """
+
+    def prepared(self, batch: Sequence[Waveform]) -> object:
+        """What the model is given for a batch. Called in another thread than ``answered``, at the same time as that.
+
+        Never twice at once, nor beside ``transcribe``. Whatever it raises, the batch is asked by ``transcribe``.
+        """
+        ...
+
+    def answered(self, prepared: object) -> list[Hypothesis]:
+        """What ``transcribe`` would answer to the batch that it was made of, and raise."""
         ...
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from earmark.errors import OutOfMemoryError, RecognizerError, first_line
@@ -20,7 +20,7 @@ from earmark.errors import OutOfMemoryError, RecognizerError, first_line
 if TYPE_CHECKING:
     import torch
 
-Heard = TypeVar("Heard")
+Given = TypeVar("Given")
 Answer = TypeVar("Answer")
 DTYPES = ("float32", "float16", "bfloat16")
 """What a model on torch computes in."""
@@ -77,19 +77,19 @@ def check_numbers(place: str, weights: Iterable[tuple[str, Any]]) -> None:
             )
 
 
-def within_memory(ask: Callable[[Sequence[Heard]], list[Answer]], batch: Sequence[Heard]) -> list[Answer]:
-    """What ``ask`` answers to ``batch``. Raises OutOfMemoryError, the memory given back, where the device is full."""
+def within_memory(ask: Callable[[Given], Answer], given: Given, num_utterances: int) -> Answer:
+    """What ``ask`` answers. Raises OutOfMemoryError, the memory given back, where the device is full."""
     import torch
 
     try:
-        return ask(batch)
+        return ask(given)
     except RuntimeError as error:  # a GPU's has a class of its own, a processor's is told by its words
         if not isinstance(error, torch.OutOfMemoryError) and "DefaultCPUAllocator" not in str(error):
             raise
         full = first_line(error)
     # Out of the handler by now: its traceback held the tensors of the failed call.
     empty_cache()
-    raise OutOfMemoryError(f"{len(batch)} utterances do not fit", cause=full)
+    raise OutOfMemoryError(f"{num_utterances} utterances do not fit", cause=full)
 
 
 def limit_memory(device: torch.device, share: float | None) -> None:

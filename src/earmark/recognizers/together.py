@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from earmark.errors import RecognizerError
-from earmark.records import LENGTH_TOLERANCE_S
+from earmark.recognizers.base import LENGTH_TOLERANCE_S
 from earmark.spec import BatchingKind
 
 Heard = TypeVar("Heard")

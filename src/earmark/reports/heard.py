@@ -6,13 +6,15 @@ nothing; knows no format that this could be written in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from earmark.errors import StoreError
 from earmark.records import Alternative, ScoredUtterance, Word
@@ -51,6 +53,27 @@ def scored_utterances(store: RunStore, spec: RunSpec) -> Iterator[ScoredUtteranc
             index = row["index"]
             _check_same(store, row, found.get(index))
             yield _utterance(row, _next_of(pieces, index, found), starts)
+
+
+def words_of(store: RunStore, spec: RunSpec, indices: Collection[int]) -> dict[int, tuple[Word, ...]]:
+    """The words of some utterances of a run, by index, where the recognizer gave times. Raises StoreError."""
+    found: dict[int, tuple[Word, ...]] = {}
+    if not indices:
+        return found
+    parts, wanted = store.progress(spec).part_names, np.fromiter(indices, np.int64)
+    starts: _Starts | None = None
+    for window in windows(store.folder, parts, spec.data.num_utterances, WINDOW, _HEARD):
+        rows = window.filter(pa.array(np.isin(window["index"].to_numpy(), wanted) & _has_words(window)))
+        if starts is None and len(rows):
+            starts = _starts_s(store)
+        for index, pieces in _by_utterance(rows):
+            if words := _words(pieces, starts or {}):
+                found[index] = words
+    return found
+
+
+def _has_words(window: pa.Table) -> NDArray[np.bool_]:
+    return np.asarray(pc.is_valid(window["words"]))
 
 
 def _rows(tables: Iterator[pa.Table]) -> Iterator[_Row]:

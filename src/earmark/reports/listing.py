@@ -7,7 +7,7 @@ counts nothing: the alignments are the scorer's.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,6 @@ from earmark.reports.slices import UNKNOWN, SliceLabels
 from earmark.schema import FAILED, SCORED
 from earmark.scoring.alignment import aligned
 from earmark.store import layout
-from earmark.store.reader import WINDOW
 from earmark.store.run import RunStore
 
 _COUNTS = ("hits", "substitutions", "deletions", "insertions")
@@ -29,6 +28,7 @@ _ALWAYS = ("index", "status", *_COUNTS)
 _SLICED = ("duration_s", "speaker", "language", "extra")
 _LISTED = ("index", *_TEXTS, *_COUNTS, "alignment", *_SLICED, "flags")
 _ORDER = [("errors", "descending"), ("index", "ascending")]
+_WINDOW = 8192  # rows whose texts stay in the processor's cache, in two of a file's groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +57,10 @@ class Search:
             raise UsageError(f"--grep {self.pattern!r} is no regular expression", cause=cause, hint=hint) from error
 
     def columns(self) -> list[str]:
-        """The columns of schema.SCORES that tell what is found and how bad it is."""
-        needed = ((_TEXTS, self.pattern), (_SLICED, self.slices or None), (("flags",), self.flag))
+        """The columns of schema.SCORES that tell what is found and how bad it is; all, where texts are among them."""
+        if self.pattern is not None:
+            return ["status", *_LISTED]
+        needed = ((_SLICED, self.slices or None), (("flags",), self.flag))
         return [*_ALWAYS, *(name for names, given in needed if given is not None for name in names)]
 
 
@@ -138,7 +140,7 @@ class _Finder:
         self._values: dict[str, set[str]] = {column: set() for column in search.slices}
         self._lists_right = search.pattern is not None or search.flag is not None
         self.num_scored = self.num_failed = self.num_found = 0
-        self._kept: pa.Table | None = None
+        self.kept: pa.Table | None = None
 
     def add(self, window: pa.Table) -> None:
         """Take the next window of schema.SCORES."""
@@ -151,9 +153,8 @@ class _Finder:
         is_found = self._found(scored, pc.add(hits, wrong))
         found = scored if is_found is None else scored.filter(is_found)
         self.num_found += len(found)
-        found = found.select(["index", "errors"])
-        together = found if self._kept is None else pa.concat_tables([self._kept, found])
-        self._kept = together.take(pc.sort_indices(together, sort_keys=_ORDER)[: self._worst])
+        together = found if self.kept is None else pa.concat_tables([self.kept, found])
+        self.kept = together.take(pc.sort_indices(together, sort_keys=_ORDER)[: self._worst])
 
     def worst(self) -> list[int]:
         """The indices of what is to be listed, the worst first.
@@ -164,7 +165,7 @@ class _Finder:
         for column, value in self._search.slices.items():
             if value not in self._values[column]:
                 raise UnknownNameError(f"{column} in the run", value, self._values[column])
-        worst: list[int] = self._kept["index"].to_pylist() if self._kept is not None else []
+        worst: list[int] = self.kept["index"].to_pylist() if self.kept is not None else []
         return worst
 
     def _found(self, scored: pa.Table, reference_words: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -173,7 +174,7 @@ class _Finder:
         if self._search.flag is not None:
             masks.append(_has_flag(scored["flags"].combine_chunks(), self._search.flag))
         if self._search.pattern is not None:
-            matches = [pc.match_substring_regex(texts, self._search.pattern) for texts in _searched(scored)]
+            matches = [pc.match_substring_regex(scored[name], self._search.pattern) for name in _TEXTS]
             masks.append(_all([pc.fill_null(one, False) for one in matches], pc.or_))
         masks += self._in_slices(scored, reference_words)
         return _all(masks, pc.and_) if masks else None
@@ -198,10 +199,13 @@ def list_worst(store: RunStore, search: Search, worst: int, scorer: str, tokens:
     """
     search.check()
     finder = _Finder(search, worst)
-    for window in store.batches(layout.SCORES, WINDOW, search.columns()):
+    for window in store.batches(layout.SCORES, _WINDOW, search.columns()):
         finder.add(window)
     wanted = finder.worst()
-    rows = {row["index"]: row for row in store.rows(layout.SCORES, sorted(wanted), list(_LISTED)).to_pylist()}
+    found = finder.kept if search.pattern is not None else None
+    if found is None:
+        found = store.rows(layout.SCORES, sorted(wanted), list(_LISTED))
+    rows = {row["index"]: row for row in found.to_pylist()}
     return Listing(
         run=store.url,
         num_scored=finder.num_scored,
@@ -226,15 +230,6 @@ def _listed(store: RunStore, row: dict[str, Any], tokens: Callable[[str], list[s
         extra=json.loads(row["extra"]) if row["extra"] else {},
         flags=tuple(row["flags"]),
     )
-
-
-def _searched(scored: pa.Table) -> Iterator[pa.ChunkedArray]:
-    """The texts to look into; of one that is the same raw and normalized only one."""
-    yield scored["id"]
-    for side in ("reference", "hypothesis"):
-        raw, normalized = scored[side], scored[f"{side}_normalized"]
-        yield raw
-        yield pc.if_else(pc.equal(raw, normalized), pa.scalar(None, pa.string()), normalized)
 
 
 def _has_flag(flags: pa.ListArray, name: str) -> pa.Array:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from earmark import schema
-from earmark.errors import EngineError, InterruptedRunError
+from earmark.errors import EngineError, StoppedSweepError
 from earmark.puzzles.grids import PuzzleSet
 from earmark.records import Engine, Receipt, Shard, StopCheck
 from earmark.solving import LOST, PUZZLES, OpenSolver, Solving, bytes_of
@@ -112,7 +112,7 @@ class SweepAttempt:
         )
 
     def work(self, engine: Engine, open_solver: OpenSolver, stop: StopCheck, on_part: Callable[[], None]) -> None:
-        """Do what is left; ``on_part`` is called after each part. Raises InterruptedRunError with all of it committed.
+        """Do what is left; ``on_part`` is called after each part. Raises StoppedSweepError with all of it committed.
 
         Raises StoreError and EngineError.
         """
@@ -131,7 +131,7 @@ class SweepAttempt:
             if num_parts == 0 and self.frontier.is_left() and not stop():
                 raise EngineError("the engine ended, and did nothing of what it was given")
         if self.frontier.is_left():
-            raise InterruptedRunError(self._num_items_done, self._puzzles.num_puzzles)
+            raise StoppedSweepError(self._num_pairs, self.tally.state.size)
 
     def take(self, receipt: Receipt) -> None:
         """Take in the part of a receipt. Raises StoreError."""
@@ -199,10 +199,6 @@ class SweepAttempt:
     @property
     def _num_pairs(self) -> int:
         return int(self.tally.num_answered_of_cell.sum() + self.tally.num_failed_of_cell.sum())
-
-    @property
-    def _num_items_done(self) -> int:
-        return int(self.frontier.is_item_done.sum())
 
     def _elapsed_before(self) -> float:
         """What the attempts before took, by the results that they kept."""

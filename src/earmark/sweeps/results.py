@@ -103,12 +103,15 @@ def document(  # what a sweep is made of
     elapsed_s: float,
     pass_at_k: Mapping[str, float] | None,
 ) -> dict[str, Any]:
-    """All of it. ``primary`` is the outcome that the seed's numbers are of; None while it cannot be known."""
+    """All of it. ``primary`` is the outcome that the seed's numbers are of; None while it cannot be known.
+
+    Of a sweep that is not complete nobody knows yet how far its accuracy may go, and what it saves.
+    """
     num_items = tally.puzzles.num_puzzles
     batches = [] if primary is None else batch_results(tally, primary, settings.batch_size)
     correct, total = (sum(batch[key] for batch in batches) for key in ("correct", "total"))
-    has_any = primary is not None and total > 0
-    num_pairs = int(tally.num_answered_of_cell.sum())
+    ends = primary if is_complete and total else None
+    num_pairs, num_failed = int(tally.num_answered_of_cell.sum()), int(tally.num_failed_of_cell.sum())
     return {
         "config": _config(facts, settings, num_items),
         "batch_results": batches,
@@ -123,14 +126,14 @@ def document(  # what a sweep is made of
         "complete": is_complete,
         "oracle": is_oracle,
         "aggregator": name,
-        "accuracy_low": share(primary.low, num_items) if has_any and primary else None,
-        "accuracy_high": share(primary.high, num_items) if has_any and primary else None,
+        "accuracy_low": share(ends.low, num_items) if ends else None,
+        "accuracy_high": share(ends.high, num_items) if ends else None,
         "items_failed": int((tally.has_failure & ~tally.is_answered).sum()),
         "aggregates": {key: _numbers(one, tally) for key, one in outcomes.items()},
         "tasks": [dataclasses.asdict(task) for task in tasks],
         **({"pass_at_k": dict(pass_at_k)} if pass_at_k is not None else {}),
         "forwards_run": num_pairs,
-        "forwards_saved": tally.state.size - num_pairs - int(tally.num_failed_of_cell.sum()),
+        "forwards_saved": tally.state.size - num_pairs - num_failed if is_complete else None,
         "identity": {**dataclasses.asdict(facts.identity), "fingerprint": facts.identity.fingerprint()},
     }
 

@@ -100,7 +100,7 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechSweep:
-    """A sweep that is over. ``together`` is None where no cell is done."""
+    """A sweep that is over. ``together`` is None where fewer than two cells are done."""
 
     out: str
     data: str

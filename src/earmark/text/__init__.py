@@ -62,4 +62,4 @@ def load_normalizer(name: str) -> Normalizer:
         return normalizer
     from earmark.text.chain import load_chain
 
-    return load_chain(name)
+    return load_chain(name, NORMALIZERS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from earmark.errors import UnknownNameError
-from earmark.text import NORMALIZERS
+from earmark.registry import Registry
 from earmark.text.base import Normalizer, hash_rules
 from earmark.text.steps import STEPS
 from earmark.text.word_map import WordMap, read_word_map
@@ -42,24 +42,24 @@ class Chain:
         return text
 
 
-def load_chain(name: str) -> Chain:
-    """Make the chain called ``name``, of one part or more.
+def load_chain(name: str, normalizers: Registry) -> Chain:
+    """Make the chain called ``name``, of one part or more, which may be any of ``normalizers``.
 
     Raises UnknownNameError (with the near names) for a part that nothing is called, MissingExtraError for one whose
     package is missing, and FolderError or UsageError for a word map that cannot be used.
     """
     names = name.split(SEPARATOR)
     kind = "normalizer" if len(names) == 1 else "step of a normalizer"
-    return Chain(name, tuple(_load_part(kind, part) for part in names))
+    return Chain(name, tuple(_load_part(kind, part, normalizers) for part in names))
 
 
-def _load_part(kind: str, name: str) -> Normalizer:
+def _load_part(kind: str, name: str, normalizers: Registry) -> Normalizer:
     if name in STEPS:
         return STEPS[name]
     if name.startswith(_WORDS):
         return WordMap(name, read_word_map(name.removeprefix(_WORDS)))
-    known = NORMALIZERS.entries()
+    known = normalizers.entries()
     if name not in known:
         raise UnknownNameError(kind, name, [*known, *STEPS, f"{_WORDS}FILE.toml"])
-    normalizer: Normalizer = NORMALIZERS.load(name)()
+    normalizer: Normalizer = normalizers.load(name)()
     return normalizer

@@ -35,6 +35,13 @@ def epoch_batches(duration_s: NDArray[np.float64], rule: BatchingSpec, *, seed: 
     return [batches[one] for one in chance.permutation(len(batches))]
 
 
+def longest_first_batches(sizes: NDArray[np.float64], rule: BatchingSpec) -> list[Rows]:
+    """All rows once within ``rule``, with little padding and no chance: for what is only tried."""
+    order = longest_first(sizes)
+    numbers = cut(sizes[order], "masked", rule)
+    return np.split(order, np.flatnonzero(np.diff(numbers)) + 1)
+
+
 def padding_share(duration_s: NDArray[np.float64], batches: Sequence[Rows]) -> float:
     """The share of what is computed that is padding: 0 where all utterances of each batch are of one length."""
     padded = sum(float(duration_s[rows].max()) * len(rows) for rows in batches)

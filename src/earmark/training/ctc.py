@@ -1,8 +1,4 @@
-"""A CTC system of letters in SpeechBrain's format: built, taught by a Brain of SpeechBrain, and saved as a folder.
-
-The Brain is an ordinary one: what a batch is worth (``compute_objectives``) is all that it says about distribution,
-and that is a weight for each row.
-"""
+"""A CTC system of letters in SpeechBrain's format: built, taught by a Brain of SpeechBrain, and saved as a folder."""
 
 from __future__ import annotations
 
@@ -10,15 +6,13 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from speechbrain.core import Brain
 from torch import Tensor, nn
 
-from earmark.errors import RecognizerError, UsageError
+from earmark.errors import UsageError
 from earmark.recognizers.speechbrain.allowed import check_allowed, is_backbone
 from earmark.recognizers.speechbrain.building import Builder
 from earmark.recognizers.speechbrain.document import Document, all_wanted, read_document
@@ -26,8 +20,11 @@ from earmark.recognizers.speechbrain.pretrained import HYPERPARAMS, pretrainer_o
 from earmark.recognizers.speechbrain.weights import fill
 from earmark.records import SAMPLE_RATE_HZ
 from earmark.store.folder import LocalFolder
+from earmark.training.brains import FiniteBrain, brain_of
+from earmark.training.examples import Letters
+from earmark.training.hearing import Hearing
 from earmark.training.loading import PaddedBatch
-from earmark.training.recipe import ReadRecipe, Recipe
+from earmark.training.recipe import ReadRecipe
 from earmark.training.weights import weights_hash
 
 BLANK = 0
@@ -35,7 +32,7 @@ BLANK = 0
 _MEASURED_S = 10.0
 
 
-class CtcBrain(Brain):  # type: ignore[misc]  # SpeechBrain has no types
+class CtcBrain(FiniteBrain):
     """``modules.encoder`` gives log probabilities (rows, frames, labels) for samples and their relative lengths."""
 
     def compute_forward(self, batch: PaddedBatch, stage: object) -> Tensor:
@@ -52,18 +49,13 @@ class CtcBrain(Brain):  # type: ignore[misc]  # SpeechBrain has no types
         )
         return (losses / batch.label_lengths.clamp(min=1) * batch.weights).sum()
 
-    def check_loss_isfinite(self, loss: Tensor) -> None:
-        """Raise RecognizerError before such a loss reaches the weights."""
-        if not torch.isfinite(loss):
-            raise RecognizerError(f"the loss is {loss.item()}, from which nothing can be learnt")
 
-
-class CtcSystem:
+class CtcSystem(Hearing):
     """A model that is trained: its modules, its letters, and the documents that say how it is built again."""
 
     def __init__(self, read: ReadRecipe) -> None:
         """Build it as the recipe says. Raises UsageError and RecognizerError for what cannot be built."""
-        recipe = read.recipe
+        self._recipe = recipe = read.recipe
         file = recipe.model.hyperparams
         path = read.beside(file) if file is not None else Path(recipe.model.pretrained or "") / HYPERPARAMS
         if not path.is_file():
@@ -81,11 +73,9 @@ class CtcSystem:
         self._tokenizer = self._tokenizer_of(recipe.model.labels)
         if recipe.model.labels is None:
             fill(self._parts, {name: path.parent / f"{name}.ckpt" for name in self._parts}, self._place)
-        self.labels: Mapping[str, int] = {
-            str(letter): number for letter, number in self._tokenizer.lab2ind.items() if number != BLANK
-        }
-        self._letters = {number: letter for letter, number in self.labels.items()}
-        self.frames_per_s = self._measured()
+        labels = {str(letter): number for letter, number in self._tokenizer.lab2ind.items() if number != BLANK}
+        self._letters = {number: letter for letter, number in labels.items()}
+        self.spelling = Letters(labels, self._measured())
 
     @property
     def content_hash(self) -> str:
@@ -96,10 +86,9 @@ class CtcSystem:
         found.update(weights_hash(self.modules).encode())
         return found.hexdigest()
 
-    @property
-    def num_parameters(self) -> int:
-        """The numbers that are learnt."""
-        return sum(one.numel() for part in self.modules.values() for one in part.parameters() if one.requires_grad)
+    def brain(self, device: torch.device) -> CtcBrain:
+        """A Brain with the modules, as the recipe says."""
+        return brain_of(CtcBrain, self.modules, self._recipe, device)
 
     def hypotheses(self, batch: PaddedBatch) -> list[str]:
         """The likeliest letter of each frame, without repetitions and blanks, for each row."""
@@ -151,28 +140,12 @@ class CtcSystem:
         with torch.inference_mode():
             found = encoder(torch.zeros(1, int(_MEASURED_S * SAMPLE_RATE_HZ)), torch.ones(1))
         encoder.train()
-        if found.shape[-1] != len(self.labels) + 1:
+        if found.shape[-1] != len(self._letters) + 1:
             raise UsageError(
-                f"{self._place} has {found.shape[-1]} outputs, and there are {len(self.labels)} labels and the blank",
+                f"{self._place} has {found.shape[-1]} outputs, and there are {len(self._letters)} labels and the blank",
                 hint="model.labels, and the size of the last layer",
             )
         return float(found.shape[1]) / _MEASURED_S
-
-
-def brain_of(system: CtcSystem, recipe: Recipe, device: torch.device) -> CtcBrain:
-    """A Brain with the system's modules, and AdamW, as the recipe says."""
-    rule = recipe.optimizer
-    return CtcBrain(
-        dict(system.modules),
-        partial(torch.optim.AdamW, lr=rule.learning_rate, weight_decay=rule.weight_decay),
-        run_opts={
-            "device": str(device),
-            "precision": {"float32": "fp32", "bfloat16": "bf16"}[recipe.precision],
-            "grad_accumulation_factor": rule.accumulate,
-            "max_grad_norm": rule.most_gradient_norm,
-            "distributed_backend": "gloo" if device.type == "cpu" else "nccl",
-        },
-    )
 
 
 def _checked(path: Path, place: str) -> Document:

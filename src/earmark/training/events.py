@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeBegan:
-    """All is checked; steps are about to begin, or to go on after ``step``. ``dropped`` counts by rule."""
+    """All is checked; steps are about to begin, or to go on after ``step``. ``dropped`` counts by rule.
+
+    There is so much to learn from: ``train_size`` in seconds of audio, or in tokens. ``perplexity`` is that of the
+    held-out texts before the first step, of a language model.
+    """
 
     out: str
     num_train: int
-    train_s: float
+    train_size: float
+    unit: Literal["s", "tokens"]
+    perplexity: float | None = None
     num_valid: int
     dropped: Mapping[str, int]
     num_parameters: int
@@ -32,7 +39,7 @@ class StepMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochEnded:
-    """All utterances of the training were seen once more, and those of ``valid`` were transcribed.
+    """All utterances of the training were seen once more, and those of ``valid`` were tried: transcribed, or predicted.
 
     ``losses`` are of its steps, means over all ranks; ``waiting_share`` is the time that its steps waited for audio.
     """
@@ -43,6 +50,7 @@ class EpochEnded:
     losses: tuple[float, ...]
     wer: float | None
     cer: float | None
+    perplexity: float | None = None
     is_best: bool
     padding_share: float
     waiting_share: float

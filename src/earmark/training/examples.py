@@ -48,7 +48,7 @@ class Piece:
 class Examples:
     """Utterances to learn from, or to try on: all tuples, and ``duration_s`` (num_utterances,), in one order.
 
-    ``labels`` are the numbers of the letters of each text. ``dropped`` counts those left out, by rule.
+    ``labels`` are what a model is to say for each text. ``dropped`` counts those left out, by rule.
     """
 
     ids: tuple[str, ...]
@@ -61,6 +61,31 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def sizes(self) -> NDArray[np.float64]:
+        """What each costs in a batch: seconds."""
+        return self.duration_s
+
+
+Spelling = Callable[[str, float], tuple[int, ...] | str]
+"""From a text of so many seconds to the labels that a model is to say, or to the rule by which it cannot learn it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """The spelling of CTC: ``labels`` maps a letter to its number, and each takes a frame."""
+
+    labels: Mapping[str, int]
+    frames_per_s: float
+
+    def __call__(self, text: str, duration_s: float) -> tuple[int, ...] | str:
+        """As ``Spelling`` says."""
+        if any(one not in self.labels for one in text):
+            return OTHER_LETTERS
+        if frames_needed(text) > math.floor(duration_s * self.frames_per_s):
+            return TOO_MUCH_TEXT
+        return tuple(self.labels[one] for one in text)
 
 
 class Chosen:
@@ -108,8 +133,8 @@ def train_and_valid(data: DataRecipe) -> tuple[Source, Source]:
         return train, part_of(data, data.valid)
     share = data.valid_share
     return (
-        Chosen(train, f"hash from {share}", lambda one: _rank(one.id) >= share),
-        Chosen(train, f"hash below {share}", lambda one: _rank(one.id) < share),
+        Chosen(train, f"hash from {share}", lambda one: rank_of(one.id) >= share),
+        Chosen(train, f"hash below {share}", lambda one: rank_of(one.id) < share),
     )
 
 
@@ -118,28 +143,29 @@ def _column(utterance: Utterance, name: str) -> str | None:
     return None if found is None else str(found)
 
 
-def _rank(utterance_id: str) -> float:
+def rank_of(utterance_id: str) -> float:
     """A number in [0, 1) that the id alone decides."""
     return int.from_bytes(hashlib.blake2b(utterance_id.encode(), digest_size=6).digest()) / 2**48
 
 
-def examples_of(source: Source, data: DataRecipe, labels: Mapping[str, int], *, frames_per_s: float | None) -> Examples:
-    """Those of ``source`` that can be learnt from; with ``frames_per_s`` None only those that can be tried on.
+def examples_of(source: Source, data: DataRecipe, spelling: Spelling | None) -> Examples:
+    """Those of ``source`` that can be learnt from; without a ``spelling`` those that can be tried on, with no labels.
 
-    ``labels`` maps a letter to its number. Raises UsageError where none is left, and what ``index_source`` raises.
+    Raises UsageError where none is left, and what ``index_source`` raises.
     """
     table = index_source(source)
     normalizer = load_normalizer(data.normalizer)
-    rows = []
+    rows, labels = [], []
     dropped: Counter[str] = Counter()
     names = ("id", "audio", "start_s", "stated_duration_s", "channel", "reference", "duration_s")
     for row in zip(*(table[name].to_pylist() for name in names), strict=True):
         text = normalizer(row[5]) if row[5] is not None else ""
-        rule = _rule(text, row[6], data, labels, frames_per_s)
-        if rule is None:
-            rows.append((row, text))
+        found = _labels_or_rule(text, row[6], data, spelling)
+        if isinstance(found, str):
+            dropped[found] += 1
         else:
-            dropped[rule] += 1
+            rows.append((row, text))
+            labels.append(found)
     if not rows:
         raise UsageError(
             f"nothing is left of the {table.num_rows:,} utterances of {source.name}",
@@ -149,7 +175,7 @@ def examples_of(source: Source, data: DataRecipe, labels: Mapping[str, int], *, 
         ids=tuple(row[0] for row, _ in rows),
         pieces=tuple(_piece(source.root, row) for row, _ in rows),
         texts=tuple(text for _, text in rows),
-        labels=tuple(tuple(labels[one] for one in text if one in labels) for _, text in rows),
+        labels=tuple(labels),
         duration_s=np.array([row[6] for row, _ in rows], np.float64),
         dropped=dict(sorted(dropped.items())),
         fingerprint=_fingerprint([(row[0], row[2], row[4], text, row[6]) for row, text in rows]),
@@ -162,21 +188,17 @@ def _piece(root: str, row: tuple[object, ...]) -> Piece:
     return Piece(os.path.join(root, str(uri)), start_s, None if start_s is None else stated_s, channel)  # type: ignore[arg-type]  # noqa: PTH118  # a row has no types
 
 
-def _rule(
-    text: str, duration_s: float, data: DataRecipe, labels: Mapping[str, int], frames_per_s: float | None
-) -> str | None:
-    """The rule by which an utterance is left out; None for one that stays."""
+def _labels_or_rule(text: str, duration_s: float, data: DataRecipe, spelling: Spelling | None) -> tuple[int, ...] | str:
+    """The labels of an utterance that stays, or the rule by which it is left out."""
     if not duration_s > 0:
         return NO_LENGTH
-    if frames_per_s is None:
-        return None
+    if spelling is None:
+        return ()
     if not text:
         return NO_TEXT
     if not data.min_s <= duration_s <= data.max_s:
         return TOO_SHORT if duration_s < data.min_s else TOO_LONG
-    if any(one not in labels for one in text):
-        return OTHER_LETTERS
-    return TOO_MUCH_TEXT if frames_needed(text) > math.floor(duration_s * frames_per_s) else None
+    return spelling(text, duration_s)
 
 
 def frames_needed(text: str) -> int:

@@ -12,49 +12,25 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from earmark.errors import CheckpointError, EngineError, RecognizerError, first_line
 from earmark.records import StopCheck
-from earmark.scoring import load_scorer
-from earmark.scoring.counts import CorpusCounts
-from earmark.spec import BatchingSpec
-from earmark.text import load_normalizer
-from earmark.text.base import normalized_all
 from earmark.training.batches import Rows, epoch_batches, padding_share
 from earmark.training.checkpoints import UNREADABLE, Checkpoints, State
 from earmark.training.events import EpochEnded, StepMade, TellRecipe
-from earmark.training.loading import Loader, PaddedBatch
+from earmark.training.lessons import Batch, Speech, System
 from earmark.training.weights import weights_hash
 
 if TYPE_CHECKING:
-    from earmark.training.examples import Examples
     from earmark.training.ranks import Ranks
     from earmark.training.recipe import Recipe
 
 _ASKED_EVERY = 10
 """Steps between two questions of all ranks whether to stop."""
-
-
-class System(Protocol):
-    """What is trained: its modules by name, and what they hear."""
-
-    modules: dict[str, Any]
-
-    def hypotheses(self, batch: PaddedBatch) -> list[str]:
-        """A text for each row of the batch."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """What is learnt from, and what each epoch is tried on."""
-
-    train: Examples
-    valid: Examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +61,11 @@ class Fit:
     ) -> None:
         self._system, self._brain, self._speech, self._recipe = system, brain, speech, recipe
         self._ranks, self._checkpoints, self._tell = ranks, checkpoints, tell
-        self._rule = BatchingSpec(
-            max_batch_s=recipe.batching.max_batch_s, max_batch_size=recipe.batching.max_batch_size
-        )
-        self._loader = Loader(speech.train)
+        self._loader = system.loader(speech.train)
         self.step = self._kept_step = 0
         self._epoch, self._num_done, self._losses = 0, 0, list[float]()
         self._epochs: list[EpochEnded] = []
-        self._best: tuple[int, int] | None = None  # errors in words, then in characters
+        self._best: tuple[float, ...] | None = None
 
     def restore(self) -> None:
         """Wrap the modules for the ranks, make the optimizer, and go on from the newest checkpoint.
@@ -126,8 +99,8 @@ class Fit:
 
     def _one_epoch(self, stop: StopCheck) -> bool:
         """Whether it was made to its end."""
-        recipe, durations = self._recipe, self._speech.train.duration_s
-        planned = epoch_batches(durations, self._rule, seed=recipe.seed, epoch=self._epoch)
+        recipe, sizes = self._recipe, self._speech.train.sizes
+        planned = epoch_batches(sizes, recipe.batch_rule(), seed=recipe.seed, epoch=self._epoch)
         began, waited = time.monotonic(), self._loader.waited_s
         left = planned[self._num_done :]
         with _closing(self._loader.batches(left, rank=self._ranks.rank, num_ranks=self._ranks.num_ranks)) as loaded:
@@ -144,7 +117,7 @@ class Fit:
         self._end_epoch(planned, waiting)
         return True
 
-    def _learn(self, batch: PaddedBatch, num_batches: int) -> None:
+    def _learn(self, batch: Batch, num_batches: int) -> None:
         """One batch. The gradients of ``accumulate`` of them are one step of the optimizer; the last has fewer."""
         recipe = self._recipe.optimizer
         is_due = (self._num_done + 1) % recipe.accumulate == 0 or self._num_done + 1 == num_batches
@@ -153,7 +126,8 @@ class Fit:
             group["lr"] = self._rate(num_batches)
         _seed(self._recipe.seed, self.step, self._ranks.rank)
         try:
-            loss = float(self._brain.fit_batch(batch.to(self._brain.device)))
+            with self._ranks.meeting():
+                loss = float(self._brain.fit_batch(batch.to(self._brain.device)))
         except RecognizerError as error:
             some = ", ".join(batch.ids[:5]) + (", ..." if len(batch.ids) > 5 else "")  # noqa: PLR2004
             cause = f"the batch of {some} gave it; the last good checkpoint stands"
@@ -177,38 +151,20 @@ class Fit:
         return any(self._ranks.gathered(stop()))
 
     def _end_epoch(self, planned: list[Rows], waiting: float) -> None:
-        counts = self._tried()
-        mine = (counts.words.errors, counts.character_errors)
-        is_best = self._best is None or mine < self._best
-        self._best = mine if is_best else self._best
+        found = self._system.tried(self._speech.valid, self._ranks)
+        is_best = self._best is None or found.order < self._best
+        self._best = found.order if is_best else self._best
         losses = np.mean(self._ranks.gathered(self._losses), axis=0).tolist()
         self._epochs.append(
             EpochEnded(
                 epoch=self._epoch + 1, num_epochs=self._recipe.epochs, step=self.step, losses=tuple(losses),
-                wer=counts.wer, cer=counts.cer, is_best=is_best, waiting_share=waiting,
-                padding_share=padding_share(self._speech.train.duration_s, planned),
+                wer=found.wer, cer=found.cer, perplexity=found.perplexity, is_best=is_best, waiting_share=waiting,
+                padding_share=padding_share(self._speech.train.sizes, planned),
             )
         )  # fmt: skip
         self._epoch, self._num_done, self._losses = self._epoch + 1, 0, []
         self._keep(is_best=is_best)
         self._tell(self._epochs[-1])
-
-    def _tried(self) -> CorpusCounts:
-        """The errors in the held-out speech, of which each rank transcribes its share."""
-        valid, ranks = self._speech.valid, self._ranks
-        order = np.argsort(-valid.duration_s, kind="stable")[ranks.rank :: ranks.num_ranks]
-        size = max(1, int(self._rule.max_batch_s / float(valid.duration_s.max())))
-        planned = [order[start : start + size] for start in range(0, len(order), size)]
-        heard: dict[int, str] = {}
-        loader = Loader(valid)
-        for rows, batch in zip(planned, loader.batches(planned, rank=0, num_ranks=1), strict=True):
-            heard |= zip(rows.tolist(), self._system.hypotheses(batch.to(self._brain.device)), strict=True)
-        together = {row: text for one in ranks.gathered(heard) for row, text in one.items()}
-        normalizer = load_normalizer(self._recipe.evaluation.normalizer)
-        references = normalized_all(normalizer, valid.texts)
-        texts = normalized_all(normalizer, [together[row] for row in range(len(valid))])
-        scorer = load_scorer(self._recipe.evaluation.scorer)
-        return scorer.counts([one or "" for one in references], [one or "" for one in texts]).total()
 
     def _equal_hash(self) -> str:
         """Raises EngineError unless all ranks have the same weights, to the bit."""
@@ -244,7 +200,7 @@ class Fit:
             self.step, self._epoch, self._num_done = (int(state[name]) for name in ("step", "epoch", "num_done"))
             self._losses, self._kept_step = list(state["losses"]), self.step
             self._epochs = [EpochEnded(**{**one, "losses": tuple(one["losses"])}) for one in state["epochs"]]
-            self._best = None if state["best"] is None else (int(state["best"][0]), int(state["best"][1]))
+            self._best = None if state["best"] is None else tuple(map(float, state["best"]))
         except UNREADABLE as error:
             raise CheckpointError(
                 "damaged", "the checkpoint", f"it is of another training: {first_line(error)}"
@@ -262,7 +218,7 @@ class Fit:
 
 
 @contextmanager
-def _closing(loaded: Iterator[PaddedBatch]) -> Iterator[Iterator[PaddedBatch]]:
+def _closing(loaded: Iterator[Batch]) -> Iterator[Iterator[Batch]]:
     """End the thread that decodes, however the block ends."""
     try:
         yield loaded

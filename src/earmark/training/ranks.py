@@ -1,4 +1,4 @@
-"""The processes that train one model together: what each knows of the others, alone or started by torchrun.
+"""The processes that train one model together: what each knows of the others, alone or started by somebody else.
 
 A training is no set of shards: its ranks meet in every step. The collective operations are torch.distributed's.
 """
@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed
+from torch.distributed.rendezvous import rendezvous
 
-from earmark.errors import EngineError, UsageError, first_line
+from earmark.errors import EngineError, LostRankError, UsageError, first_line
 from earmark.recognizers.on_torch import prepared_device
 from earmark.training.threads import one_thread
 
@@ -46,6 +47,11 @@ class Ranks:
         """What rank 0 says."""
         return value  # type: ignore[return-value]  # alone it is always said
 
+    @contextmanager
+    def meeting(self) -> Iterator[None]:
+        """A block in which ranks meet. Raises LostRankError where another one is not there any more."""
+        yield
+
 
 class TorchRanks(Ranks):
     """One of several processes in a process group."""
@@ -58,14 +64,26 @@ class TorchRanks(Ranks):
     def gathered(self, value: Value) -> list[Value]:
         """As above; the value travels by pickle, between processes of one command."""
         found: list[Any] = [None] * self.num_ranks
-        torch.distributed.all_gather_object(found, value)
+        with self.meeting():
+            torch.distributed.all_gather_object(found, value)
         return found
 
     def from_main(self, value: Value | None) -> Value:
         """As above."""
         said: list[Any] = [value]
-        torch.distributed.broadcast_object_list(said, src=0)
+        with self.meeting():
+            torch.distributed.broadcast_object_list(said, src=0)
         return said[0]  # type: ignore[no-any-return]  # what rank 0 put in
+
+    @contextmanager
+    def meeting(self) -> Iterator[None]:
+        """As above. Gloo says that a peer is gone by a plain RuntimeError that has its name in it."""
+        try:
+            yield
+        except RuntimeError as error:
+            if isinstance(error, torch.distributed.DistError) or "gloo" in str(error).lower():
+                raise LostRankError(first_line(error)) from error
+            raise
 
 
 @contextmanager
@@ -86,7 +104,13 @@ def joined(device: str, *, is_torchrun: bool) -> Iterator[Ranks]:
     is_on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     place = prepared_device(f"cuda:{os.environ['LOCAL_RANK']}" if is_on_gpu else device, None)
     try:
-        torch.distributed.init_process_group("gloo" if place.type == "cpu" else "cpu:gloo,cuda:nccl", timeout=_LATEST)
+        store, rank, num_ranks = next(rendezvous("env://", timeout=_LATEST))
+        # Where torchrun starts all ranks again it keeps the store, in which the addresses of the dead ones stand.
+        own = torch.distributed.PrefixStore(  # type: ignore[attr-defined]  # its stub has not all
+            f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store
+        )
+        backend = "gloo" if place.type == "cpu" else "cpu:gloo,cuda:nccl"
+        torch.distributed.init_process_group(backend, store=own, rank=rank, world_size=num_ranks, timeout=_LATEST)
     except (RuntimeError, ValueError) as error:
         raise EngineError("the ranks do not find each other", cause=first_line(error)) from error
     try:
@@ -94,3 +118,11 @@ def joined(device: str, *, is_torchrun: bool) -> Iterator[Ranks]:
             yield TorchRanks(place)
     finally:
         torch.distributed.destroy_process_group()
+
+
+@contextmanager
+def in_group(device: str) -> Iterator[Ranks]:
+    """For the length of the block: one process of a group that somebody else made, and will end."""
+    place = prepared_device(device, None)
+    with one_thread(place):
+        yield TorchRanks(place)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from earmark.errors import UnknownNameError, UsageError
+from earmark.spec import BatchingSpec, OptionValue
 from earmark.training.recipe_values import RecipeText, made_of
 
 PACKAGED = Path(__file__).parent / "recipes"
@@ -20,9 +21,13 @@ _MOST_SEED = 1 << 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataPart:
-    """Which utterances: those of ``source`` (without one, of all parts' source) whose columns have these values."""
+    """Which utterances: those of ``source`` (without one, of all parts' source) whose columns have these values.
+
+    For a language model ``text`` may be a file instead, with a text a line.
+    """
 
     source: str | None = None
+    text: str | None = None
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -52,29 +57,42 @@ class DataRecipe:
         if self.valid is None and not 0 < self.valid_share < 1:
             raise UsageError(f"valid_share {self.valid_share:g} is no share between 0 and 1")
         for name, part in (("train", self.train), ("valid", self.valid), ("test", self.test)):
-            if part is not None and part.source is None and self.source is None:
+            if part is not None and part.source is None and part.text is None and self.source is None:
                 raise UsageError(f"{name} has no source", hint=f"--set data.source=DATA, or data.{name}.source")
+            if part is not None and part.text is not None and (part.source is not None or part.where):
+                raise UsageError(f"{name} has a text, and says what of another source", hint="one of the two")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecipe:
     """Where the model begins: with chance, as the file ``hyperparams`` says, or with the folder ``pretrained``.
 
-    Both are in SpeechBrain's format. ``labels`` are the letters that a model from chance learns.
+    Both are in SpeechBrain's format; a Whisper's folder is in that of Transformers. ``labels`` are the letters that a
+    model from chance learns. ``language`` and ``task`` are what a Whisper is told, ``freeze`` what of it stays.
+    ``parts`` are places of files, by part, that come before those in ``pretrained``.
     """
 
     hyperparams: str | None = None
     pretrained: str | None = None
     labels: str | None = None
+    language: str | None = None
+    task: Literal["transcribe", "translate"] | None = None
+    freeze: Literal["encoder"] | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raise UsageError unless it begins in one way."""
-        if (self.hyperparams is None) == (self.pretrained is None):
+        """Raise UsageError unless it begins somewhere."""
+        if self.hyperparams is None and self.pretrained is None:
             raise UsageError("one of hyperparams and pretrained says where the model begins")
-        if (self.labels is None) != (self.hyperparams is None):
+        if self.labels is not None and self.hyperparams is None:
             raise UsageError("labels go with hyperparams", cause="a pretrained model has its own")
         if self.labels is not None and (not self.labels or len(set(self.labels)) < len(self.labels)):
             raise UsageError(f"labels {self.labels!r} are not letters, each once")
+
+    def decoding(self) -> dict[str, OptionValue]:
+        """What the model is told when it is asked, as with ``--set``."""
+        told: dict[str, OptionValue] = {"language": self.language, "task": self.task}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +119,13 @@ class OptimizerRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchingRecipe:
-    """At most ``max_batch_s`` padded seconds and ``max_batch_size`` utterances in a batch, of all ranks together."""
+    """At most ``max_batch_s`` padded seconds and ``max_batch_size`` utterances in a batch, of all ranks together.
+
+    Of texts alone, ``max_batch_tokens`` padded tokens.
+    """
 
     max_batch_s: float = 60.0
+    max_batch_tokens: int = 2000
     max_batch_size: int | None = None
 
 
@@ -123,7 +145,7 @@ class EvaluationRecipe:
 class Recipe:
     """A training. ``checkpoint_every_steps`` says how much a kill can cost, besides at the end of each epoch."""
 
-    kind: Literal["ctc"]
+    kind: Literal["ctc", "whisper", "lm"]
     data: DataRecipe
     model: ModelRecipe
     epochs: int = 10
@@ -140,6 +162,34 @@ class Recipe:
             raise UsageError("epochs and checkpoint_every_steps are numbers from 1")
         if not 0 <= self.seed < _MOST_SEED:
             raise UsageError(f"seed {self.seed} is not from 0 to {_MOST_SEED - 1:,}")
+        self._check_model()
+        self._check_texts()
+
+    def batch_rule(self) -> BatchingSpec:
+        """What bounds a batch, in seconds, or in tokens where there are no seconds."""
+        rule = self.batching
+        most = float(rule.max_batch_tokens) if self.kind == "lm" else rule.max_batch_s
+        return BatchingSpec(max_batch_s=most, max_batch_size=rule.max_batch_size)
+
+    def _check_texts(self) -> None:
+        data, is_lm = self.data, self.kind == "lm"
+        if not is_lm and (data.train.text is not None or (data.valid is not None and data.valid.text is not None)):
+            raise UsageError("texts without audio are for a language model", hint='kind = "lm"')
+        if data.test.text is not None:
+            raise UsageError("the test data are speech, and not a text", hint="data.test.source")
+
+    def _check_model(self) -> None:
+        model = self.model
+        if self.kind != "lm" and model.hyperparams is not None and model.pretrained is not None:
+            raise UsageError("one of hyperparams and pretrained says where the model begins")
+        if self.kind != "lm" and model.parts:
+            raise UsageError("parts from other places are for a language model", hint="model.pretrained is one folder")
+        if (self.kind == "ctc") != (model.labels is not None) and model.hyperparams is not None:
+            raise UsageError("labels go with the hyperparams of a CTC model", cause="others have their own")
+        if self.kind == "whisper" and model.pretrained is None:
+            raise UsageError("a Whisper is not trained from chance", hint="--set model.pretrained=FOLDER")
+        if self.kind != "whisper" and (model.decoding() or model.freeze):
+            raise UsageError("language, task and freeze are for a Whisper", hint=f"leave them out of a {self.kind}")
 
     def identity(self) -> dict[str, Any]:
         """What changes the weights, beside the data's and the model's own bytes, as plain values."""
@@ -147,8 +197,11 @@ class Recipe:
         del told["checkpoint_every_steps"]
         data = told["data"]
         told["data"] = {name: data[name] for name in ("normalizer", "min_s", "max_s")}
-        told["model"] = {"labels": told["model"]["labels"]}
+        model = told["model"]
+        model = {name: model[name] for name in ("labels", "language", "task", "freeze")}
+        told["model"] = {name: one for name, one in model.items() if one is not None or name == "labels"}
         told["evaluation"].pop("scorer")
+        told["batching"].pop("max_batch_s" if self.kind == "lm" else "max_batch_tokens")
         return told
 
 

@@ -115,7 +115,7 @@ def _value(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText
     if get_origin(kind) in (Union, types.UnionType):
         return _value(next(one for one in get_args(kind) if one is not type(None)), found, keys, document)
     if kind not in _WORDS:
-        return _choice(found, keys, document)
+        return _table(kind, found, keys, document)
     if kind is float and isinstance(found, int) and not isinstance(found, bool):
         return float(found)
     if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
@@ -123,8 +123,13 @@ def _value(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText
     return found
 
 
-def _choice(found: object, keys: tuple[str, ...], document: RecipeText) -> dict[str, tuple[str, ...]]:
-    """Columns, each with the values that are wanted of it: one, or a list."""
+def _table(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText) -> dict[str, Any]:  # noqa: ANN401  # a field's type
+    """Names, each with a text; or columns, each with the values that are wanted of it, one or a list."""
     if not isinstance(found, Mapping):
-        raise document.wrong(keys, f"{found!r} is no table of columns")
-    return {str(name): tuple(map(str, one if isinstance(one, list) else [one])) for name, one in found.items()}
+        raise document.wrong(keys, f"{found!r} is no table")
+    if get_args(kind) != (str, str):
+        return {str(name): tuple(map(str, one if isinstance(one, list) else [one])) for name, one in found.items()}
+    for name, one in found.items():
+        if not isinstance(one, str):
+            raise document.wrong((*keys, name), f"{one!r} is not a text")
+    return dict(found)

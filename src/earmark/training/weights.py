@@ -1,4 +1,4 @@
-"""One number for all weights of a model, to prove that two are the same."""
+"""The weights of a model: how many are learnt, and one number for all, to prove that two models are the same."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ def weights_hash(modules: Mapping[str, Any]) -> str:
                     found.update(f"{name}.{inner} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
                     found.update(tensor.detach().cpu().contiguous().view(-1).view(uint8).numpy().tobytes())
     return found.hexdigest()
+
+
+def num_learnt(modules: Mapping[str, Any]) -> int:
+    """The numbers that are learnt, of all parameters."""
+    parts = [one for one in modules.values() if isinstance(one, nn.Module)]
+    return sum(one.numel() for part in parts for one in part.parameters() if one.requires_grad)

@@ -28,6 +28,7 @@ from earmark.verbs.events import Observer, StopAsked, nobody
 from earmark.verbs.inputs import check_on_gpu, check_seed, fetch_options, recognizer_of, tell_language, tell_loss
 from earmark.verbs.interrupt import StopRequest
 from earmark.verbs.metering import Meter
+from earmark.verbs.out_folder import check_run
 from earmark.verbs.prepare import default_out, indexed
 from earmark.verbs.requests import check_job_id
 from earmark.verbs.segments import check_fits
@@ -100,6 +101,8 @@ class Arguments:
     def understood(self, workforce: Workforce) -> Evaluation:
         """The evaluation that these ask for. Nothing of it is begun. Raises UsageError (and its kinds)."""
         self._check_together()
+        if self.out is not None:  # before anything is fetched for a folder that may not be written
+            check_run(RunStore.at(os.fspath(self.out)))
         rules, counting = load_normalizer(self.normalizer), load_scorer(self.scorer)
         fetching = fetch_options(self.observer, offline=self.offline)
         recognizer = recognizer_of(
@@ -131,13 +134,15 @@ class Arguments:
         )  # fmt: skip
 
     def store(self, evaluation: Evaluation) -> RunStore:
-        """The folder of the run: the one that was said, or the one under ``runs/`` that is its own."""
+        """The folder of the run: the one that was said, or the one under ``runs/`` of its own. Raises FolderError."""
         if self.out is not None:
             return RunStore.at(os.fspath(self.out))
         one = evaluation
-        return RunStore.at(
+        store = RunStore.at(
             default_out(one.recognizer, one.source, one.utterances, one.batching, one.segmentation, one.audio)
         )  # fmt: skip
+        check_run(store)
+        return store
 
     def _check_together(self) -> None:
         """Raise UsageError for arguments that mean nothing by themselves, or nothing without another."""

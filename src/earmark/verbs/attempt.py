@@ -28,6 +28,7 @@ from earmark.scoring.scorer import Scorer
 from earmark.store import layout
 from earmark.store.reader import done_batches
 from earmark.text.base import Normalizer
+from earmark.verbs.busy import BusyDevices
 from earmark.verbs.curve import Curve
 from earmark.verbs.elsewhere import bring_back, key_of
 from earmark.verbs.events import ModelLoading, Observer, RunBegan, RunProgressed
@@ -58,6 +59,7 @@ class RunAttempt:
         self._selector = selector
         self._plan = run.plan if selector is None else selector.rows(run.plan)
         self._meter = meter
+        self._busy = BusyDevices()
         self._workforce = workforce
         self._began = began
         self._started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
@@ -101,6 +103,7 @@ class RunAttempt:
                     continue
                 self._live.take(receipt)
                 self._meter.take(receipt)
+                self._busy.take(receipt)
                 self._num_rows += receipt.num_rows
                 self._num_done += receipt.num_rows
                 self._audio_s += receipt.audio_s
@@ -186,6 +189,7 @@ class RunAttempt:
             elapsed_s=time.monotonic() - self._began,
             unix_ms=round(time.time() * 1000),
             wer=self._live.counts.wer,
+            busy=self._busy.shares(),
         )
         self._curve.take(event)
         self._observer(event)

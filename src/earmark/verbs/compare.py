@@ -9,12 +9,13 @@ from earmark.errors import UsageError
 from earmark.reports.compare import Comparison, compare_pairs
 from earmark.reports.gate import Gate
 from earmark.reports.pairing import RunRows, match, read_run
-from earmark.reports.settings import settings_of
+from earmark.reports.settings import read_json, settings_of
 from earmark.reports.slices import DURATION, SliceLabels
 from earmark.reports.suspects import suspects
 from earmark.scoring import load_scorer
 from earmark.scoring.scorer import Scorer
 from earmark.spec import RunSpec
+from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.text.base import Normalizer, NormalizerIdentity
@@ -93,9 +94,11 @@ def _read(
 
 
 def _scored_otherwise(stores: Sequence[RunStore], labels: Sequence[str], here: tuple[str, str]) -> dict[str, str]:
-    """The runs whose own numbers are of another normalizer or scorer, and of which."""
+    """The runs whose own numbers are of another normalizer or scorer, and of which; one without a summary has none."""
     found = {}
     for store, label in zip(stores, labels, strict=True):
+        if not read_json(store.folder, layout.SUMMARY):
+            continue
         used = settings_of(store.folder)
         if (used.normalizer, used.scorer) != here:
             found[label] = f"{used.normalizer} and {used.scorer}"

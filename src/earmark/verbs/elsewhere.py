@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 
-from earmark.records import DistantEngine
+from earmark.engines.distant import DistantEngine
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.verbs.run_log import log

@@ -14,7 +14,7 @@ from earmark.sources.base import Source
 from earmark.spec import AS_RECORDED, AudioSpec, OptionValue, SegmenterName
 from earmark.verbs.arguments import Arguments
 from earmark.verbs.events import Observer, nobody
-from earmark.verbs.ranks import summary_of_rank_0
+from earmark.verbs.following import summary_of_rank_0
 from earmark.verbs.share import Share
 from earmark.verbs.tracking import check_trackers
 from earmark.verbs.whole import Whole
@@ -104,7 +104,7 @@ def evaluate(
     workforce = asked.workforce()
     selector = asked.selector(workforce)
     if workforce.is_follower:
-        return summary_of_rank_0(workforce)
+        return summary_of_rank_0(workforce, RunSummary)
     with workforce.leading() as announce:
         evaluation = asked.understood(workforce)
         whole = Whole(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ class RunProgressed:
     """Another part is committed and scored, at ``unix_ms`` milliseconds since 1970.
 
     ``wer`` is over this attempt's utterances so far; ``num_utterances_done`` counts those of earlier attempts, too.
+    ``busy`` is the share of the time that each device computed in this attempt, in [0, 1].
     """
 
     num_segments: int
@@ -72,6 +73,7 @@ class RunProgressed:
     elapsed_s: float
     unix_ms: int
     wer: float | None
+    busy: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from importlib import import_module
 from itertools import chain
 from typing import BinaryIO
 
-from earmark.errors import FolderError, UsageError
+from earmark.errors import UsageError
 from earmark.formats.exported_run import ExportedRun, Operation
 from earmark.formats.exports import CONVENTIONS, EXPORTS
 from earmark.records import ScoredUtterance
@@ -24,7 +24,7 @@ from earmark.store import layout
 from earmark.store.folder import open_folder
 from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, Warned, nobody
-from earmark.verbs.open_run import open_run
+from earmark.verbs.open_run import check_scored, open_run
 from earmark.verbs.requests import requests_of
 
 _BYTES_AT_ONCE = 1 << 20
@@ -49,8 +49,7 @@ def export(
     """
     write: Callable[[ExportedRun], Iterator[bytes]] = EXPORTS.load(to)
     store, spec = open_run(os.fspath(run))
-    if not store.folder.has(layout.SCORES):
-        raise FolderError(store.url, "nothing of it is scored yet", hint=f"earmark score {store.url}")
+    check_scored(store, spec)
     counted = _Counted(scored_utterances(store, spec))
     exported = _exported(store, spec, counted)
     where = os.fspath(out) if isinstance(out, str | os.PathLike) else out

@@ -19,6 +19,7 @@ from earmark.planning.estimated import estimated_segments
 from earmark.planning.identity import data_fingerprint
 from earmark.planning.makespan import makespan_s
 from earmark.planning.plan import left_of, make_plan, shard_rows
+from earmark.planning.queue_order import in_turn
 from earmark.records import SAMPLE_RATE_HZ, Price, Usage
 from earmark.reports.capacity import together
 from earmark.reports.prices import own_list
@@ -35,7 +36,7 @@ from earmark.verbs.evaluation import Evaluation
 from earmark.verbs.learning import is_worth_learning
 from earmark.verbs.shape import Shape
 from earmark.verbs.throughput import Throughput, known_cold_start_s, known_throughput
-from earmark.worker import BATCHES_AHEAD
+from earmark.worker.ahead import BATCHES_AHEAD
 
 _HOUR_S = 3600.0
 _SAMPLE_BYTES = 4
@@ -137,6 +138,7 @@ class _Ahead:
         plan, left, is_estimated = self._plan()
         shape = Shape.of(left)
         meter, workforce, utterances = self.evaluation.meter, self.evaluation.workforce, self.evaluation.utterances
+        left = in_turn(left, workforce.num_workers)
         edges = list(shard_rows(left, workforce.num_workers))
         known = known_throughput(self.evaluation.recognizer, self.spec, meter.device, self.evaluation.cache)
         cold_s = known_cold_start_s(self.evaluation.recognizer, meter.device, workforce.name, self.evaluation.cache)

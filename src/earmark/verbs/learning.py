@@ -1,7 +1,7 @@
 """Measuring which batches are fastest, on the audio of a run that is long enough to be worth it.
 
 The same utterances are transcribed in batches of several budgets, by one worker in a folder that is thrown away, as an
-audit is. So what is measured is what a run does: decoding, padding and all.
+audit is. So what is measured is what a run does, padding and all, but for decoding, which no budget changes.
 """
 
 from __future__ import annotations

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from earmark.errors import FolderError
 from earmark.spec import RunSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
+from earmark.verbs.imported import is_imported
 
 _NUM_NAMED = 10
 
@@ -30,6 +32,24 @@ def open_run(url: str) -> tuple[RunStore, RunSpec]:
             raise FolderError(url, problem, hint=f"name one of them: {inside[0]}")
         raise FolderError(url, "there is no run in it", hint="earmark eval MODEL --data DATA --out FOLDER makes one")
     return store, spec
+
+
+def check_scored(store: RunStore, spec: RunSpec) -> None:
+    """Raise FolderError, with what to type next, where the run has no scores yet."""
+    if not store.folder.has(layout.SCORES):
+        check_begun(store, spec)
+        raise FolderError(store.url, "nothing of it is scored yet", hint=f"earmark score {shlex.quote(store.url)}")
+
+
+def check_begun(store: RunStore, spec: RunSpec) -> None:
+    """Raise FolderError where there is something to transcribe, and nothing of it is committed yet."""
+    if store.folder.names(layout.PARTS):
+        return
+    plan = store.table(layout.PLAN)
+    if plan is None or len(plan):
+        again = f"earmark score FILE --out {shlex.quote(store.url)} imports it again"
+        hint = again if is_imported(spec) else "type the command that made the run: it goes on"
+        raise FolderError(store.url, "nothing of it is transcribed yet", hint=hint)
 
 
 def runs_inside(url: str) -> list[str]:

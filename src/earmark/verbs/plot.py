@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Literal, cast
 
-from earmark.errors import FolderError, UnknownNameError, UsageError
+from earmark.errors import UnknownNameError, UsageError
 from earmark.reports.figures import Drawn, FigureFormat, draw_cumulative, draw_slices, drawn_of
-from earmark.store import layout
 from earmark.store.folder import open_folder
-from earmark.verbs.open_run import open_run
+from earmark.verbs.open_run import check_scored, open_run
 
 FigureKind = Literal["duration", "slices", "cumulative"]
 _FORMATS = ("svg", "png", "pdf")
@@ -52,7 +51,6 @@ def plot(
 
 
 def _drawn(url: str, label: str, columns: Sequence[str]) -> Drawn:
-    store, _ = open_run(url)
-    if not store.folder.has(layout.SCORES):
-        raise FolderError(store.url, "nothing of it is scored yet", hint=f"earmark score {store.url}")
+    store, spec = open_run(url)
+    check_scored(store, spec)
     return drawn_of(store, label, columns)

@@ -21,6 +21,7 @@ from earmark.records import StopCheck
 from earmark.reports.audit import kept_verdict
 from earmark.schema import SEGMENTS
 from earmark.sources.base import DistantSource, RestoringSource, Source
+from earmark.sources.selection import Limited
 from earmark.spec import AS_RECORDED, AudioSpec, BatchingSpec, DataSpec, RunSpec, SegmentationSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
@@ -117,6 +118,8 @@ def prepare(
         fingerprint=data_fingerprint(utterances),
         audio_sample=stored.data.audio_sample if stored is not None and is_same else sample,
         num_utterances=len(utterances),
+        limit=source.limit if isinstance(source, Limited) else None,
+        seed=source.seed if isinstance(source, Limited) else None,
     )
     spec = RunSpec(
         recognizer=recognizer.spec, data=data, batching=batching, segmentation=segmentation, audio=audio

@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from earmark.errors import FolderError, UsageError, without_secret
@@ -158,8 +158,10 @@ def _check_folder(folder: Folder) -> None:
 
 
 def _write(data: PageData, place: str, notes: Sequence[str]) -> Report:
-    is_folder = place.endswith("/") or size_bytes(data) > LARGEST_FILE_BYTES or data.head["num_rows"] >= MOST_ROWS
+    is_large = size_bytes(data) > LARGEST_FILE_BYTES or data.head["num_rows"] >= MOST_ROWS
+    is_folder = place.endswith("/") or is_large
     if is_folder:
+        data = data if place.endswith("/") else _one_deeper(data)
         folder = open_folder(place.rstrip("/").removesuffix(".html") or "/")
         _check_folder(folder)
         size = sum(_copy(folder, name, pieces) for name, pieces in page_folder(data))
@@ -169,6 +171,13 @@ def _write(data: PageData, place: str, notes: Sequence[str]) -> Report:
         size = _copy(open_folder(parent or slash or "."), name, page(data))
         path = without_secret(place)
     return Report(path, size, data.head["num_rows"], len(data.audio.clips), is_folder, tuple(notes))
+
+
+def _one_deeper(data: PageData) -> PageData:
+    """The page for a folder beside the file that its links were worked out for."""
+    audio = data.head["audio"]
+    links = {name: f"../{audio[name]}" for name in ("base", "top") if audio[name] is not None}
+    return replace(data, head={**data.head, "audio": {**audio, **links}})
 
 
 def _copy(folder: Folder, name: str, pieces: Iterable[bytes]) -> int:

@@ -16,7 +16,7 @@ from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.verbs.imported import is_imported
-from earmark.verbs.open_run import open_run
+from earmark.verbs.open_run import check_begun, open_run
 
 
 def score(
@@ -35,12 +35,13 @@ def score(
     ``normalizer`` and ``scorer`` default to those of the run's summary. ``slices`` are columns to divide the run by, as
     for ``compare``, and ``num_confusions`` is how many of the most frequent errors of each kind the summary has.
 
-    Raises FolderError where there is no run, UnknownNameError (also for a slice), UsageError, RunLockedError and
-    StoreError.
+    Raises FolderError where there is no run or nothing of it is committed yet, UnknownNameError (also for a slice),
+    UsageError, RunLockedError and StoreError.
     """
     check_number(num_confusions)
     run = os.fspath(run)
     store, spec = open_run(run)
+    check_begun(store, spec)
     used = settings_of(store.folder)
     rules, counting = load_normalizer(normalizer or used.normalizer), load_scorer(scorer or used.scorer)
     with store.locked(), tempfile.TemporaryDirectory(prefix="earmark-") as elsewhere:

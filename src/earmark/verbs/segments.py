@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from earmark.audio.segment import Cutting
 from earmark.errors import InterruptedRunError, UsageError
 from earmark.planning.segmenting import Segmenter, long_utterances, segments_table
-from earmark.records import LENGTH_TOLERANCE_S, StopCheck
+from earmark.recognizers.base import LENGTH_TOLERANCE_S
+from earmark.records import StopCheck
 from earmark.schema import SEGMENTS
 from earmark.spec import RecognizerSpec, RunSpec, SegmentationSpec
 from earmark.verbs.events import Observer, SegmentingProgressed

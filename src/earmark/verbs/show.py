@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from earmark.errors import FolderError, UsageError
+from earmark.errors import UsageError
 from earmark.reports.listing import Listing, Search, list_worst
 from earmark.reports.settings import settings_of
 from earmark.scoring import load_scorer
-from earmark.store import layout
-from earmark.verbs.open_run import open_run
+from earmark.verbs.open_run import check_scored, open_run
 
 
 def show(
@@ -35,8 +34,7 @@ def show(
         raise UsageError(f"--worst {worst} is no number from 1", hint="--worst 20")
     search = Search(pattern=grep, slices=slices or {}, flag=flag)
     search.check()
-    store, _ = open_run(os.fspath(run))
-    if not store.folder.has(layout.SCORES):
-        raise FolderError(store.url, "nothing of it is scored yet", hint=f"earmark score {store.url}")
+    store, spec = open_run(os.fspath(run))
+    check_scored(store, spec)
     scorer = settings_of(store.folder).scorer
     return list_worst(store, search, worst, scorer, load_scorer(scorer).tokens)

@@ -11,10 +11,12 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
 from earmark.audio.encode import AudioFormat
+from earmark.engines.mounts import Place
 from earmark.engines.options import EngineOptions
 from earmark.errors import StagedMismatchError, without_secret
 from earmark.formats import staged
@@ -134,7 +136,8 @@ def stage(
             "verify": verify,
             "fresh": fresh,
         }
-        return stage_on_volume(data, os.fspath(to), workforce, choice)
+        found = stage_on_volume(stage_here, data, os.fspath(to), workforce, choice)
+        return replace(found, target=Place.of(os.fspath(to)).name)
     source = source_of(
         data,
         audio_root=audio_root,
@@ -151,6 +154,11 @@ def stage(
     check_target(store.folder, source, audio_root=audio_root, mends=verify or fresh)
     wish = _Wish(audio_format, missing_audio, retry_failed=retry_failed, verify=verify, fresh=fresh)
     return _staged(store, source, wish, workforce, observer, began)
+
+
+def stage_here(data: str, folder: str, workers: int, **choice: Any) -> StageSummary:  # noqa: ANN401  # as stage takes them
+    """Stage ``data`` into ``folder`` of this machine, which a container calls itself."""
+    return stage(data, folder, engine="auto", workers=workers, **choice)
 
 
 @dataclass(frozen=True)

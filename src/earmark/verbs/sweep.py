@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 from earmark.engines.options import EngineOptions
@@ -18,17 +21,21 @@ from earmark.puzzles.hrm.checkpoint import Checkpoint
 from earmark.puzzles.hrm.device import ATTENTION, DtypeName, device_of
 from earmark.puzzles.layout import read_puzzles
 from earmark.puzzles.variants import cyclic, variants_of
+from earmark.recognizers import RECOGNIZERS
 from earmark.recognizers.accelerator import device_kind
 from earmark.solving import Halt
 from earmark.sweeps.aggregate import Aggregate
 from earmark.sweeps.cells import Accept
 from earmark.sweeps.members import HrmMembers, checkpoints_at, members_of, places_of, size_of
 from earmark.verbs.events import Observer, Warned, nobody
+from earmark.verbs.following import summary_of_rank_0
 from earmark.verbs.in_order import num_threads
 from earmark.verbs.sweep_run import DEFAULT_BATCH_SIZE, SweepSummary, SweepWish, run_sweep
 from earmark.verbs.workforce import EngineName, Workforce, check_launcher
 
 Task = Literal["sudoku", "sudoku4"]
+_WORTH_A_WORKER = 100_000_000_000
+"""Multiplications: some eight seconds of a core. A worker takes two to start, most of them to load torch."""
 
 
 def sweep(
@@ -67,7 +74,8 @@ def sweep(
     ``permutes`` cyclic relabellings of the digits. With ``accept`` other than ``none`` a puzzle needs no further cell
     once an answer is accepted; ``none`` does every cell, which some ``aggregates`` need. No ``aggregates`` is ``any``,
     or ``verifier`` where there are no labels. ``workers`` None is one a GPU, or where none is used one a
-    processor; more than there are tasks are not started. Results lie in the folder ``out``, and as JSON in ``output``.
+    processor (with the engine ``auto``, no more than the work is worth); more than there are tasks are not started.
+    Results lie in the folder ``out``, and as JSON in ``output``. Started by torchrun, every rank returns the summary.
 
     A checkpoint that cannot be loaded fails its own cells: see ``SweepSummary.num_failed_tasks``. Where no cell has an
     answer, no accuracy is reported.
@@ -82,42 +90,66 @@ def sweep(
         num_workers=workers, gpus=gpus, shard_timeout_s=shard_timeout_s, address=address, runtime_env=runtime_env,
         gpu=gpu,
     )  # fmt: skip
+    ranks = Workforce.of(engine, options) if engine == "torchrun" else None
+    if ranks is not None and ranks.is_follower:
+        return summary_of_rank_0(ranks, SweepSummary)
+    check_solvers(checkpoints)
+    with nullcontext(_nobody_follows) if ranks is None else ranks.leading() as announce:
+        places = places_of(checkpoints)
+        found = checkpoints_at(places)
+        size = size_of(found)
+        names = _variants(variants, permutes, size)
+        puzzles = _puzzles(data, found[0], size, task)
+        wish = SweepWish(
+            task=task, variants=names, aggregates=_aggregates(aggregates, puzzles), accept=accept, halt=halt,
+            batch_size=batch_size, num_batch=num_batch, output=None if output is None else os.fspath(output),
+            fresh=fresh, retry_failed=retry_failed,
+        )  # fmt: skip
+        if engine != "ray" and device not in ("auto", "cpu"):
+            # Before it becomes a number of workers: never another device in its place.
+            device_of(device)
+        workforce = ranks or _workforce(engine, options, device, found, puzzles, wish, observer)
+        summary = run_sweep(
+            members_of(places, found), puzzles, HrmMembers(found, device, dtype, gpu_memory_limit), wish, workforce,
+            out=None if out is None else os.fspath(out), dtype=dtype, attention=ATTENTION, observer=observer,
+            began=began,
+        )  # fmt: skip
+        announce(summary)
+    return summary
+
+
+def check_solvers(checkpoints: Sequence[str]) -> None:
+    """Raise UsageError where one of them is a recognizer by its name."""
+    known = RECOGNIZERS.entries()
+    for text in (part for each in checkpoints for part in each.split(",")):
+        if text.startswith("hf:") or (text in known and not Path(text).exists()):
+            raise UsageError(f"{text} is a model of speech, and no solver of puzzles", hint="--task asr")
+
+
+def _workforce(
+    engine: EngineName,
+    options: EngineOptions,
+    device: str,
+    checkpoints: Sequence[Checkpoint],
+    puzzles: PuzzleSet,
+    wish: SweepWish,
+    observer: Observer,
+) -> Workforce:
+    """The engine with its workers: as many as are asked for, else as many as there are places and work is worth."""
+    num_cells = len(checkpoints) * len(wish.variants)
+    is_chosen = engine == "auto" and options.num_workers is None
     if engine in ("auto", "processes"):
         options = with_places(options, device)
-    places = places_of(checkpoints)
-    found = checkpoints_at(places)
-    size = size_of(found)
-    names = _variants(variants, permutes, size)
-    puzzles = _puzzles(data, found[0], size, task)
-    num_batches = -(-puzzles.num_puzzles // (batch_size if batch_size and batch_size > 0 else DEFAULT_BATCH_SIZE))
-    options = _useful(options, len(found) * len(names) * max(1, num_batches), observer)
-    workforce = Workforce.of(engine, options)
-    if workforce.is_here and device not in ("auto", "cpu"):
-        device_of(device)  # before anything is begun: never another one in its place
-    wish = SweepWish(
-        task=task,
-        variants=names,
-        aggregates=_aggregates(aggregates, puzzles),
-        accept=accept,
-        halt=halt,
-        batch_size=batch_size,
-        num_batch=num_batch,
-        output=None if output is None else os.fspath(output),
-        fresh=fresh,
-        retry_failed=retry_failed,
-    )
-    return run_sweep(
-        members_of(places, found),
-        puzzles,
-        HrmMembers(found, device, dtype, gpu_memory_limit),
-        wish,
-        workforce,
-        out=None if out is None else os.fspath(out),
-        dtype=dtype,
-        attention=ATTENTION,
-        observer=observer,
-        began=began,
-    )
+    if is_chosen and options.num_workers is not None:
+        num_passes = puzzles.num_puzzles * (num_cells if wish.accept == "none" else 1)
+        options = _worth(options, num_passes * checkpoints[0].settings.num_multiplications)
+    batch_size = wish.batch_size if wish.batch_size and wish.batch_size > 0 else DEFAULT_BATCH_SIZE
+    num_batches = max(1, -(-puzzles.num_puzzles // batch_size))
+    return Workforce.of(engine, _useful(options, num_cells * num_batches, observer))
+
+
+def _nobody_follows(summary: SweepSummary) -> None:
+    del summary
 
 
 def with_places(options: EngineOptions, device: str) -> EngineOptions:
@@ -132,14 +164,23 @@ def with_places(options: EngineOptions, device: str) -> EngineOptions:
     return replace(options, num_workers=1) if ":" in device else replace(options, gpus="auto")
 
 
+def _worth(options: EngineOptions, num_multiplications: int) -> EngineOptions:
+    """The options with no more workers than the work is worth; one alone is this process, which has begun already."""
+    num_worth = max(1, num_multiplications // _WORTH_A_WORKER)
+    return replace(options, num_workers=min(options.num_workers or 1, num_worth))
+
+
 def _check_engine(engine: EngineName) -> None:
-    """Raise UsageError for an engine that cannot do a sweep, and where torchrun started several of this process."""
-    whys = {
-        "modal": "it brings no checkpoints to its containers",
-        "torchrun": "its ranks take shards that are known at once, and what a sweep does next depends on answers",
-    }
-    if engine in whys:
-        raise UsageError(f"the engine {engine} does no sweep", cause=whys[engine], hint="--engine processes, or ray")
+    """Raise UsageError where an engine cannot do a sweep, torch is missing, or torchrun started several of this."""
+    if engine == "modal":
+        cause = "it brings no checkpoints to its containers"
+        raise UsageError("the engine modal does no sweep", cause=cause, hint="--engine processes, ray or torchrun")
+    if engine != "ray" and find_spec("torch") is None:  # Ray's workers may have what this machine lacks
+        raise UsageError(
+            "sweeps of puzzles need torch",
+            cause="the package 'torch' cannot be imported",
+            hint="pip install 'earmark[puzzles]'",
+        )
     check_launcher(engine)
 
 

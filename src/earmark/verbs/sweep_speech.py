@@ -14,12 +14,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from earmark.errors import EarmarkError, EngineError, FetchError, RecognizerError, UsageError
+from earmark.errors import EarmarkError, EngineError, FetchError, FolderError, RecognizerError, UsageError
 from earmark.reports.summary import RunSummary
 from earmark.scoring import DEFAULT_SCORER, load_scorer
 from earmark.scoring.scorer import Scorer
 from earmark.spec import AudioSpec, OptionValue, RecognizerSpec
-from earmark.store.folder import open_folder
+from earmark.store import layout
+from earmark.store.folder import Folder, open_folder
+from earmark.sweeps.cells import SWEEP
 from earmark.sweeps.speech import HeardCell, together
 from earmark.sweeps.speech_results import CellResult, SpeechSweep
 from earmark.sweeps.speech_texts import COMBINERS, Combined
@@ -28,10 +30,13 @@ from earmark.text import load_normalizer
 from earmark.text.base import Normalizer, NormalizerIdentity
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.events import CellBegan, Observer, nobody
+from earmark.verbs.following import is_follower
 from earmark.verbs.inputs import fetch_options, recognizer_of
 from earmark.verbs.open_run import open_run
 
 CELLS, HONEST, ORACLE, COMBINED = "cells", "honest.json", "oracle.json", "combined.parquet"
+_OURS = frozenset({CELLS, HONEST, ORACLE, COMBINED})
+_OF_OTHERS = frozenset({layout.SPEC, SWEEP})
 _LEAST_CELLS = 2
 
 
@@ -55,26 +60,31 @@ def sweep_speech(
     ``evaluate``. ``out`` also gets ``honest.json``, ``oracle.json`` and ``combined.parquet``, the texts of the
     combinations.
 
+    Under torchrun every rank calls this, rank 0 alone combines, and the others' numbers end with the cells.
+
     Returns the numbers. A cell whose model cannot be loaded or kept alive, or that failed in every utterance, does not
     raise: see ``SpeechSweep.num_failed_cells``.
 
-    Raises UsageError before anything is begun, with every bad member and every two cells that are the same; else what
-    ``evaluate`` raises.
+    Raises FolderError before anything is begun where ``out`` holds anything else, and UsageError with every bad member
+    and every two cells that are the same; else what ``evaluate`` raises.
     """
-    if asked.get("engine") == "torchrun":
-        raise UsageError("the engine torchrun does one run, and a sweep is many", hint="--engine processes, or ray")
+    follows = is_follower(asked.get("engine", "auto"))
     cells = _cells(checkpoints, variants)
     rules, counting = load_normalizer(normalizer), load_scorer(scorer)
     settings = [{**(options or {}), **cell.options} for cell in cells]
-    _check(cells, settings, asked, observer)
+    if not follows:
+        _check_folder(open_folder(os.fspath(out)))
+        _check(cells, settings, asked, observer)
     folder = os.fspath(out).rstrip("/")
     runs = _Runs(data, folder, {**asked, "normalizer": normalizer, "scorer": scorer}, observer)
     results = [
         runs.done(cell, chosen, f"{number} of {len(cells)}")
         for number, (cell, chosen) in enumerate(zip(cells, settings, strict=True), 1)
     ]
-    sweep, texts = _together(folder, os.fspath(data), cells, results, rules, counting)
-    _keep(folder, sweep, texts)
+    heard = [] if follows else [HeardCell(one.name, *open_run(one.run)) for one in results if one.status == "done"]
+    sweep, texts = _together(folder, os.fspath(data), cells, results, heard, rules, counting)
+    if not follows:
+        _keep(folder, sweep, texts)
     return sweep
 
 
@@ -112,11 +122,11 @@ def _together(
     data: str,
     cells: Sequence[SpeechCell],
     results: Sequence[CellResult],
+    heard: Sequence[HeardCell],
     normalizer: Normalizer,
     scorer: Scorer,
 ) -> tuple[SpeechSweep, list[Combined]]:
     """All of it, with the texts of the combinations where there are two cells or more to combine."""
-    heard = [HeardCell(one.name, *open_run(one.run)) for one in results if one.status == "done"]
     numbers, texts = None, list[Combined]()
     if len(heard) >= _LEAST_CELLS:
         numbers, texts = together(heard, normalizer, scorer)
@@ -150,6 +160,21 @@ def _cells(checkpoints: Sequence[str], variants: Sequence[str]) -> list[SpeechCe
     spelled = [one for text in checkpoints for one in ([text] if os.path.exists(text) else text.split(","))]  # noqa: PTH110  # any text is fine
     members = [member_of(text.strip()) for text in spelled]
     return [SpeechCell(member=member, variant=variant) for member in members for variant in variants_of(variants)]
+
+
+def _check_folder(folder: Folder) -> None:
+    """Raise FolderError unless the folder holds a sweep over speech, or nothing. Results alone are somebody else's."""
+    names = folder.entries()
+    is_ours = CELLS in names and _OF_OTHERS.isdisjoint(names) and (_OURS.issuperset(names) or _has_cell(folder))
+    if names and not is_ours:
+        strange = [name for name in names if name not in _OURS] or names
+        problem = f"it is no sweep over speech, and has other files in it ({', '.join(strange[:3])})"
+        raise FolderError(folder.url, problem, hint="--out OTHER_FOLDER")
+
+
+def _has_cell(folder: Folder) -> bool:
+    cells = folder.folder(CELLS)
+    return any(cells.has(f"{name}/{layout.SPEC}") for name in cells.entries())
 
 
 def _check(

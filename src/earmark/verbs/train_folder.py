@@ -4,10 +4,10 @@
 
     DIR/training.json     the identity: all that changes the weights, with the fingerprints of data and model
     DIR/experiment.json   the recipe as it was read, what was set over it, versions, ranks, device
-    DIR/before/           the model as it was, which ``speechbrain:DIR/before`` loads
+    DIR/before/           the model as it was, which ``speechbrain:DIR/before`` or ``whisper:DIR/before`` loads
     DIR/checkpoints/      what a training goes on from; DIR/checkpoints.json lists it
     DIR/epochs.json       the loss of each step, and WER and CER of the held-out speech after each epoch
-    DIR/model/            the model with the lowest WER, which ``speechbrain:DIR/model`` loads
+    DIR/model/            the model with the lowest WER, likewise
     DIR/runs/             what both heard of the test data: two runs that any command reads
 """
 
@@ -19,18 +19,19 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from earmark.errors import EngineError, FolderError, MissingAudioError
+from earmark.errors import EngineError, FolderError, MissingAudioError, UsageError
 from earmark.store.folder import LocalFolder
 from earmark.training.recipe import ReadRecipe
 from earmark.verbs.train_sudoku_data import check_same
 
 if TYPE_CHECKING:
-    from earmark.training.fit import Fitted, Speech
+    from earmark.training.fit import Fitted
+    from earmark.training.lessons import Speech
     from earmark.training.ranks import Ranks
 
 IDENTITY, EXPERIMENT, EPOCHS = "training.json", "experiment.json", "epochs.json"
 BEFORE, MODEL, AFTER = "before", "model", "after"
-_VERSIONS = ("earmark", "torch", "speechbrain", "torchaudio", "numpy", "soxr", "soundfile")
+_VERSIONS = ("earmark", "torch", "speechbrain", "transformers", "torchaudio", "numpy", "soxr", "soundfile")
 _NUM_LOOKED_AT = 200
 
 
@@ -69,6 +70,16 @@ def check_visible(speech: Speech, ranks: Ranks) -> None:
             f"rank {blind[0]} cannot see the data" + (f", nor can {len(blind) - 1} others" if blind[1:] else ""),
             cause=f"it has no {found[blind[0]][1]}",
             hint="a folder that every machine sees under the same path",
+        )
+
+
+def check_shares(speech: Speech, ranks: Ranks) -> None:
+    """Raise UsageError where a rank would have nothing to learn from in any step."""
+    if ranks.num_ranks > len(speech.train):
+        raise UsageError(
+            f"{ranks.num_ranks} ranks cannot share {len(speech.train):,} utterances",
+            cause="each needs one at least",
+            hint="fewer of them: torchrun --nproc-per-node=N, or --engine ray --workers N",
         )
 
 

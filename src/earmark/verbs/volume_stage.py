@@ -5,10 +5,9 @@ It is ``stage`` itself that runs there, with a worker a core, so that the same l
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from earmark.engines.mounts import PREFIX, Place
 from earmark.engines.ranked import RankedEngine
@@ -19,8 +18,8 @@ from earmark.verbs.workforce import Workforce
 
 if TYPE_CHECKING:
     from earmark.engines.modal import ModalEngine
-    from earmark.verbs.stage import StageSummary
 
+Staged = TypeVar("Staged")
 _CORES = 4
 """Of a container, which sees all cores of its host, and may use those that were asked for."""
 
@@ -43,12 +42,16 @@ def check_places(to: str, workforce: Workforce) -> None:
 
 
 def stage_on_volume(
-    data: str | os.PathLike[str] | Source, to: str, workforce: Workforce, choice: Mapping[str, Any]
-) -> StageSummary:
+    stage_here: Callable[..., Staged],
+    data: str | os.PathLike[str] | Source,
+    to: str,
+    workforce: Workforce,
+    choice: Mapping[str, Any],
+) -> Staged:
     """Stage ``data`` (``hf:``, a URL, or ``modal:VOLUME/PATH``) onto the Volume that ``to`` names, in a container.
 
-    ``choice`` is what ``stage`` takes beside. Raises UsageError for data that are on this machine, and what ``stage``
-    raises there.
+    That calls ``stage_here``, which it imports by name, with the data, a folder, the number of workers, and ``choice``.
+    Raises UsageError for data that are on this machine, and what that raises there.
     """
     engine: ModalEngine = workforce.engine  # type: ignore[assignment]  # it is called modal
     place = Place.of(to)
@@ -63,7 +66,7 @@ def stage_on_volume(
         source = Place.of(data)
         data, volumes = source.folder, [place.volume, source.volume]
     num_cores = workforce.options.num_workers or _CORES
-    found: StageSummary
+    found: Staged
     [found] = engine.call_each(
         stage_here,
         [((data, place.folder, num_cores), dict(choice))],
@@ -71,11 +74,4 @@ def stage_on_volume(
         commits=place.volume,
         num_cores=num_cores,
     )
-    return dataclasses.replace(found, target=place.name)
-
-
-def stage_here(data: str, folder: str, workers: int, **choice: Any) -> StageSummary:  # noqa: ANN401  # as stage takes them
-    """Stage ``data`` into ``folder`` of this machine, which a container calls itself."""
-    from earmark.verbs.stage import stage  # it calls this module
-
-    return stage(data, folder, engine="auto", workers=workers, **choice)
+    return found

@@ -11,34 +11,24 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
-from earmark.audio.level import rms_dbfs
-from earmark.errors import (
-    AudioError,
-    EarmarkError,
-    OutOfMemoryError,
-    RecognizerError,
-    RecognizerGoneError,
-    sentence_of,
-)
+from earmark.errors import EarmarkError, OutOfMemoryError, RecognizerError, RecognizerGoneError, sentence_of
 from earmark.recognizers import RECOGNIZERS
-from earmark.recognizers.base import Recognizer, UnansweredError
-from earmark.records import Batch, Hypothesis, Probe, Receipt, Segment, Shard, StopCheck, Usage, Waveform
+from earmark.recognizers.base import Preparing, Recognizer, UnansweredError
+from earmark.records import Batch, Hypothesis, Probe, Receipt, Shard, StopCheck, Usage, Waveform
 from earmark.spec import RunSpec
 from earmark.store.folder import Folder, open_folder
 from earmark.store.parts import installed_versions, part_name, write_part
 from earmark.store.probe import probing
+from earmark.worker.ahead import Ahead, Ready
 from earmark.worker.answers import Answer, Decoded, Failure, answer_of, broken_contract, row_of
 from earmark.worker.contract import broken_usage
-from earmark.worker.hearing import heard_as, in_recorded_time, waveform_of
+from earmark.worker.hearing import in_recorded_time
 
-BATCHES_AHEAD = 2
-_DECODING_THREADS = 2
 _VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow")
 _VERSIONED_IF_LOADED = {
     **{name: name for name in ("pocketsphinx", "torch", "torchaudio", "transformers", "tokenizers", "sentencepiece")},
@@ -77,7 +67,7 @@ class Transcription:
     driver: int = 0
     num_drivers: int = 1
     key: str = ""
-    _decoders: ThreadPoolExecutor | None = field(default=None, init=False, repr=False)
+    _ahead: Ahead | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> Self:
         """Load the recognizer. Raises RecognizerError."""
@@ -88,15 +78,15 @@ class Transcription:
         except Exception as error:  # a recognizer may raise anything while it loads
             raise RecognizerError(f"cannot load {self.spec.recognizer.name}", cause=sentence_of(error)) from error
         self.device = getattr(self.recognizer, "device_kind", self.device)
-        self._decoders = ThreadPoolExecutor(_DECODING_THREADS, thread_name_prefix="decode")
+        self._ahead = Ahead(self.recognizer, self.spec)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Free the recognizer."""
-        if self._decoders is not None:
-            self._decoders.shutdown(cancel_futures=True)
+        if self._ahead is not None:
+            self._ahead.close()
         self.recognizer.__exit__(kind, error, trace)
 
     def __call__(self, shard: Shard, *, rank: int, stop: StopCheck) -> Receipt | None:
@@ -108,8 +98,8 @@ class Transcription:
         started = time.perf_counter()
         done = _Done()
         try:
-            for batch, decoded in self._decoded(shard.batches, stop, done):
-                done.answers += self._batch(decoded, is_split=batch.is_split)
+            for batch, ready in self._ready(shard.batches, stop, done):
+                done.answers += self._batch(ready, is_split=batch.is_split)
                 done.batches.append(batch)
         except RecognizerGoneError as error:
             gone = error
@@ -124,32 +114,37 @@ class Transcription:
 
     @property
     def extra(self) -> str | None:
-        """See records.MovableWork: what the recognizer's entry says."""
+        """See engines.distant.MovableWork: what the recognizer's entry says."""
         module = type(self.recognizer).__module__
         entries = RECOGNIZERS.entries().values()
         return next((one.extra for one in entries if module.startswith(one.target.partition(":")[0])), None)
 
     def at(self, folder: str) -> Self:
-        """See records.MovableWork."""
+        """See engines.distant.MovableWork."""
         return replace(self, folder=open_folder(folder))
 
     def part(self, receipt: Receipt) -> bytes:
-        """See records.MovableWork."""
+        """See engines.distant.MovableWork."""
         return self.folder.read(receipt.part)
 
     def keep(self, receipt: Receipt, part: bytes) -> None:
-        """See records.MovableWork."""
+        """See engines.distant.MovableWork."""
         self.folder.write(receipt.part, part)
 
-    def _decoded(self, batches: Sequence[Batch], stop: StopCheck, done: _Done) -> Iterator[tuple[Batch, list[Decoded]]]:
-        """Each batch when it is decoded, until a stop; what the wait for it took is added to what is done."""
-        for batch, decoding in self._ahead(batches):
+    def _ready(self, batches: Sequence[Batch], stop: StopCheck, done: _Done) -> Iterator[tuple[Batch, Ready]]:
+        """Each batch when it is ready, until a stop; what the wait for it took is added to what is done."""
+        for batch, ready in self._entered.batches(batches):
             if stop():
                 return
             waiting = time.perf_counter()
-            decoded = [future.result() for future in decoding]
+            found = ready()
             done.wait_s += time.perf_counter() - waiting
-            yield batch, decoded
+            yield batch, found
+
+    @property
+    def _entered(self) -> Ahead:
+        assert self._ahead is not None, "enter the work before calling it"  # noqa: S101  # a programmer's error
+        return self._ahead
 
     def give_up(self, shard: Shard, *, rank: int, reason: str) -> Receipt:
         """Commit the shard's segments as failed, for ``reason``. Raises StoreError."""
@@ -165,46 +160,28 @@ class Transcription:
         """A probe in the run's folder. Raises StoreError."""
         return probing(self.folder)
 
-    def _ahead(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[Future[Decoded]]]]:
-        """Each batch with its decoding under way; a few batches further on decode meanwhile."""
-        assert self._decoders is not None, "enter the work before calling it"  # noqa: S101  # a programmer's error
-        waiting: list[list[Future[Decoded]]] = []
-        for number, batch in enumerate(batches):
-            while len(waiting) <= BATCHES_AHEAD and number + len(waiting) < len(batches):
-                following = batches[number + len(waiting)]
-                waiting.append([self._decoders.submit(self._decode, segment) for segment in following.segments])
-            yield batch, waiting.pop(0)
-
-    def _decode(self, segment: Segment) -> Decoded:
-        started = time.perf_counter()
-        outcome: Waveform | Failure
-        audio_s = 0.0
-        try:
-            recorded = waveform_of(segment, self.spec)
-            outcome, audio_s = heard_as(recorded, self.spec.audio), recorded.duration_s
-        except AudioError as error:
-            outcome = Failure(error.kind, error.what)
-        except Exception as error:  # noqa: BLE001  # whatever a hostile file does to a decoder is that file's failure
-            outcome = Failure("unreadable", sentence_of(error))
-        level_dbfs = rms_dbfs(outcome.samples) if isinstance(outcome, Waveform) else None
-        return Decoded(segment, outcome, level_dbfs, time.perf_counter() - started, audio_s)
-
-    def _batch(self, decoded: Sequence[Decoded], *, is_split: bool) -> list[Answer]:
-        """Answers in the order of ``decoded``; what did not decode is answered without troubling the recognizer."""
-        good = [one for one in decoded if isinstance(one.outcome, Waveform)]
-        answers = {id(one): answer for one, answer in self._halving(good, is_split=is_split)}
-        for one in decoded:
+    def _batch(self, ready: Ready, *, is_split: bool) -> list[Answer]:
+        """Answers in the order of the batch; what did not decode is answered without troubling the recognizer."""
+        halving = self._halving(ready.good, ready.taken(), ready.prepare_s, is_split=is_split)
+        answers = {id(one): answer for one, answer in halving}
+        for one in ready.decoded:
             if isinstance(one.outcome, Failure):
                 answers[id(one)] = answer_of(one, one.outcome, 0.0, is_split=is_split)
-        return [answers[id(one)] for one in decoded]
+        return [answers[id(one)] for one in ready.decoded]
 
-    def _halving(self, good: Sequence[Decoded], *, is_split: bool) -> Iterator[tuple[Decoded, Answer]]:
-        """Transcribe, and where a batch cannot be done, its halves, down to the one utterance that fails."""
+    def _halving(
+        self, good: Sequence[Decoded], prepared: object, prepare_s: float, *, is_split: bool
+    ) -> Iterator[tuple[Decoded, Answer]]:
+        """Transcribe, and where a batch cannot be done, its halves, down to the one utterance that fails.
+
+        ``prepared`` is what was made ready of the whole batch, if anything, in ``prepare_s``.
+        """
         pending = [(list(good), is_split)] if good else []
-        failed_s = 0.0
+        failed_s = prepare_s  # was time inside the recognizer as well
         while pending:
             piece, was_split = pending.pop()
-            outcomes, compute_s = self._try(piece)
+            outcomes, compute_s = self._try(piece, prepared)
+            prepared = None
             if isinstance(outcomes, Failure) and len(piece) > 1:
                 # Out of the handler by now, so the traceback no longer holds what the failed batch allocated.
                 if outcomes.kind == "out_of_memory":
@@ -220,12 +197,12 @@ class Transcription:
                 share = one.audio_s / audio_s if audio_s else 1.0 / len(piece)
                 yield one, answer_of(one, text, compute_s * share, is_split=was_split)
 
-    def _try(self, piece: Sequence[Decoded]) -> tuple[Sequence[Hypothesis] | Failure, float]:
+    def _try(self, piece: Sequence[Decoded], prepared: object) -> tuple[Sequence[Hypothesis] | Failure, float]:
         waveforms = [one.outcome for one in piece if isinstance(one.outcome, Waveform)]
         started = time.perf_counter()
         outcome: Sequence[Hypothesis] | Failure
         try:
-            outcome = self.recognizer.transcribe(waveforms)
+            outcome = self._answers(waveforms, prepared)
             if problem := broken_contract(outcome, len(waveforms)):
                 outcome = Failure("recognizer", problem)
             else:
@@ -241,6 +218,12 @@ class Transcription:
         except Exception as error:  # noqa: BLE001  # the one place where a recognizer's exception becomes a failed row
             outcome = Failure("recognizer", sentence_of(error))
         return outcome, time.perf_counter() - started
+
+    def _answers(self, waveforms: Sequence[Waveform], prepared: object) -> list[Hypothesis]:
+        if prepared is None:
+            with self._entered.alone:
+                return self.recognizer.transcribe(waveforms)
+        return cast(Preparing, self.recognizer).answered(prepared)
 
     def _commit(
         self,

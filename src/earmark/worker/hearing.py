@@ -11,7 +11,8 @@ from dataclasses import replace
 from earmark.audio.changes import changed
 from earmark.audio.decode import decode
 from earmark.errors import AudioError
-from earmark.records import LENGTH_TOLERANCE_S, Hypothesis, Segment, Waveform
+from earmark.recognizers.base import LENGTH_TOLERANCE_S
+from earmark.records import Hypothesis, Segment, Waveform
 from earmark.spec import AudioSpec, RunSpec
 
 

@@ -12,7 +12,8 @@ import torch
 from earmark.errors import CheckpointError
 from earmark.puzzles.hrm.checkpoint import read_checkpoint, read_checkpoints
 from earmark.puzzles.hrm.settings import HrmSettings, settings_from
-from earmark.puzzles.hrm.weights import load_model, read_weights, state_bytes
+from earmark.puzzles.hrm.state_dict import read_weights
+from earmark.puzzles.hrm.weights import load_model, state_bytes
 from tests.puzzles.hrm.checkpoints import LEARNED, TINY, model, state_of, write_checkpoint, write_config
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 109124341\n"

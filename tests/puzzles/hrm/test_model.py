@@ -42,6 +42,11 @@ def test_the_published_shape_has_the_published_keys_and_number_of_parameters():
     assert {key for key, kind in kinds.items() if kind == torch.bfloat16} == {"inner.H_init", "inner.L_init"}
 
 
+def test_the_published_shape_multiplies_as_often_as_was_reckoned():
+    """13.74 GFLOP a puzzle and step: two for each multiplication, and the few of the heads left out."""
+    assert 2 * HrmSettings().num_multiplications / 16 == pytest.approx(13.74e9, rel=1e-3)
+
+
 @pytest.mark.parametrize("settings", [TINY, LEARNED], ids=["rope", "learned positions"])
 def test_steps_are_those_of_the_slow_truth(settings):
     """Two steps agree with the loops in float64: to rounding in float64, and closely in float32."""

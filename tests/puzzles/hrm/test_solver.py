@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.errors import CheckpointError, OutOfMemoryError, UsageError
+from earmark.errors import OutOfMemoryError, UsageError
 from earmark.puzzles.hrm.checkpoint import read_checkpoint
-from earmark.puzzles.hrm.model import Hrm
+from earmark.puzzles.hrm.model import Hrm, Inner
 from earmark.puzzles.hrm.recursion import answer
 from earmark.puzzles.hrm.solver import Solver
 from earmark.puzzles.rules import are_solved
@@ -163,15 +163,22 @@ def test_one_row_that_does_not_fit_is_told(solver, monkeypatch):
     assert "DefaultCPUAllocator" in str(caught.value.cause)
 
 
-def test_logits_that_are_no_numbers_are_no_answers(tmp_path):
-    """Finite weights can still overflow: the checkpoint is named, and nothing counts as wrong."""
+@pytest.mark.parametrize("halt", ["fixed", "verifier"])
+def test_a_row_that_says_no_numbers_has_no_score_in_any_company(tmp_path, halt):
+    """Finite weights can still overflow; the rows beside it are answered as they are alone."""
     state = state_of()
-    state["model.inner.lm_head.weight"].fill_(3e38)
+    state["model.inner.embed_tokens.embedding_weight"][5].fill_(3e38)
     checkpoint = read_checkpoint(write_checkpoint(tmp_path, state=state))
-    with Solver(checkpoint, device="cpu") as opened, pytest.raises(CheckpointError) as caught:
-        opened.solve(grids(3))
-    assert caught.value.kind == "numbers"
-    assert str(tmp_path) in caught.value.what
+    tokens = grids(6)
+    tokens[tokens == 5] = 4
+    tokens[2, 0] = 5
+    with Solver(checkpoint, device="cpu") as opened:
+        together = opened.solve(tokens, halt=halt)
+        alone = [opened.solve(tokens[row : row + 1], halt=halt) for row in range(6)]
+    assert np.flatnonzero(np.isnan(together.scores)).tolist() == [2]
+    for row, one in enumerate(alone):
+        assert np.array_equal(together.tokens[row], one.tokens[0])
+        assert np.array_equal(together.scores[row], one.scores[0], equal_nan=True)
 
 
 @pytest.mark.parametrize(
@@ -205,22 +212,42 @@ def test_another_dtype_gives_answers_too(tmp_path):
         assert opened.solve(grids(5)).tokens.max() < 6
 
 
-def test_peak_memory_holds_one_carry(monkeypatch):
+@pytest.mark.parametrize("halt", ["fixed", "q"])
+def test_peak_memory_holds_one_carry(monkeypatch, halt):
     """However many steps are made: states of earlier ones are gone when a later one begins."""
     import gc
 
     counts, calls = [], []
-    forward = Hrm.forward
+    step = Inner.step
 
-    def counting(self, carry, ids):
-        calls.append(len(ids))
+    def counting(self, carry, x):
+        calls.append(len(x))
         if len(calls) in (2, 6):
             gc.collect()
             states = [one for one in gc.get_objects() if type(one) is torch.Tensor and one.dim() == 3]
             counts.append(sum(one.numel() for one in states))
-        return forward(self, carry, ids)
+        return step(self, carry, x)
 
-    monkeypatch.setattr(Hrm, "forward", counting)
-    answer(model(replace(TINY, halt_max_steps=6)), grids(32))
+    monkeypatch.setattr(Inner, "step", counting)
+    monkeypatch.setattr(Hrm, "has_answered", lambda self, said: torch.zeros(len(said.q_halt), dtype=torch.bool))
+    answer(model(replace(TINY, halt_max_steps=6)), grids(32), halt=halt)
     assert len(calls) == 6
     assert counts[0] == counts[1] > 0
+
+
+def test_where_no_row_leaves_early_one_chunk_is_in_memory(monkeypatch):
+    """However many rows are asked together: of the first chunk all steps are made before the second one begins."""
+    seen = []
+    step = Inner.step
+
+    def counting(self, carry, x):
+        seen.append(len(x))
+        return step(self, carry, x)
+
+    monkeypatch.setattr(Inner, "step", counting)
+    begun = Hrm.begun
+    monkeypatch.setattr(Hrm, "begun", lambda self, num_rows: seen.append(-num_rows) or begun(self, num_rows))
+    answer(model(replace(TINY, halt_max_steps=3)), grids(100))
+    chunk = seen[1]
+    assert seen == [-chunk, chunk, chunk, chunk] * -(-100 // chunk)
+    assert chunk < 100

@@ -14,12 +14,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from earmark.engines import mounts
+from earmark.engines.distant import MovableWork
 from earmark.engines.modal import container
 from earmark.engines.modal.crew import Crew
 from earmark.engines.modal.image import image_for
 from earmark.engines.options import EngineOptions
 from earmark.errors import EngineError, MissingExtraError, UsageError, first_line
-from earmark.records import MovableWork, Receipt, Shard, StopCheck, Work
+from earmark.records import Receipt, Shard, StopCheck, Work
 
 if TYPE_CHECKING:
     import modal

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from earmark.engines.distant import MovableWork
 from earmark.errors import EarmarkError, sentence_of
-from earmark.records import MovableWork, Receipt, Shard
+from earmark.records import Receipt, Shard
 
 _PARTS = "parts"
 

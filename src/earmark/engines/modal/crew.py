@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from earmark.engines.distant import MovableWork
 from earmark.engines.jobs import Job, JobQueue
 from earmark.engines.modal.container import Answer, Task
 from earmark.engines.pickled import pickled
 from earmark.errors import EngineError, sentence_of
-from earmark.records import MovableWork, Receipt, Shard, StopCheck
+from earmark.records import Receipt, Shard, StopCheck
 
 _POLL_S = 0.2
 _LOOK_S = 30.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from importlib.util import find_spec
 
@@ -21,7 +21,7 @@ from earmark.engines.ray.demand import Demand
 from earmark.engines.ray.inspection import Expected, inspect_nodes
 from earmark.engines.ray.runtime_env import read_runtime_env
 from earmark.errors import MissingExtraError
-from earmark.records import Receipt, Shard, StopCheck, Work
+from earmark.records import Probe, Receipt, Shard, StopCheck, Work
 
 _LEAST_ELASTIC = 2
 """A cluster of one slot may grow, and files are named for one rank or for several."""
@@ -101,18 +101,30 @@ class RayEngine:
         with self._connection:
             if not queue.has(1) or stop():
                 return
-            self._connect()
-            nodes = alive_nodes()
-            demand = Demand.of(self._options, nodes)
-            with work.probing() as probe:
-                expected = Expected.by_driver(probe, self._folder)
-                inspect_nodes(nodes, expected, has_runtime_env=bool(self._runtime_env), stop=stop)
-                self._go_back()
+            with self.inspected(work.probing(), stop=stop) as (demand, expected):
                 crew = Crew(work, queue, demand, expected, shard_timeout_s=self._options.shard_timeout_s)
                 try:
                     yield from crew.receipts(stop)
                 finally:
                     crew.close()
+
+    @contextlib.contextmanager
+    def inspected(
+        self, probing: AbstractContextManager[Probe], *, stop: StopCheck
+    ) -> Iterator[tuple[Demand, Expected]]:
+        """Be connected within the block, to nodes that were found fit: what each worker takes, and shall look for.
+
+        Raises what ``run`` raises of a cluster.
+        """
+        with self._connection:
+            self._connect()
+            nodes = alive_nodes()
+            demand = Demand.of(self._options, nodes)
+            with probing as probe:
+                expected = Expected.by_driver(probe, self._folder)
+                inspect_nodes(nodes, expected, has_runtime_env=bool(self._runtime_env), stop=stop)
+                self._go_back()
+                yield demand, expected
 
     def _go_back(self) -> None:
         """Return to the folder where the driver began, if it was made anew.

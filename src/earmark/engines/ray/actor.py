@@ -1,6 +1,6 @@
 """What runs on a node of a Ray cluster: one worker, told what to do by calls.
 
-All its work is done in one thread, since GPU libraries keep a device for each thread; only ``stop`` comes in between,
+All its calls are done in one thread, since GPU libraries keep a device for each thread; only ``stop`` comes in between,
 from another one. Errors of ours are answers and not raised, so that they arrive as they are.
 """
 

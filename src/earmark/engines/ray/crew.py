@@ -183,9 +183,11 @@ class Crew:
             yield said
 
     def _late(self, now_s: float) -> Iterator[Receipt]:
-        """End the actors whose shard takes longer than it may."""
+        """End the actors whose shard takes longer than it may, unless they have answered meanwhile."""
+        if self.shard_timeout_s is None:
+            return
         for place in self.places:
-            if place.job and self.shard_timeout_s is not None and now_s - place.since_s > self.shard_timeout_s:
+            if place.job and now_s - place.since_s > self.shard_timeout_s and not _has_answered(place):
                 yield from self._died(place, f"timed out after {self.shard_timeout_s:g} s")
 
     def _died(self, place: _Place, reason: str) -> Iterator[Receipt]:
@@ -229,6 +231,12 @@ class Crew:
         for each in (*goodbyes, *self._told):
             with contextlib.suppress(RayError):  # else Ray complains of an answer that nobody heard
                 ray.get(each, timeout=0)
+
+
+def _has_answered(place: _Place) -> bool:
+    import ray
+
+    return bool(ray.wait([place.answer], timeout=0)[0])
 
 
 def _reason(error: Exception) -> str:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain
 from typing import Self
 
 from earmark.engines.devices import visible_devices
@@ -28,7 +27,7 @@ from earmark.engines.torchrun.vigil import Ears, Vigil
 from earmark.errors import EarmarkError, EngineError, InterruptedRunError, MissingExtraError, UsageError, first_line
 from earmark.records import Receipt, Shard, StopCheck, Work
 
-_LINE = "torchrun --nproc-per-node=2 -m earmark eval MODEL --data DATA --engine torchrun"
+_LINE = "torchrun --nproc-per-node=2 -m earmark, and the same words behind it"
 _CONNECT_S = 60.0
 _PATIENCE_S = 600.0
 _FAREWELL_S = 10.0
@@ -106,7 +105,7 @@ class TorchrunEngine:
         assert self._leader is not None, "lead first"  # noqa: S101  # a programmer's error
         first = next(shards, None)
         if first is not None and not stop():
-            yield from self._leader.receipts(work, chain([first], shards), stop)
+            yield from self._leader.receipts(work, _Shards(first, shards), stop)
 
     def follow(self, *, stop: StopCheck) -> object:
         """See earmark.engines.ranked."""
@@ -116,6 +115,21 @@ class TorchrunEngine:
 
     def _worker(self) -> OneWorker:
         return OneWorker(self.rank, self._seat.environment(), self._shard_timeout_s)
+
+
+class _Shards:
+    """The shards, of which the first was asked for already. Where there is none for now, it may be asked again."""
+
+    def __init__(self, first: Shard, rest: Iterator[Shard]) -> None:
+        self._first: Shard | None = first
+        self._rest = rest
+
+    def __iter__(self) -> Iterator[Shard]:
+        return self
+
+    def __next__(self) -> Shard:
+        first, self._first = self._first, None
+        return next(self._rest) if first is None else first
 
 
 class _Follower:

@@ -121,11 +121,13 @@ class _Round:
 
     def receipts(self, stop: StopCheck, working: Future[None]) -> Iterator[Receipt]:
         """Receipts as they come, until all shards are done or, after a stop, until the ranks rest."""
-        while not self._is_over():
+        while True:
             if self._stopped is None and stop():
                 self._stopped = time.monotonic()
                 self._board.post("stop", None)
             self._give_out()
+            if self._is_over():
+                return
             messages = self._hearing.messages()
             for rank, message in messages:
                 yield from self._heard(rank, message)
@@ -145,10 +147,11 @@ class _Round:
         return 0 in self._resting and (is_late or len(self._resting) == self._num_ranks)
 
     def _give_out(self) -> None:
-        while self._stopped is None and not self._is_exhausted and self._num_out < _AHEAD * self._num_ranks:
+        """Ask for more whenever there is room: where a receipt decides what comes next, there may be some again."""
+        while self._stopped is None and self._num_out < _AHEAD * self._num_ranks:
             shard = next(self._shards, None)
+            self._is_exhausted = shard is None
             if shard is None:
-                self._is_exhausted = True
                 return
             self._num_published += 1
             self._num_out += 1

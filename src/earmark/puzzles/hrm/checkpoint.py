@@ -180,7 +180,7 @@ def _sizes_of_data(data: Path) -> tuple[int, int] | None:
 
 def _sizes_of_weights(path: Path) -> tuple[int, int]:
     """As the embedding of the tokens has it, for a Sudoku: nothing else says how many cells there are."""
-    from earmark.puzzles.hrm.weights import read_weights
+    from earmark.puzzles.hrm.state_dict import read_weights
 
     embedding = read_weights(path).get("inner.embed_tokens.embedding_weight")
     if embedding is None or embedding.dim() != 2:  # noqa: PLR2004  # tokens by values

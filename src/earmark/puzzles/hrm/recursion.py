@@ -3,8 +3,8 @@
 Of all the steps one carry is kept, that of the rows that still think. On a processor the rows go through the network in
 chunks of one fixed number of rows, the last one filled up: a product of matrices of another shape may be computed by
 another routine, with another rounding, and then an answer would depend on how many rows were asked together. One row
-alone gets other scores of halting than the same row among others, for example. On a GPU all rows go at once, and an
-answer may depend on their number.
+alone gets other scores of halting than the same row among others, for example. Where no row leaves early, a chunk makes
+all its steps before the next one begins. On a GPU all rows go at once, and an answer may depend on their number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from earmark.errors import CheckpointError
 from earmark.puzzles.grids import Tokens
 from earmark.puzzles.hrm.model import Carry, Hrm, Said
 from earmark.puzzles.rules import are_solved
@@ -32,7 +31,8 @@ _TOKENS_IN_CHUNK = 544
 class Answers:
     """What came of each row, in the order of the rows.
 
-    ``tokens`` uint8 (rows, cells); ``scores`` float32 (rows,): the score of halting at the step of the answer;
+    ``tokens`` uint8 (rows, cells); ``scores`` float32 (rows,): the score of halting at the step of the answer, NaN
+    where the model said something that is no number;
     ``is_halted`` bool (rows,): whether the model itself would have stopped there; ``num_steps`` int16 (rows,).
     """
 
@@ -46,21 +46,52 @@ class Answers:
 def answer(model: Hrm, clues: Tokens, *, halt: Halt = "fixed") -> Answers:
     """Answer ``clues``, uint8 (rows, cells). The model is in its evaluation mode, on the device where it works.
 
-    Raises CheckpointError where the network says what is no number, and ValueError where ``verifier`` is asked of a
-    model whose data are no Sudoku.
+    Raises ValueError where ``verifier`` is asked of a model whose data are no Sudoku.
     """
     size = model.settings.grid_size
     if halt == "verifier" and size is None:
         raise ValueError("the rules of Sudoku say nothing about these grids")
-    thinking = _Thinking(model, clues)
+    num_rows = _chunk_of(model)
+    if halt == "fixed" and num_rows is not None:
+        return _all_steps(model, clues, num_rows)
+    thinking = _Thinking(model, clues, num_rows)
     for step in range(1, model.settings.halt_max_steps + 1):
         if not len(thinking.rows):
             break
         is_last = step == model.settings.halt_max_steps
-        said = thinking.step(speaks=is_last or halt != "fixed")
-        if said is not None:
-            thinking.keep(said, step, _leaving(said, thinking.clues, halt, size, is_last=is_last))
+        if halt == "fixed" and not is_last:
+            thinking.step()
+            continue
+        said = thinking.spoken_step()
+        thinking.keep(said, step, _leaving(said, thinking.clues, halt, size, is_last=is_last))
     return thinking.answers
+
+
+def _chunk_of(model: Hrm) -> int | None:
+    """How many rows go through the network at once; None where all of them do."""
+    is_on_processor = model.inner.lm_head.weight.device.type == "cpu"
+    return max(1, _TOKENS_IN_CHUNK // model.settings.num_tokens) if is_on_processor else None
+
+
+def _all_steps(model: Hrm, clues: Tokens, size: int) -> Answers:
+    """Chunk after chunk of ``size`` rows through all steps, so that one chunk is in memory, and in the caches."""
+    answers = _no_answers(clues)
+    answers.num_steps[:] = model.settings.halt_max_steps
+    for start in range(0, len(clues), size):
+        rows = slice(start, min(start + size, len(clues)))
+        ids = _filled(torch.from_numpy(clues[rows].astype(np.int32)), size)
+        x, carry = model.inner.embedded(ids), model.begun(size)
+        for _ in range(model.settings.halt_max_steps):
+            carry = model.inner.step(carry, x)
+        said = _here(model, _first(model.inner.said(carry), rows.stop - start))
+        answers.tokens[rows], answers.scores[rows], answers.is_halted[rows] = said.tokens, said.scores, said.is_halted
+    return answers
+
+
+def _no_answers(clues: Tokens) -> Answers:
+    num = len(clues)
+    tokens, scores = np.zeros(clues.shape, np.uint8), np.zeros(num, np.float32)
+    return Answers(tokens, scores, np.zeros(num, np.bool_), np.zeros(num, np.int16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +104,8 @@ class _SaidHere:
 
 
 def _leaving(said: _SaidHere, clues: Tokens, halt: Halt, size: int | None, *, is_last: bool) -> NDArray[np.bool_]:
-    if is_last or halt == "fixed":
-        return np.full(len(clues), is_last)
+    if is_last:
+        return np.ones(len(clues), np.bool_)
     if halt == "q":
         return said.is_halted
     return are_solved(clues, said.tokens, size or 0)
@@ -83,29 +114,27 @@ def _leaving(said: _SaidHere, clues: Tokens, halt: Halt, size: int | None, *, is
 class _Thinking:
     """The rows that have no answer yet, with their carry, and the answers of the others."""
 
-    def __init__(self, model: Hrm, clues: Tokens) -> None:
+    def __init__(self, model: Hrm, clues: Tokens, chunk: int | None) -> None:
         self._model = model
+        self._chunk = chunk
         self.rows = np.arange(len(clues))
         self.clues = clues
-        weight = model.inner.lm_head.weight
-        self._device = weight.device
+        self._device = model.inner.lm_head.weight.device
         self._ids = torch.from_numpy(clues.astype(np.int32)).to(self._device)
         self._carry = model.begun(len(clues))
-        self._chunk = max(1, _TOKENS_IN_CHUNK // model.settings.num_tokens) if weight.device.type == "cpu" else None
-        self.answers = Answers(
-            np.zeros(clues.shape, np.uint8),
-            np.zeros(len(clues), np.float32),
-            np.zeros(len(clues), np.bool_),
-            np.zeros(len(clues), np.int16),
-        )
+        self.answers = _no_answers(clues)
 
-    def step(self, *, speaks: bool) -> _SaidHere | None:
-        """One step of every row; what they say after it where ``speaks``."""
+    def step(self) -> None:
+        """One step of every row, all at once, after which nothing is said."""
+        inner = self._model.inner
+        self._carry = inner.step(self._carry, inner.embedded(self._ids))
+
+    def spoken_step(self) -> _SaidHere:
+        """One step of every row, and what they say after it."""
         if self._chunk is None:
-            self._carry, said = self._model(self._carry, self._ids)
-            return _here(self._model, said) if speaks else None
-        parts = [self._chunk_step(start, self._chunk, speaks=speaks) for start in range(0, len(self.rows), self._chunk)]
-        return _joined([part for part in parts if part is not None]) if speaks else None
+            self.step()
+            return _here(self._model, self._model.inner.said(self._carry))
+        return _joined([self._chunk_step(start, self._chunk) for start in range(0, len(self.rows), self._chunk)])
 
     def keep(self, said: _SaidHere, step: int, leaving: NDArray[np.bool_]) -> None:
         """Write down the answers of the rows that leave, and go on with the others."""
@@ -121,7 +150,7 @@ class _Thinking:
         self._ids = self._ids[stays]
         self._carry = Carry(self._carry.high[stays], self._carry.low[stays])
 
-    def _chunk_step(self, start: int, size: int, *, speaks: bool) -> _SaidHere | None:
+    def _chunk_step(self, start: int, size: int) -> _SaidHere:
         """One step of the rows from ``start``, always ``size`` of them: the last one stands in for those that lack."""
         num_rows = min(size, len(self.rows) - start)
         high, low, ids = (
@@ -130,9 +159,11 @@ class _Thinking:
         after, said = self._model(Carry(high, low), ids)
         self._carry.high[start : start + num_rows] = after.high[:num_rows]
         self._carry.low[start : start + num_rows] = after.low[:num_rows]
-        if not speaks:
-            return None
-        return _here(self._model, Said(said.logits[:num_rows], said.q_halt[:num_rows], said.q_continue[:num_rows]))
+        return _here(self._model, _first(said, num_rows))
+
+
+def _first(said: Said, num_rows: int) -> Said:
+    return Said(said.logits[:num_rows], said.q_halt[:num_rows], said.q_continue[:num_rows])
 
 
 def _filled(rows: Tensor, size: int) -> Tensor:
@@ -141,11 +172,16 @@ def _filled(rows: Tensor, size: int) -> Tensor:
 
 
 def _here(model: Hrm, said: Said) -> _SaidHere:
-    if not all(bool(torch.isfinite(one).all()) for one in (said.logits, said.q_halt, said.q_continue)):
-        raise CheckpointError("numbers", "what the model says", "it is NaN or infinity for some puzzle")
+    """As arrays; the score of a row that says anything which is no number is none either."""
     tokens = said.logits.argmax(dim=-1).to(torch.uint8).cpu().numpy()
     halted = model.has_answered(said).cpu().numpy()
-    return _SaidHere(tokens, said.q_halt.float().cpu().numpy(), halted)
+    is_finite = torch.stack([torch.isfinite(one).flatten(1).all(dim=1) for one in _of_rows(said)]).all(dim=0)
+    scores = torch.where(is_finite, said.q_halt.float(), torch.nan)
+    return _SaidHere(tokens, scores.cpu().numpy(), halted)
+
+
+def _of_rows(said: Said) -> tuple[Tensor, ...]:
+    return said.logits, said.q_halt.unsqueeze(1), said.q_continue.unsqueeze(1)
 
 
 def _joined(parts: list[_SaidHere]) -> _SaidHere:

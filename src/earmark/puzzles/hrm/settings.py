@@ -83,6 +83,14 @@ class HrmSettings:
         is_grid = size in (4, 9) and size * size == self.seq_len and self.vocab_size == size + 2
         return size if is_grid else None
 
+    @property
+    def num_multiplications(self) -> int:
+        """Of the matrix products for one puzzle in all steps: reckoned, to tell how long the work is."""
+        width, tokens = self.hidden_size, self.num_tokens
+        block = tokens * (4 * width * width + 3 * width * self.mlp_width) + 2 * tokens * tokens * width
+        num_blocks = self.num_h_cycles * (self.num_l_cycles * self.num_l_layers + self.num_h_layers)
+        return self.halt_max_steps * num_blocks * block
+
     def arch(self) -> dict[str, Any]:
         """The section ``arch`` of an ``all_config.yaml``; ``settings_from`` reads it back."""
         return {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from earmark.errors import CheckpointError, OutOfMemoryError, UsageError, first_line
+from earmark.errors import OutOfMemoryError, UsageError, first_line
 from earmark.puzzles.grids import Tokens
 from earmark.puzzles.hrm.checkpoint import Checkpoint
 from earmark.puzzles.hrm.device import DtypeName, device_of, one_thread_in_a_worker
@@ -69,8 +69,8 @@ class Solver:
         """Answer ``tokens``, uint8 (rows, cells), row for row.
 
         Where the rows do not fit into the device's memory, half of them are tried, and so many from then on. Raises
-        OutOfMemoryError where one row does not fit, CheckpointError where the model says what is no number, and
-        ValueError for grids that the model does not take.
+        OutOfMemoryError where one row does not fit, and ValueError for grids that the model does not take. Where the
+        model says what is no number, the row's score is NaN.
         """
         if self._model is None:
             raise ValueError("a solver answers within its block")
@@ -94,8 +94,6 @@ class Solver:
         try:
             with _one_thread(model):
                 return answer(model, tokens, halt=halt)
-        except CheckpointError as error:
-            raise CheckpointError(error.kind, self._checkpoint.path, f"{error.place}: {error.cause}") from error
         except RuntimeError as error:  # a GPU's has a class of its own, a processor's is told by its words
             if not isinstance(error, torch.OutOfMemoryError) and "DefaultCPUAllocator" not in str(error):
                 raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,16 +27,26 @@ _BEFORE, _AFTER = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word after it, and to the word before it."""
 
 
-def ask(loaded: Loaded, batch: Sequence[Samples]) -> list[Hypothesis]:
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Log-mel features of waveforms, shape ``(num_waveforms, num_mels, num_frames)``, and their frames that are audio.
+
+    Behind those are zeros.
+    """
+
+    values: NDArray[np.float32]
+    num_frames: list[int]
+
+
+def ask(loaded: Loaded, features: Features) -> list[Hypothesis]:
     """One hypothesis a waveform, in order."""
     import ctranslate2
 
-    if not batch:
+    if not features.num_frames:
         return []
-    settings, model = loaded.settings, loaded.whisper.model
-    features, num_frames = _features(loaded, batch)
-    encoded = model.encode(ctranslate2.StorageView.from_array(features))
-    tokenizers = _tokenizers(loaded, encoded, len(batch))
+    settings, model, num_frames = loaded.settings, loaded.whisper.model, features.num_frames
+    encoded = model.encode(ctranslate2.StorageView.from_array(features.values))
+    tokenizers = _tokenizers(loaded, encoded, len(num_frames))
     prompts = [_prompt(loaded, tokenizer) for tokenizer in tokenizers]
     max_length = _max_length(loaded, prompts)
     results = model.generate(
@@ -50,7 +60,7 @@ def ask(loaded: Loaded, batch: Sequence[Samples]) -> list[Hypothesis]:
         sampling_temperature=0.0,
     )
     said = [result.sequences_ids[0] for result in results]
-    words = _words(loaded, encoded, tokenizers, said, num_frames) if settings.words else [None] * len(batch)
+    words = _words(loaded, encoded, tokenizers, said, num_frames) if settings.words else [None] * len(num_frames)
     return [
         replace(
             _hypothesis(loaded, tokenizer, result, some),
@@ -60,8 +70,8 @@ def ask(loaded: Loaded, batch: Sequence[Samples]) -> list[Hypothesis]:
     ]
 
 
-def _features(loaded: Loaded, batch: Sequence[Samples]) -> tuple[NDArray[np.float32], list[int]]:
-    """Log-mel features, shape ``(num_waveforms, num_mels, num_frames)``, zeros after the end; frames that are audio."""
+def features_of(loaded: Loaded, batch: Sequence[Samples]) -> Features:
+    """The features of waveforms, each in a window of its own."""
     shapes = loaded.checkpoint.shapes
     features = np.zeros((len(batch), shapes.num_mels, shapes.num_frames), np.float32)
     num_frames = []
@@ -70,7 +80,7 @@ def _features(loaded: Loaded, batch: Sequence[Samples]) -> tuple[NDArray[np.floa
         length = min(found.shape[1], shapes.num_frames)
         features[row, :, :length] = found[:, :length]
         num_frames.append(length)
-    return features, num_frames
+    return Features(features, num_frames)
 
 
 def _tokenizers(loaded: Loaded, encoded: object, num_waveforms: int) -> list[Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from earmark.errors import OutOfMemoryError, RecognizerError, first_line
 from earmark.fetching import FetchOptions
 from earmark.recognizers.accelerator import DeviceKind, device_kind, usual_batch_s
-from earmark.recognizers.faster_whisper.asking import SHORTEST_SAMPLES, Samples, ask
+from earmark.recognizers.faster_whisper.asking import SHORTEST_SAMPLES, Features, Samples, ask, features_of
 from earmark.recognizers.faster_whisper.checkpoint import PATTERNS, Checkpoint, read_checkpoint
 from earmark.recognizers.faster_whisper.loading import Loaded, load
 from earmark.recognizers.faster_whisper.settings import Settings
@@ -119,16 +119,28 @@ class FasterWhisper:
 
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One hypothesis a waveform, each in a window of its own."""
-        if self._loaded is None:
-            raise RecognizerError("the model is not loaded", hint="with FasterWhisper(...) as recognizer:")
+        return self.answered(self.prepared(batch))
+
+    def prepared(self, batch: Sequence[Waveform]) -> Features:
+        """The features of a batch."""
         check_fits(max((one.duration_s for one in batch), default=0.0), self._checkpoint.max_audio_s)
+        return features_of(self._entered, [_lengthened(waveform.samples) for waveform in batch])
+
+    def answered(self, prepared: Features) -> list[Hypothesis]:
+        """One hypothesis for each waveform that ``prepared`` was made of."""
         try:
-            return ask(self._loaded, [_lengthened(waveform.samples) for waveform in batch])
+            return ask(self._entered, prepared)
         except RuntimeError as error:
             if "out of memory" not in str(error):
                 raise
             full = first_line(error)
-        raise OutOfMemoryError(f"{len(batch)} utterances do not fit", cause=full)
+        raise OutOfMemoryError(f"{len(prepared.num_frames)} utterances do not fit", cause=full)
+
+    @property
+    def _entered(self) -> Loaded:
+        if self._loaded is None:
+            raise RecognizerError("the model is not loaded", hint="with FasterWhisper(...) as recognizer:")
+        return self._loaded
 
 
 def _lengthened(samples: Samples) -> Samples:

@@ -147,7 +147,7 @@ class Nemo:
     def _answers(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         if self._loaded is None:
             raise RecognizerError("the model is not loaded", hint="with Nemo(...) as recognizer:")
-        return within_memory(partial(ask, self._loaded), batch)
+        return within_memory(partial(ask, self._loaded), batch, len(batch))
 
 
 def archive_named(name: str, fetching: FetchOptions) -> str:

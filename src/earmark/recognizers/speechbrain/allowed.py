@@ -67,6 +67,7 @@ _CLASSES = {
     ),
 }
 _FUNCTIONS = {
+    "earmark.recognizers.speechbrain.fusion": "ctc_beam_search",
     "speechbrain.decoders.ctc": "ctc_greedy_decode",
     # Training's, named in published files and never called here.
     "speechbrain.nnet.losses": "ctc_loss nll_loss kldiv_loss transducer_loss",

@@ -152,7 +152,9 @@ def _check_usable(tree: Mapping[str, Any], place: str) -> None:
 
 def _search(tree: Mapping[str, Any], interface: Interface) -> Any:  # noqa: ANN401  # a mapping, or nothing
     if interface == "EncoderASR":
-        return tree.get("test_beam_search")
+        search = tree["decoding_function"]
+        is_told = isinstance(search, Wanted) and "beam_size" in search.kwargs
+        return search.kwargs if is_told else tree.get("test_beam_search")
     decoder = tree["modules"]["decoder"]
     return decoder.kwargs if isinstance(decoder, Wanted) else None
 

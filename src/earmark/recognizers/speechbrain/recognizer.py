@@ -180,7 +180,7 @@ class SpeechBrain:
     def _heard(self, samples: Sequence[Samples]) -> list[Hypothesis]:
         if self._loaded is None:
             raise RecognizerError("the model is not loaded", hint="with SpeechBrain(...) as recognizer:")
-        return within_memory(partial(ask, self._loaded), samples)
+        return within_memory(partial(ask, self._loaded), samples, len(samples))
 
 
 def _is_setting(name: str, inside: str) -> bool:

@@ -41,7 +41,9 @@ def fill(parts: Mapping[str, Any], files: Mapping[str, Path], place: str) -> set
 
 
 def _unfit(name: str, file: Path, place: str, error: Exception) -> RecognizerError:
-    return RecognizerError(f"the {name} of {place} cannot be loaded from {file.name}", cause=first_line(error)[:300])
+    first, *more = str(error).splitlines() or [""]
+    cause = f"{first} {more[0].strip()}" if more and first.endswith(":") else first_line(error)  # torch's shapes
+    return RecognizerError(f"the {name} of {place} cannot be loaded from {file.name}", cause=cause[:300])
 
 
 def _fill(part: Any, file: Path) -> set[int]:  # noqa: ANN401  # SpeechBrain's

@@ -1,13 +1,15 @@
 """How a loaded model of each family is asked: waveforms in, hypotheses out. The only place that runs a model.
 
-A family's answer for one waveform must not depend on the padding that its neighbours bring. Where Transformers leaves
-that to the caller, it is done here, and said where.
+In two steps, since the first can be done for the next batch while the model is busy: waveforms become the model's
+inputs, and these hypotheses. A family's answer for one waveform must not depend on the padding that its neighbours
+bring. Where Transformers leaves that to the caller, it is done here, and said where.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from earmark.recognizers.together import check_fits
@@ -21,27 +23,38 @@ from earmark.recognizers.transformers.loading import Loaded
 from earmark.recognizers.transformers.timing import attended_tokens, ctc_runs, ctc_tokens, timed, transducer_tokens
 from earmark.records import SAMPLE_RATE_HZ, Hypothesis
 
-Ask = Callable[[Sequence[Samples]], list[Hypothesis]]
-"""What was heard in waveforms, in order. Words are timed from the start, and may reach beyond the end."""
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a model is asked.
+
+    ``inputs`` makes them of waveforms, and may run in another thread than ``answers``, which runs the model on them:
+    what was heard, in order. Words are timed from the start, and may reach beyond the end.
+    """
+
+    inputs: Callable[[Sequence[Samples]], Any]
+    answers: Callable[[Any], list[Hypothesis]]
+
 
 _CTC_DECODING = {"skip_special_tokens": False, "group_tokens": False}
 _TRANSDUCER_DECODING = {"skip_special_tokens": True, "group_tokens": False}
 
 
-def asking(loaded: Loaded) -> Ask:
+def asking(loaded: Loaded) -> Way:
     """How to ask this model. Raises RecognizerError where it cannot do what the settings say."""
-    makers: dict[FamilyKind, Callable[[Loaded], Ask]] = {
+    makers: dict[FamilyKind, Callable[[Loaded], Way]] = {
         "ctc": ctc,
         "transducer": transducer,
         "whisper": whisper,
         "encoder-decoder": encoder_decoder,
-        "request": request,
-        "conversation": conversation,
+        # Their processors read words with the tokenizer that writes the answers, and it is not for two threads.
+        "request": lambda told: Way(list, request(told)),
+        "conversation": lambda told: Way(list, conversation(told)),
     }
     return makers[loaded.checkpoint.family.kind](loaded)
 
 
-def ctc(loaded: Loaded) -> Ask:
+def ctc(loaded: Loaded) -> Way:
     """Connectionist temporal classification: the likeliest token of each frame, repetitions joined, blanks left out.
 
     Each row is cut at its own number of frames before it is decoded. What a model says about padding is no speech, and
@@ -50,8 +63,7 @@ def ctc(loaded: Loaded) -> Ask:
     """
     blank = loaded.model.config.pad_token_id
 
-    def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
-        inputs = padded_inputs(loaded, batch)
+    def answers(inputs: dict[str, Any]) -> list[Hypothesis]:
         logits = loaded.model(**inputs).logits
         rows = logits.argmax(dim=-1).tolist()
         if (lengths := num_output_frames(loaded.model, inputs)) is not None:
@@ -67,10 +79,10 @@ def ctc(loaded: Loaded) -> Ask:
             for text, one, sure in zip(texts, runs, posteriors, strict=True)
         ]
 
-    return ask
+    return Way(partial(padded_inputs, loaded), answers)
 
 
-def transducer(loaded: Loaded) -> Ask:
+def transducer(loaded: Loaded) -> Way:
     """RNN-T and TDT, greedy, by Transformers' own generation.
 
     Three repairs to its state in 5.23. A checkpoint without an end token goes on to say things of the rows of a batch
@@ -83,9 +95,8 @@ def transducer(loaded: Loaded) -> Ask:
     if durations := getattr(config, "durations", None):
         generation.suppress_tokens = list(range(config.vocab_size, config.vocab_size + len(durations)))
 
-    def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
-        inputs = padded_inputs(loaded, batch)
-        most = [config.max_symbols_per_step * frames for frames in num_output_frames(loaded.model, inputs) or ()]
+    def answers(inputs: dict[str, Any]) -> list[Hypothesis]:
+        most = [config.max_symbols_per_step * frames for frames in _num_frames_alone(loaded, inputs)]
         found = loaded.model.generate(**inputs, max_new_tokens=max(most))
         cut = [row[:length] for row, length in zip(found.sequences.tolist(), most, strict=True)]
         texts = [loaded.tokenizer.decode(row, **_TRANSDUCER_DECODING).strip() for row in cut]
@@ -96,10 +107,24 @@ def transducer(loaded: Loaded) -> Ask:
             for text, row, steps in zip(texts, cut, found.durations.tolist(), strict=True)
         ]
 
-    return ask
+    return Way(partial(padded_inputs, loaded), answers)
 
 
-def whisper(loaded: Loaded) -> Ask:
+def _num_frames_alone(loaded: Loaded, inputs: dict[str, Any]) -> list[int]:
+    """Frames at the output of the encoder that each row would have alone, those beyond its mask too.
+
+    The extractor makes a frame more than the longest row fills; Transformers counts it where it sets a limit.
+    """
+    import torch
+
+    mask = inputs["attention_mask"]
+    filled = mask.sum(dim=-1)
+    alone = filled + mask.shape[-1] - filled.max()
+    places = torch.arange(mask.shape[-1], device=mask.device)
+    return num_output_frames(loaded.model, {"attention_mask": places < alone[:, None]}) or []
+
+
+def whisper(loaded: Loaded) -> Way:
     """Whisper, one window of 30 s each: greedy unless beams are asked for, one temperature, no timestamp tokens.
 
     Times of words come from its cross-attention, and are asked for one utterance at a time: in a batch, Transformers
@@ -110,23 +135,34 @@ def whisper(loaded: Loaded) -> Ask:
     options = _whisper_options(loaded)
     num_prompt_tokens = len(options.get("prompt_ids", ()))
 
-    def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
+    def inputs_of(batch: Sequence[Samples]) -> dict[str, Any]:
         check_fits(max(map(len, batch)) / SAMPLE_RATE_HZ, window / SAMPLE_RATE_HZ)
+        return window_inputs(loaded, batch)
+
+    def answers(inputs: dict[str, Any]) -> list[Hypothesis]:
         if settings.words:
-            return [_timed_words(loaded, said_of([samples]), num_prompt_tokens) for samples in batch]
-        ids = said_of(batch)
+            return [_timed_words(loaded, said_of(one), num_prompt_tokens) for one in _rows(inputs)]
+        ids = said_of(inputs)
         return [
             Hypothesis(text, is_unfinished=cut)
             for text, cut in zip(decoded(loaded, ids), whisper_unfinished(loaded, ids, num_prompt_tokens), strict=True)
         ]
 
-    def said_of(batch: Sequence[Samples]) -> Any:  # noqa: ANN401  # ids, or with words a mapping of ids and times
-        inputs = window_inputs(loaded, batch)
+    def said_of(inputs: dict[str, Any]) -> Any:  # noqa: ANN401  # ids, or with words a mapping of ids and times
         if not settings.compile:
             return loaded.model.generate(**inputs, **options)
-        return loaded.model.generate(**filled_up(inputs), **options)[: len(batch)]
+        return loaded.model.generate(**filled_up(inputs), **options)[: _num_rows(inputs)]
 
-    return ask
+    return Way(inputs_of, answers)
+
+
+def _num_rows(inputs: dict[str, Any]) -> int:
+    return len(next(iter(inputs.values())))
+
+
+def _rows(inputs: dict[str, Any]) -> list[dict[str, Any]]:
+    """The inputs of each waveform alone."""
+    return [{name: one[row : row + 1] for name, one in inputs.items()} for row in range(_num_rows(inputs))]
 
 
 def _timed_words(loaded: Loaded, said: Any, num_prompt_tokens: int) -> Hypothesis:  # noqa: ANN401  # Transformers'
@@ -149,12 +185,16 @@ def _whisper_options(loaded: Loaded) -> dict[str, Any]:
     return options
 
 
-def encoder_decoder(loaded: Loaded) -> Ask:
+def encoder_decoder(loaded: Loaded) -> Way:
     """An encoder and a decoder that need to be told nothing."""
 
-    def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
-        said = loaded.model.generate(**padded_inputs(loaded, batch), **generation_options(loaded, max(map(len, batch))))
+    def inputs_of(batch: Sequence[Samples]) -> tuple[dict[str, Any], int]:
+        return padded_inputs(loaded, batch), max(map(len, batch))
+
+    def answers(given: tuple[dict[str, Any], int]) -> list[Hypothesis]:
+        inputs, longest_samples = given
+        said = loaded.model.generate(**inputs, **generation_options(loaded, longest_samples))
         ids = getattr(said, "sequences", said)[:, 1:]  # without the token that the decoder begins with
         return best_of(loaded, said, ids, decoded(loaded, ids))
 
-    return ask
+    return Way(inputs_of, answers)

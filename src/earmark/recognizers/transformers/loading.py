@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from earmark.errors import RecognizerError, first_line
@@ -38,7 +38,16 @@ _MORE = {"granite_speech": ("torchaudio", "torchaudio"), "voxtral": ("mistral_co
 
 
 def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
-    """Load the checkpoint as the settings say.
+    """Load the checkpoint as the settings say, made faster where the answers stay what they are.
+
+    Raises RecognizerError as ``load_as_saved`` does.
+    """
+    loaded = load_as_saved(checkpoint, settings)
+    return replace(loaded, model=_faster(loaded.model, checkpoint.family.kind, settings))
+
+
+def load_as_saved(checkpoint: Checkpoint, settings: Settings) -> Loaded:
+    """Load the checkpoint, and leave the model as it is.
 
     Raises RecognizerError for a device or a package that is not there, weights that are missing or no numbers, and
     whatever else Transformers finds wrong.
@@ -61,7 +70,6 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
     _check_complete(checkpoint.place, report)
     model = model.to(device).eval()
     check_numbers(checkpoint.place, model.state_dict().items())
-    model = _faster(model, checkpoint.family.kind, settings)
     return Loaded(checkpoint, settings, model, extractor, tokenizer, processor, device, dtype)
 
 
@@ -80,6 +88,7 @@ def _model(checkpoint: Checkpoint, settings: Settings, dtype: torch.dtype) -> tu
         dtype=dtype,
         attn_implementation=settings.attention,
         use_safetensors=True,
+        ignore_mismatched_sizes=True,  # they are refused here, by name
         output_loading_info=True,
         **_from_here(checkpoint),
     )
@@ -129,7 +138,10 @@ def _check_packages(checkpoint: Checkpoint) -> None:
 def _check_complete(place: str, report: dict[str, Any]) -> None:
     """Transformers makes up the weights that it misses, and goes on."""
     missing = sorted(report.get("missing_keys", ()))
-    mismatched = sorted(str(one[0]) for one in report.get("mismatched_keys", ()))
+    mismatched = sorted(
+        f"{name}, which is {tuple(found)} there, and {tuple(expected)} in the model"
+        for name, found, expected in report.get("mismatched_keys", ())
+    )
     for what, names in (("are not in the checkpoint", missing), ("have another shape there", mismatched)):
         if names:
             raise RecognizerError(

@@ -5,11 +5,12 @@ It knows the contract of recognizers, and neither torch nor Transformers until i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from earmark.errors import FetchError, RecognizerError, UsageError
 from earmark.fetching import FetchOptions
@@ -18,8 +19,8 @@ from earmark.recognizers.languages import language_code
 from earmark.recognizers.model_files import ModelFiles, by_role, content_hash, outright
 from earmark.recognizers.on_torch import empty_cache, within_memory
 from earmark.recognizers.packages import installed_version, packages_of
-from earmark.recognizers.together import asked_together
-from earmark.recognizers.transformers.asking import Ask, asking
+from earmark.recognizers.together import pieces_of
+from earmark.recognizers.transformers.asking import Way, asking
 from earmark.recognizers.transformers.checkpoint import (
     CODE_PATTERNS,
     CONFIG,
@@ -29,15 +30,25 @@ from earmark.recognizers.transformers.checkpoint import (
     read_checkpoint,
 )
 from earmark.recognizers.transformers.choices import resolved, takes_language
-from earmark.recognizers.transformers.features import Samples, lengthened
+from earmark.recognizers.transformers.features import lengthened
 from earmark.recognizers.transformers.loading import load
 from earmark.recognizers.transformers.settings import Settings
 from earmark.recognizers.word_times import within
 from earmark.records import Hypothesis, Waveform
 from earmark.spec import RecognizerSpec
 
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 _OLDEST = (5, 23)
 """The version of Transformers that this was made with; older ones lack classes and were not tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch as the model takes it: the lengths, and for the places of each piece asked together its inputs."""
+
+    durations_s: tuple[float, ...]
+    pieces: tuple[tuple[list[int], Any], ...]
 
 
 class Transformers:
@@ -78,8 +89,8 @@ class Transformers:
             prompt=prompt, max_new_tokens=max_new_tokens, words=words, nbest=nbest, compile=compile, trust=trust,
             gpu_memory_limit=gpu_memory_limit,
         )  # fmt: skip
-        self._files = _files(model, tokenizer, fetching, trust=trust)
-        self._ask: Ask | None = None
+        self._files = files_of(model, tokenizer, fetching, trust=trust)
+        self._way: Way | None = None
         _ = _version()
 
     @cached_property
@@ -138,40 +149,65 @@ class Transformers:
 
     def __getstate__(self) -> dict[str, object]:
         """Without what was read on this machine: the files may be elsewhere on the next one."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_ask", "_checkpoint")} | {
-            "_ask": None
+        return {name: value for name, value in self.__dict__.items() if name not in ("_way", "_checkpoint")} | {
+            "_way": None
         }
 
     def __enter__(self) -> Self:
         """Load the model. Raises RecognizerError and MissingExtraError."""
         with packages_of("transformers"):
-            self._ask = asking(load(self._checkpoint, self._resolved))
+            self._way = asking(load(self._checkpoint, self._resolved))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Free the model, and the memory of its device."""
-        self._ask = None
+        self._way = None
         empty_cache()
 
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
+        return self.answered(self.prepared(batch))
+
+    def prepared(self, batch: Sequence[Waveform]) -> Prepared:
+        """The model's inputs for a batch, on its device, one for each piece of it that is asked together."""
         family = self._checkpoint.family
         samples = [lengthened(waveform.samples, family.shortest_samples) for waveform in batch]
-        heard = asked_together(samples, [len(one) for one in samples], family.batching, self._heard)
-        return [within(one, waveform.duration_s) for one, waveform in zip(heard, batch, strict=True)]
+        pieces = pieces_of([len(one) for one in samples], family.batching)
+        made = [_asked(self._entered.inputs, [samples[place] for place in piece], len(piece)) for piece in pieces]
+        return Prepared(tuple(waveform.duration_s for waveform in batch), tuple(zip(pieces, made, strict=True)))
 
-    def _heard(self, samples: Sequence[Samples]) -> list[Hypothesis]:
-        import torch
+    def answered(self, prepared: Prepared) -> list[Hypothesis]:
+        """One text for each waveform that ``prepared`` was made of."""
+        heard: dict[int, Hypothesis] = {}
+        for piece, inputs in prepared.pieces:
+            heard.update(zip(piece, _asked(self._entered.answers, inputs, len(piece)), strict=True))
+        return [within(heard[place], duration_s) for place, duration_s in enumerate(prepared.durations_s)]
 
-        if self._ask is None:
+    @property
+    def _entered(self) -> Way:
+        if self._way is None:
             raise RecognizerError("the model is not loaded", hint="with Transformers(...) as recognizer:")
-        with torch.inference_mode():
-            return within_memory(self._ask, samples)
+        return self._way
 
 
-def _files(model: str, tokenizer: str | None, fetching: FetchOptions, *, trust: bool) -> ModelFiles:
+def _asked(step: Callable[[Given], Found], given: Given, num_waveforms: int) -> Found:
+    """One of the two steps. Raises OutOfMemoryError, the memory given back, where the device is full."""
+    import torch
+
+    with torch.inference_mode():
+        return within_memory(step, given, num_waveforms)
+
+
+def files_of(
+    model: str,
+    tokenizer: str | None = None,
+    fetching: FetchOptions = FetchOptions(),  # noqa: B008  # frozen
+    *,
+    trust: bool = False,
+) -> ModelFiles:
+    """The files of a model that count, from wherever its name leads. Raises UsageError for a name of nothing."""
     named = {"model": outright(str(model)), **({"tokenizer": outright(str(tokenizer))} if tokenizer else {})}
     code = CODE_PATTERNS if trust else ()
     patterns = {"model": (*MODEL_PATTERNS, *code), "tokenizer": TOKENIZER_PATTERNS}

@@ -102,7 +102,7 @@ def _of_numbers(
         {**_slice(one), "low": bins[int(one.value)][0], "high": bins[int(one.value)][1]}
         for one in errors_by_slice([grouping], counts, speakers)
     ]
-    return {"column": name, "kind": "number", "unit": unit, "highest": edges[-1], "slices": slices}
+    return {"column": name, "kind": "number", "unit": unit, "slices": slices}
 
 
 def _of_category(
@@ -128,7 +128,6 @@ def _slice(one: SliceErrors) -> dict[str, Any]:
     return {
         "num_utterances": facts["num_utterances"],
         "num_words": facts["num_reference_words"],
-        "num_errors": facts["substitutions"] + facts["deletions"] + facts["insertions"],
         "wer": facts["wer"],
         "interval": [interval["low"], interval["high"]] if interval else None,
         "is_small": facts["is_small"],

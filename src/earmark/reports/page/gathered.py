@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from earmark.reports.compare import Comparison
 from earmark.reports.confusions import ConfusionTally
 from earmark.reports.guards import MEANINGS
+from earmark.reports.heard import words_of
 from earmark.reports.page.charts import category_columns, charts, number_columns
 from earmark.reports.page.columns import STATUSES, Columns, ColumnsTally, Numbers
 from earmark.reports.page.provenance import command, facts
@@ -36,7 +37,8 @@ CHUNK_ROWS = 20_000
 NUM_CONFUSIONS = 200
 _GZIP_LEVEL = 4  # a tenth larger than at 6, in half the time
 _ERRORS = ("substitutions", "deletions", "insertions")
-_OTHER = ("id", "status", "hypothesis", "hypothesis_normalized", "alignment", *_ERRORS)
+_OF_WORDS = ("hits", "substitutions", "deletions")
+_OTHER = ("id", "status", "hypothesis", "hypothesis_normalized", "alignment", "reference_normalized", "hits", *_ERRORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,6 @@ def gather(
     columns = rows.columns.found()
     kept = attempts(run.store)
     head = {
-        "format": 1,
         "title": title,
         "label": run.label,
         "summary": _finite(run.summary),
@@ -121,6 +122,7 @@ def gather(
             "unheard": {str(row): why for row, why in audio.unheard.items()},
         },
         "clips": sorted(audio.clips),
+        "words": _word_times(run, audio),
         "others": rows.others(),
         "comparison": _comparison_facts(comparison, rows.suspects) if comparison else None,
     }
@@ -165,9 +167,10 @@ class _Rows:
             stop = start + len(scores)
             self.columns.add(scores, *(values[start:stop] for values in self._heard))
             self.confusions.add(scores.filter(pc.equal(scores["status"], SCORED)), self._scorer.tokens)
-            chunk = text_chunk(scores, self._scorer.tokens)
+            shared = self._with_references(scores, start)
+            chunk = text_chunk(shared, self._scorer.tokens)
             self.suspects += [start + row for row, name in enumerate(chunk["ids"]) if name in self._suspect_ids]
-            chunk["others"] = self._other_chunks(scores, start)
+            chunk["others"] = self._other_chunks(shared, start)
             if audio is not None:
                 chunk["audio"] = _audio_chunk(audio.slice(start, len(scores)))
             found.append(packed(chunk))
@@ -182,9 +185,17 @@ class _Rows:
                 "summary": _finite(summary),
                 "status": pc.fill_null(pc.index_in(table["status"], value_set=pa.array(STATUSES)), -1).to_pylist(),
                 **{name: pc.fill_null(table[name], 0).to_pylist() for name in _ERRORS},
+                "words": sum(pc.fill_null(table[name], 0).to_numpy() for name in _OF_WORDS).tolist(),
             }
             for label, summary, table in self._others
         ]
+
+    def _with_references(self, scores: pa.Table, start: int) -> pa.Table:
+        """The rows, also with the normalized reference of what only another run has: the page aligns that run by it."""
+        name = "reference_normalized"
+        beside = [table[name].slice(start, len(scores)).combine_chunks() for _, _, table in self._others]
+        found = pc.coalesce(scores[name].combine_chunks(), *beside)
+        return scores.set_column(scores.schema.get_field_index(name), name, found)
 
     def _other_chunks(self, scores: pa.Table, start: int) -> list[dict[str, Any]]:
         if not self._others:
@@ -212,6 +223,15 @@ def _audio_facts(run: ScoredRun, parts: Sequence[str]) -> tuple[Numbers, Numbers
     with np.errstate(divide="ignore", invalid="ignore"):
         level = 10 * np.log10(energy / decoded_s)
     return np.where(decoded_s > 0, decoded_s, np.nan), np.where(np.isfinite(level), level, np.nan)
+
+
+def _word_times(run: ScoredRun, audio: PageAudio) -> dict[str, list[list[Any]]]:
+    """The words of each clip by row: text, start and end in seconds of the clip; of those whose times are known."""
+    found = words_of(run.store, run.spec, audio.clips.keys())
+    return {
+        str(row): [[word.text, round(word.start_s, 2), round(word.end_s, 2)] for word in words]
+        for row, words in found.items()
+    }
 
 
 def _audio_chunk(audio: pa.Table) -> dict[str, Any]:
@@ -243,17 +263,12 @@ def _column_facts(columns: Columns) -> dict[str, Any]:
 
 def _comparison_facts(comparison: Comparison, suspects: Sequence[int]) -> dict[str, Any]:
     """What of a comparison is not in the rows already."""
-    pairs = []
-    for pair in comparison.pairs:
-        given = pair.facts()
-        given |= {name: len(given[name]) for name in ("fixed", "broken")}
-        pairs.append(given)
+    unread = ("fixed", "broken")  # the page counts them by row
+    pairs = [{name: value for name, value in pair.facts().items() if name not in unread} for pair in comparison.pairs]
     return {
-        "labels": list(comparison.labels),
         "num_utterances": comparison.num_utterances,
         "num_reference_words": comparison.num_reference_words,
         "left_out": comparison.left_out,
-        "scored_otherwise": comparison.scored_otherwise,
         "pairs": _finite(pairs),
         "suspects": list(suspects),
         "num_agreed": comparison.suspects.num_agreed if comparison.suspects else None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
@@ -22,6 +23,7 @@ SCRIPTS = (
 )  # fmt: skip
 """The modules of the page, each after those that it uses."""
 GENERATOR = "earmark"
+_NO_CODE = re.compile(r"^[ \t]*(?://.*|/\*.*\*/)?\n|^[ \t]+", re.MULTILINE)
 
 
 def page(data: PageData) -> Iterator[bytes]:
@@ -49,8 +51,8 @@ def size_bytes(data: PageData) -> int:
 
 
 def _document(data: PageData, blocks: list[bytes], *, is_folder: bool) -> Iterator[bytes]:
-    style = _file("page.css")
-    script = f'"use strict";\n(() => {{\n{"".join(_file(f"{name}.js") for name in SCRIPTS)}\nmain();\n}})();\n'
+    style = _bare("page.css")
+    script = f'"use strict";\n(() => {{\n{"".join(_bare(f"{name}.js") for name in SCRIPTS)}\nmain();\n}})();\n'
     values = {
         "title": html.escape(str(data.head["title"])),
         "generator": f"{GENERATOR} {__version__}",
@@ -100,6 +102,11 @@ def _filled(template: str, values: Mapping[str, Any]) -> str:
         name, _, rest = other.partition("}}")
         pieces += [str(values[name]), rest]
     return "".join(pieces)
+
+
+def _bare(name: str) -> str:
+    """The file as it goes into a page: without indentation, empty lines, and lines that are a comment."""
+    return _NO_CODE.sub("", _file(name))
 
 
 def _file(name: str) -> str:

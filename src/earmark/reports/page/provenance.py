@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from earmark.records import Receipt
 from earmark.reports.speed import Attempt
-from earmark.spec import DEFAULT_MAX_BATCH_S, RunSpec
+from earmark.spec import DEFAULT_MAX_BATCH_S, AudioSpec, RunSpec
 from earmark.store import layout
 
 _IMPORTED = "imported-"
@@ -43,7 +43,12 @@ def facts(
 
 
 def command(url: str, spec: RunSpec, summary: Mapping[str, Any]) -> str:
-    """The command line that makes the same run, as far as the run knows it; of an imported one what scores it again."""
+    """The command line that makes the same run, as far as the run knows it; of an imported one what scores it again.
+
+    Empty where audio was changed on purpose: no flag of ``eval`` does that.
+    """
+    if spec.audio.is_changed:
+        return ""
     words = ["earmark"]
     normalizer = (summary.get("normalizer") or {}).get("name", "")
     scorer = (summary.get("scorer") or {}).get("name", "")
@@ -51,13 +56,20 @@ def command(url: str, spec: RunSpec, summary: Mapping[str, Any]) -> str:
         words += ["score", url]
     else:
         place = spec.recognizer.place
-        words += ["eval", place or spec.recognizer.name, "--data", spec.data.name, *_batching(spec)]
+        words += ["eval", place or spec.recognizer.name, "--data", spec.data.name, *_chosen(spec), *_batching(spec)]
         words += [] if spec.segmentation.name == "energy" else ["--segmenter", spec.segmentation.name]
     words += ["--normalizer", normalizer] if normalizer else []
     words += ["--scorer", scorer] if scorer else []
     if words[1] == "eval":
         words += ["--out", url]
     return shlex.join(words)
+
+
+def _chosen(spec: RunSpec) -> Iterator[str]:
+    if spec.data.limit is not None:
+        yield from ("--limit", spec.data.limit)
+    if spec.data.seed is not None:
+        yield from ("--seed", str(spec.data.seed))
 
 
 def _batching(spec: RunSpec) -> Iterator[str]:
@@ -91,7 +103,19 @@ def _of_model(spec: RunSpec) -> Iterator[Fact]:
 def _of_data(spec: RunSpec) -> Iterator[Fact]:
     yield Fact("data", "data", spec.data.name, layout.SPEC)
     yield Fact("data", "utterances", f"{spec.data.num_utterances:,}", layout.SPEC)
+    yield Fact("data", "chosen by", " ".join(_chosen(spec)), layout.SPEC)
+    yield Fact("data", "audio", _changes(spec.audio), layout.SPEC)
     yield Fact("data", "fingerprint", f"sha256 {spec.data.fingerprint}", layout.SPEC)
+
+
+def _changes(audio: AudioSpec) -> str:
+    """What was changed on purpose before the recognizer heard it, in the order in which it was; empty: nothing."""
+    said = [
+        f"speed {audio.speed:g}" if audio.speed is not None else "",
+        f"normalization {audio.normalization}" if audio.normalization is not None else "",
+        f"level {audio.level_db:+g} dB" if audio.level_db is not None else "",
+    ]
+    return f"changed: {', '.join(filter(None, said))}" if audio.is_changed else ""
 
 
 def _of_scores(summary: Mapping[str, Any]) -> Iterator[Fact]:

@@ -38,9 +38,11 @@ function axis(most, asText = (value) => `${Number((100 * value).toPrecision(3))}
   });
 }
 
+const few = (charts) => (charts.some((chart) => chart.slices.some((one) => one.is_small)) ? "; pale: fewer than 30" : "");
+
 // The rate in bins of a number: a dot with its interval, and how many utterances there are.
 function binned(chart) {
-  const { slices, unit, column } = chart;
+  const { slices, unit, column } = chart, shown = spelledOut(column);
   const most = mostOf(slices), step = (W - LEFT - RIGHT) / slices.length;
   const y = (rate) => H - BOTTOM - (Math.min(rate, most) / most) * (H - BOTTOM - TOP);
   const largest = Math.max(...slices.map((one) => one.num_utterances));
@@ -48,18 +50,18 @@ function binned(chart) {
     const x = LEFT + (n + 0.5) * step;
     const tall = (one.num_utterances / largest) * 26;
     const group = svg("g", { class: one.is_small ? "bin small" : "bin" },
-      svg("title", {}, tells(one, `${column} ${rangeOf(one, unit)}`)),
+      svg("title", {}, tells(one, `${shown} ${rangeOf(one, unit)}`)),
       svg("rect", { x: LEFT + n * step, y: TOP, width: step, height: H - TOP, class: "catch" }),
       svg("rect", { x: x - step * 0.36, y: H - BOTTOM - tall, width: step * 0.72, height: tall, class: "amount" }),
       one.interval ? svg("path", { d: `M${x} ${y(one.interval[0])}V${y(one.interval[1])}M${x - 4} ${y(one.interval[0])}h8M${x - 4} ${y(one.interval[1])}h8`, class: "whisker" }) : null,
       one.wer === null ? null : svg("circle", { cx: x, cy: y(one.wer), r: 4.5, class: "dot" }),
       slices.length <= 8 || n % 2 === 0 ? svg("text", { x, y: H - BOTTOM + 15, class: "tick middle" }, rangeOf(one, "")) : null);
-    return pressable(group, () => addFilter(pack("number", column, one.low, one.high ?? "")));
+    return pressable(group, () => addScored(pack("number", column, one.low, one.high ?? "")));
   });
   const path = slices.filter((one) => one.wer !== null).map((one) => `${LEFT + (slices.indexOf(one) + 0.5) * step} ${y(one.wer)}`).join("L");
-  return svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": `WER by ${column}` },
+  return svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": `WER by ${shown}` },
     axis(most), svg("path", { d: `M${path}`, class: "thread" }), marks,
-    svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, unit ? `${column}, ${unit}` : column));
+    svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, unit ? `${shown}, ${unit}` : shown));
 }
 
 // The rate of each value of a category: a bar with its interval.
@@ -68,29 +70,29 @@ function barred(chart) {
   const most = mostOf(slices);
   const part = (rate) => `${(100 * Math.min(rate, most)) / most}%`;
   const lines = slices.map((one) =>
-    pressable(el("div", { class: one.is_small ? "barline small" : "barline", title: tells(one, one.value) },
+    pressable(el("div", { class: one.is_small ? "barline small" : "barline", title: tells(one, spelledOut(one.value)) },
       el("bdi", { class: "name" }, visible(short(one.value))),
       el("span", { class: "track" },
         el("span", { class: "fill", style: { width: part(one.wer) } }),
         one.interval ? el("span", { class: "reach", style: { left: part(one.interval[0]), width: `calc(${part(one.interval[1])} - ${part(one.interval[0])})` } }) : null),
       el("span", { class: "number" }, perCent(one.wer, 1)),
       el("span", { class: "number quiet" }, count(one.num_utterances))),
-    () => addFilter(pack("category", chart.column, one.value))));
-  return el("div", { class: "bars" }, el("div", { class: "barline headline quiet" }, el("span", {}, chart.column), el("span", {}), el("span", { class: "number" }, "WER"), el("span", { class: "number" }, "utts")),
+    () => addScored(pack("category", chart.column, one.value))));
+  return el("div", { class: "bars" }, el("div", { class: "barline headline quiet" }, el("span", {}, visible(chart.column)), el("span", {}), el("span", { class: "number" }, "WER"), el("span", { class: "number" }, "utts")),
     lines, chart.num_more ? el("p", { class: "quiet" }, `and ${count(chart.num_more)} more, each with fewer utterances`) : null);
 }
 
 function slicesCard() {
   if (!head.charts.length) return null;
   const place = el("div", {});
-  const choice = el("select", { "aria-label": "column" }, head.charts.map((chart, n) => el("option", { value: n }, chart.column)));
+  const choice = el("select", { "aria-label": "column" }, head.charts.map((chart, n) => el("option", { value: n }, spelledOut(chart.column))));
   const draw = () => {
     const chart = head.charts[Number(choice.value)];
     fill(place, chart.kind === "number" ? binned(chart) : barred(chart));
   };
   choice.addEventListener("change", draw);
   draw();
-  const figure = card("", "with 95 % intervals; grey: how many utterances. Click for the utterances", place);
+  const figure = card("", `with 95 % intervals; grey: how many utterances${few(head.charts)}. Click for the utterances`, place);
   figure.classList.add("wide");
   figure.querySelector("b").append("WER by ", choice);
   return figure;
@@ -99,7 +101,7 @@ function slicesCard() {
 // Of categories the first has a card of its own.
 function categoryCard() {
   const chart = head.charts.find((one) => one.kind === "category");
-  return chart ? card(`WER by ${chart.column}`, "the highest first, with 95 % intervals", el("div", { class: "scroll" }, barred(chart))) : null;
+  return chart ? card(visible(`WER by ${chart.column}`), `the highest first, with 95 % intervals${few([chart])}`, el("div", { class: "scroll" }, barred(chart))) : null;
 }
 
 function curve(pointsOf, label, xText, yText, more) {
@@ -146,7 +148,7 @@ function histogramCard() {
       svg("rect", { x, y: TOP, width: step, height: H - TOP, class: "catch" }),
       svg("rect", { x: x + step * 0.12, y: H - BOTTOM - tall, width: step * 0.76, height: tall, class: n ? "fillbar" : "fillbar right" }),
       last < 12 || n % 5 === 0 ? svg("text", { x: x + step / 2, y: H - BOTTOM + 15, class: "tick middle" }, n === 20 ? "20+" : n) : null),
-    () => addFilter(pack("number", "errors", n, n === 20 ? "" : n + 1)));
+    () => addScored(pack("number", "errors", n, n === 20 ? "" : n + 1)));
   });
   return card("Errors in an utterance", "green: none", svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": "errors in an utterance" },
     axis(most, (value) => count(Math.round(value))), columns, svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, "word errors")));

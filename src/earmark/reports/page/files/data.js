@@ -50,8 +50,7 @@ async function loadHead() {
     const rate = counts.words.map((words, k) => (status[k] === 0 && duration.values[k] ? words / duration.values[k] : null));
     numbers.set("speaking rate", { name: "speaking rate", unit: "words/s", values: rate });
   }
-  numbers.set("words", { name: "words", unit: "", values: counts.words });
-  numbers.set("errors", { name: "errors", unit: "", values: derived.runs[0].errors });
+  for (const name of ["words", "errors"]) numbers.set(name, { name, unit: "", values: Array.from(derived.runs[0][name], (number, k) => (status[k] ? null : number)) });
   derived.numbers = numbers;
   derived.categories = new Map(head.columns.categories.map((one) => [one.name, one]));
 }
@@ -66,12 +65,12 @@ async function loadChunks(tell) {
 // Row k lies in a chunk, at a place.
 const at = (k) => [chunks[Math.floor(k / head.chunk_rows)], k % head.chunk_rows];
 const idOf = (k) => { const [chunk, i] = at(k); return chunk.ids[i]; };
-const reasonOf = (k) => { const [chunk, i] = at(k); return chunk.reasons[i]; };
+const reasonOf = (k, run) => { const [chunk, i] = at(k); return run ? null : chunk.reasons[i]; };
 const referenceOf = (k) => { const [chunk, i] = at(k); return chunk.texts[4 * i]; };
 const errorsOf = (k, run) => derived.runs[run].errors[k];
 const statusOf = (k, run) => derived.runs[run].status[k];
-const wordsOf = (k) => head.columns.counts.words[k];
-const rateOf = (k, run) => (statusOf(k, run) !== 0 ? null : wordsOf(k) ? errorsOf(k, run) / wordsOf(k) : errorsOf(k, run) ? Infinity : 0);
+const wordsOf = (k, run) => derived.runs[run].words[k];
+const rateOf = (k, run) => (statusOf(k, run) !== 0 ? null : wordsOf(k, run) ? errorsOf(k, run) / wordsOf(k, run) : errorsOf(k, run) ? Infinity : 0);
 
 function hypothesisOf(k, run) {
   const [chunk, i] = at(k);

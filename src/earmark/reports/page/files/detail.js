@@ -13,7 +13,7 @@ function columnsOf(k, run) {
   const found = [];
   for (const item of itemsOf(k, run, MOST_COLUMNS)) found.push(column(item));
   const text = joined(referenceOf(k)) || joined(hypothesisOf(k, run)) || "";
-  return el("div", { class: "columns", dir: directionOf(text.slice(0, 200)) }, found, found.length >= MOST_COLUMNS ? quiet(`… of ${plural(wordsOf(k), "word")}`) : null);
+  return el("div", { class: "columns", dir: directionOf(text.slice(0, 200)) }, found, found.length >= MOST_COLUMNS ? quiet(`… of ${plural(wordsOf(k, run), "word")}`) : null);
 }
 
 function alignmentOfRun(k, run) {
@@ -47,9 +47,11 @@ function drawDetail() {
     player.dataset.row = k;
     player.src = url;
   }
+  drawn = wave(k);
+  const times = timedWords(k);
   const flags = head.flags.filter((_, bit) => head.columns.flags[k] & (1 << bit));
   fill(place, el("div", { class: "title" }, el("h3", {}, el("bdi", {}, visible(short(idOf(k))))), el("button", { type: "button", title: "copy the id (c)", onclick: () => copy(idOf(k), "id") }, "copy id")),
-    url === null ? el("p", { class: "quiet", id: "heard" }, visible(whySilent(k))) : el("div", {}, player, el("p", { class: "quiet", id: "heard" }, head.clips.includes(k) ? null : "from the file beside this page")),
+    url === null ? el("p", { class: "quiet", id: "heard" }, visible(whySilent(k))) : el("div", {}, player, drawn?.canvas, times ? el("div", { class: "times", dir: directionOf(head.words[k].map(([word]) => word).join("").slice(0, 200)) }, times) : null, el("p", { class: "quiet", id: "heard" }, head.clips.includes(k) ? null : "from the file beside this page")),
     flags.map((flag) => el("p", { class: "odd" }, el("b", { class: "flag" }, flag.name), ` ${flag.meaning}`)),
     derived.runs.map((_, run) => alignmentOfRun(k, run)),
     writtenOf(k), factsOf(k));

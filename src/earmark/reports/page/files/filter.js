@@ -82,7 +82,7 @@ const FILTERS = {
       const column = name === "WER %" ? null : derived.numbers.get(name);
       const least = low === "" ? -Infinity : Number(low), most = high === "" ? Infinity : Number(high);
       const value = name === "WER %" ? (k) => (rateOf(k, state.run) === null ? null : 100 * rateOf(k, state.run))
-        : name === "errors" ? (k) => errorsOf(k, state.run) : (k) => column?.values[k];
+        : name === "errors" ? (k) => (statusOf(k, state.run) ? null : errorsOf(k, state.run)) : (k) => column?.values[k];
       return (k) => { const found = value(k); return found !== null && found !== undefined && found >= least && found < most; };
     },
     says: (name, low, high) => (high === "" ? `${name} ≥ ${low}` : low === "" ? `${name} < ${high}` : `${low} ≤ ${name} < ${high}`),
@@ -170,6 +170,14 @@ function ordered(found) {
   });
   pairs.sort();
   return found.map((_, n) => halves[2 * n]);
+}
+
+// What a chart counted: of the first run, and only what is scored.
+function addScored(filter) {
+  state.run = 0;
+  const scored = pack("status", "scored");
+  if (head.columns.status.some(Boolean) && !state.filters.includes(scored)) state.filters.push(scored);
+  addFilter(filter);
 }
 
 function addFilter(filter) {

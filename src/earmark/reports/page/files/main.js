@@ -38,7 +38,7 @@ function listenAtOnce() {
 // A filter of numbers: which, from where, up to where.
 function drawRanges() {
   const names = ["WER %", ...derived.numbers.keys()];
-  const column = el("select", { "aria-label": "column to filter by" }, names.map((name) => el("option", { value: name }, name)));
+  const column = el("select", { "aria-label": "column to filter by" }, names.map((name) => el("option", { value: name }, spelledOut(name))));
   const low = el("input", { type: "number", step: "any", placeholder: "from", "aria-label": "from" });
   const high = el("input", { type: "number", step: "any", placeholder: "below", "aria-label": "below" });
   const add = () => { if (low.value !== "" || high.value !== "") { addFilter(pack("number", column.value, low.value, high.value)); low.value = high.value = ""; } };
@@ -47,8 +47,8 @@ function drawRanges() {
 }
 
 function fillControls() {
-  fill($("sort"), ...sortKeys().map(([value, name]) => el("option", { value }, name)));
-  fill($("run"), ...derived.runs.map((run, n) => el("option", { value: n }, run.label)));
+  fill($("sort"), ...sortKeys().map(([value, name]) => el("option", { value }, spelledOut(name))));
+  fill($("run"), ...derived.runs.map((run, n) => el("option", { value: n }, spelledOut(run.label))));
   $("runfield").hidden = derived.runs.length < 2;
   drawRanges();
 }
@@ -69,6 +69,7 @@ async function main() {
     listenAtOnce();
     drawAid();
     await loadHead();
+    fill($("title"), visible(head.title));
     drawVerdict();
     drawNotes();
     drawProvenance();

@@ -18,7 +18,7 @@ function inWords(summary) {
   return `Of 100 words that were said, ${per(summary.substitutions)} were heard as others and ${per(summary.deletions)} were lost; ${per(summary.insertions)} were added that nobody said.`;
 }
 
-const tile = (name, value, note, title) => el("div", { class: "tile", title }, quiet(name), el("b", {}, value), note ? quiet(note) : null);
+const tile = (name, value, note, title) => el("div", { class: "tile", title }, quiet(visible(name)), el("b", {}, value), note ? quiet(note) : null);
 
 function kindsTile(summary) {
   const total = summary.substitutions + summary.deletions + summary.insertions;
@@ -57,8 +57,10 @@ function drawProvenance() {
   const tables = [...groups].map(([group, facts]) => el("tbody", {}, el("tr", {}, el("th", { colspan: 3 }, group)),
     facts.map(([name, value, origin]) => el("tr", {}, el("td", {}, visible(name)), el("td", { class: "value" }, el("bdi", {}, visible(value))), el("td", { class: "quiet" }, origin)))));
   const same = Object.entries(head.columns.constants).map(([name, value]) => `${name} ${value}`);
-  fill($("provenance").querySelector("div"), el("p", {}, "The command that repeats it; options below that are not the defaults follow as --set ", el("button", { type: "button", onclick: () => copy(head.command, "command") }, "copy")),
-    el("pre", {}, visible(head.command)),
+  const command = head.command
+    ? [el("p", {}, "The command that repeats it; options below that are not the defaults follow as --set ", el("button", { type: "button", onclick: () => copy(head.command, "command") }, "copy")), el("pre", {}, visible(head.command))]
+    : el("p", {}, "No eval command repeats it: its audio was changed, by a sweep or from Python.");
+  fill($("provenance").querySelector("div"), command,
     el("table", { class: "made" }, tables),
     same.length ? el("p", { class: "quiet" }, visible(`The same of every utterance: ${same.join(", ")}`)) : null,
     head.columns.left_out.length ? el("p", { class: "quiet" }, visible(`Columns of the data with another value in nearly every row, which are not in this page: ${head.columns.left_out.join(", ")}`)) : null);

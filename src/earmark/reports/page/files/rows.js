@@ -5,7 +5,7 @@ const MOST_IN_LINE = 48, BEFORE_ERROR = 8;
 function diffLine(k, run) {
   const status = statusOf(k, run);
   if (status === -1) return quiet("this run has no such utterance");
-  if (status !== 0) return el("span", { class: "problem" }, visible(`${["", "failed", "skipped"][status]}: ${reasonOf(k) || ""}`.slice(0, 300)));
+  if (status !== 0) return el("span", { class: "problem" }, visible([["", "failed", "skipped"][status], reasonOf(k, run)].filter(Boolean).join(": ").slice(0, 300)));
   if (state.isRaw) return el("span", {}, visible((rawHypothesisOf(k, run) ?? "").slice(0, 600)));
   const items = [];
   let first = -1, number = 0, later = false;
@@ -28,7 +28,7 @@ function lineOf(k, isSelected) {
   const kinds = ["S", "D", "I"].map((letter, n) => [letter, [counts.substitutions, counts.deletions, counts.insertions][n][k]]).filter(([, number]) => number);
   const text = joined(referenceOf(k)) || joined(hypothesisOf(k, run)) || "";
   return el("div", { class: isSelected ? "row selected" : "row", role: "option", "aria-selected": String(isSelected), "data-row": k },
-    el("div", { class: "rate" }, el("b", {}, statusOf(k, run) === 0 ? perCent(rate, rate >= 1 ? 0 : 1) : "–"), quiet(statusOf(k, run) === 0 ? `${errorsOf(k, run)} / ${wordsOf(k)}` : "")),
+    el("div", { class: "rate" }, el("b", {}, statusOf(k, run) === 0 ? perCent(rate, rate >= 1 ? 0 : 1) : "–"), quiet(statusOf(k, run) === 0 ? `${errorsOf(k, run)} / ${wordsOf(k, run)}` : "")),
     el("div", { class: "what" },
       el("div", { class: "who quiet" }, el("bdi", { class: "id" }, visible(short(idOf(k)))), known.map((one) => el("bdi", {}, visible(one))),
         el("span", { class: "kinds" }, kinds.map(([letter, number]) => el("span", { class: letter }, `${letter}\u2009${number}`))),

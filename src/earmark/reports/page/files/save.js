@@ -3,8 +3,9 @@
 const SAVED = ["id", "status", "errors", "words", "substitutions", "deletions", "insertions", "duration", "reference", "hypothesis"];
 
 function savedRow(k) {
-  const run = state.run, one = derived.runs[run];
-  return [idOf(k), ["scored", "failed", "skipped"][statusOf(k, run)] ?? "absent", errorsOf(k, run), wordsOf(k), one.substitutions[k], one.deletions[k], one.insertions[k],
+  const run = state.run, one = derived.runs[run], status = statusOf(k, run);
+  const counts = [one.errors, one.words, one.substitutions, one.deletions, one.insertions].map((numbers) => (status ? null : numbers[k]));
+  return [idOf(k), ["scored", "failed", "skipped"][status] ?? "absent", ...counts,
     derived.numbers.get("duration")?.values[k] ?? null, rawReferenceOf(k), rawHypothesisOf(k, run)];
 }
 

@@ -64,7 +64,7 @@ function clearAll() {
 
 function drawCount() {
   let errors = 0, words = 0;
-  for (const k of view) if (statusOf(k, state.run) === 0) { errors += errorsOf(k, state.run); words += wordsOf(k); }
+  for (const k of view) if (statusOf(k, state.run) === 0) { errors += errorsOf(k, state.run); words += wordsOf(k, state.run); }
   const rate = words ? `, WER ${perCent(errors / words)} of these (${count(errors)} / ${count(words)})` : "";
   fill($("count"), `${count(view.length)} of ${plural(head.num_rows, "utterance")}${rate}`);
 }

@@ -27,6 +27,9 @@ function visible(text) {
   return pieces;
 }
 
+// The same where only a plain text goes: in options, titles and drawings.
+const spelledOut = (text) => visible(text).map((piece) => piece.textContent ?? piece).join("");
+
 function hiddenMark(character) {
   const code = `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
   return el("span", { class: "hidden-character", title: `an invisible character: ${code}` }, code);

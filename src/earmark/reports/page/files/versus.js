@@ -26,7 +26,7 @@ function errorGrid(run) {
   const size = 22, left = 26, bottom = 26, all = size * (MOST_CELL + 1);
   const marks = cells.flatMap((row, a) => row.map((number, b) => {
     const x = left + a * size, y = all - (b + 1) * size;
-    const group = svg("g", { class: "bin" }, svg("title", {}, `${plural(number, "utterance")}: ${a} errors in ${derived.runs[0].label}, ${b} in ${derived.runs[run].label}`),
+    const group = svg("g", { class: "bin" }, svg("title", {}, spelledOut(`${plural(number, "utterance")}: ${a} errors in ${derived.runs[0].label}, ${b} in ${derived.runs[run].label}`)),
       svg("rect", { x: x + 1, y: y + 1, width: size - 2, height: size - 2, rx: 3, class: a === b ? "cell same" : "cell" }),
       number ? svg("rect", { x: x + 1, y: y + 1, width: size - 2, height: size - 2, rx: 3, class: b > a ? "cell worse" : b < a ? "cell better" : "cell equal", "fill-opacity": (0.15 + 0.85 * (Math.log(1 + number) / Math.log(1 + most))).toFixed(2) }) : null);
     return number ? pressable(group, () => { state.sort = `delta:${run}`; addFilter(pack("cell", run, a, b)); }) : group;

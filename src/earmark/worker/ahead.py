@@ -1,0 +1,113 @@
+"""What is done ahead of the recognizer, in threads of its own: audio is decoded, and a model's inputs are made of it.
+
+Nothing goes wrong here: what cannot be decoded is a failure beside the others, and a batch whose inputs could not be
+made comes without, so that asking for it as it is says what is wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import cast
+
+from earmark.audio.level import rms_dbfs
+from earmark.errors import AudioError, sentence_of
+from earmark.recognizers.base import Preparing, Recognizer
+from earmark.records import Batch, Segment, Waveform
+from earmark.spec import RunSpec
+from earmark.worker.answers import Decoded, Failure
+from earmark.worker.hearing import heard_as, waveform_of
+
+BATCHES_AHEAD = 2
+_DECODING_THREADS = 2
+
+
+@dataclass(slots=True)
+class Ready:
+    """A batch that is decoded, and what the recognizer made ready of its waveforms; None where it made nothing.
+
+    ``prepare_s`` is what that took, in seconds.
+    """
+
+    decoded: list[Decoded]
+    prepared: object = None
+    prepare_s: float = 0.0
+
+    @property
+    def good(self) -> list[Decoded]:
+        """What of it decoded."""
+        return [one for one in self.decoded if isinstance(one.outcome, Waveform)]
+
+    def taken(self) -> object:
+        """What was made ready, which is then held by nobody but the caller."""
+        prepared, self.prepared = self.prepared, None
+        return prepared
+
+
+def is_in_two_steps(recognizer: Recognizer) -> bool:
+    """Whether its two steps are its ``transcribe``: a subclass may have another one, which says something else."""
+    owner = next((one for one in type(recognizer).__mro__ if "transcribe" in vars(one)), object)
+    return {"prepared", "answered"} <= vars(owner).keys()
+
+
+class Ahead:
+    """Makes batches ready while the recognizer is busy with one before them, a few of a shard at a time.
+
+    One thread makes inputs, and while it does so nobody else may, since what makes them is seldom made for two: whoever
+    asks the recognizer to ``transcribe`` does so ``alone``.
+    """
+
+    def __init__(self, recognizer: Recognizer, spec: RunSpec) -> None:
+        self._prepare = cast(Preparing, recognizer).prepared if is_in_two_steps(recognizer) else None
+        self._spec = spec
+        self._decoders = ThreadPoolExecutor(_DECODING_THREADS, thread_name_prefix="decode")
+        self._preparer = ThreadPoolExecutor(1, thread_name_prefix="prepare")
+        self.alone = threading.Lock()
+
+    def close(self) -> None:
+        """Leave what is not begun. What waits for a decoding that was left ends with it."""
+        self._decoders.shutdown(cancel_futures=True)
+        self._preparer.shutdown(cancel_futures=True)
+
+    def batches(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Callable[[], Ready]]]:
+        """Each batch, and what waits until it is ready; a few batches further on are made ready meanwhile."""
+        waiting: list[Callable[[], Ready]] = []
+        for number, batch in enumerate(batches):
+            while len(waiting) <= BATCHES_AHEAD and number + len(waiting) < len(batches):
+                waiting.append(self._begun(batches[number + len(waiting)]))
+            yield batch, waiting.pop(0)
+
+    def _begun(self, batch: Batch) -> Callable[[], Ready]:
+        decoding = [self._decoders.submit(_decoded, segment, self._spec) for segment in batch.segments]
+        if self._prepare is None:
+            return lambda: Ready([future.result() for future in decoding])
+        return self._preparer.submit(self._ready, self._prepare, decoding).result
+
+    def _ready(self, prepare: Callable[[Sequence[Waveform]], object], decoding: Sequence[Future[Decoded]]) -> Ready:
+        ready = Ready([future.result() for future in decoding])
+        waveforms = [one.outcome for one in ready.good if isinstance(one.outcome, Waveform)]
+        if waveforms:
+            with suppress(Exception), self.alone:
+                started = time.perf_counter()
+                ready.prepared = prepare(waveforms)
+                ready.prepare_s = time.perf_counter() - started
+        return ready
+
+
+def _decoded(segment: Segment, spec: RunSpec) -> Decoded:
+    started = time.perf_counter()
+    outcome: Waveform | Failure
+    audio_s = 0.0
+    try:
+        recorded = waveform_of(segment, spec)
+        outcome, audio_s = heard_as(recorded, spec.audio), recorded.duration_s
+    except AudioError as error:
+        outcome = Failure(error.kind, error.what)
+    except Exception as error:  # noqa: BLE001  # whatever a hostile file does to a decoder is that file's failure
+        outcome = Failure("unreadable", sentence_of(error))
+    level_dbfs = rms_dbfs(outcome.samples) if isinstance(outcome, Waveform) else None
+    return Decoded(segment, outcome, level_dbfs, time.perf_counter() - started, audio_s)
