@@ -22,7 +22,7 @@ import pytest
 
 import earmark
 from earmark import errors
-from earmark.cli import main
+from earmark.cli import help_texts, main
 from earmark.cli.help_page import RARE
 from earmark.cli.main import app
 from earmark.planning import plan
@@ -173,6 +173,9 @@ def test_every_flag_of_two_verbs_is_compared(reference):
     assert shared == SHARED
 
 
+HELP_LINES = {line for text in vars(help_texts).values() if isinstance(text, str) for line in text.splitlines()}
+
+
 def test_help_is_short_and_begins_with_examples(reference, capsys, monkeypatch):
     """Fewer than 60 lines of 80 columns for every verb, four examples before the first flag; all flags when asked."""
     monkeypatch.setenv("COLUMNS", "80")
@@ -184,6 +187,8 @@ def test_help_is_short_and_begins_with_examples(reference, capsys, monkeypatch):
         assert max(map(len, lines)) <= 80, verb
         before = lines[: next((n for n, line in enumerate(lines) if line.startswith("\u256d")), None)]
         assert sum(bool(re.match(r"([A-Z_]+=\S+ )?earmark ", line)) for line in before) >= 4, verb
+        told = before[2:]  # after the usage, which the library breaks where it must
+        assert all(line.rstrip() in HELP_LINES for line in told), f"{verb}: a line of its text was broken"
         assert main.run([*verb.split(), "--help-all"]) == 0
         whole = capsys.readouterr().out
         assert all(flag.name in whole for flag in reference.flags_of(verb)), verb

@@ -81,7 +81,8 @@ earmark audit pocketsphinx -d manifest.jsonl --batch-size 8 --sample 200
 earmark audit ./my-model -d manifest.jsonl --max-batch-seconds 60
 earmark audit ./my-model -d manifest.jsonl --format json
 
-Exits with 4 unless no text changed. earmark eval --audit 50 does it before a run.
+Exits with 4 unless no text changed. earmark eval --audit 50 does it before a
+run.
 """
 
 STAGE = """Bring data to one folder as 16 kHz mono files, checked, with a table.
@@ -102,8 +103,8 @@ earmark check common-voice:cv-corpus/es:test --json
 earmark check test.csv --text-column sentence --decode all
 earmark check librispeech:LibriSpeech/test-clean --limit 5% --seed 0
 
-Exits with 2 where an evaluation would not begin, with 3 where it would begin and
-utterances fail. The page is printed all the same.
+Exits with 2 where an evaluation would not begin, with 3 where it would begin
+and utterances fail. The page is printed all the same.
 """
 
 DOCTOR = """Look at this machine: devices, torch, codecs, disks, tokens, packages.
@@ -113,8 +114,8 @@ earmark doctor --address HOST:6379
 earmark doctor --json
 EARMARK_CACHE=/scratch/cache earmark doctor
 
-Every problem has the line that mends it. Exits with 1 where a plain run would not
-work, or the cluster that was named does not answer. No token is ever shown.
+Every problem has the line that mends it. Exits with 1 where a plain run would
+not work, or the cluster that was named does not answer. No token is ever shown.
 """
 
 EXPORT = """Write what a run heard in a format of other programs.
@@ -124,8 +125,8 @@ earmark export runs/NAME --to open-asr -o results/
 earmark export runs/NAME --to pra -o system.pra
 earmark export runs/NAME --to srt -o subtitles/
 
-The formats: earmark ls exports. Words with times, and the n best, are there where
-the model gave them. Without -o it goes to stdout.
+The formats: earmark ls exports. Words with times, and the n best, are there
+where the model gave them. Without -o it goes to stdout.
 """
 
 SHOW = """Show the worst utterances of a run, aligned.
@@ -199,8 +200,8 @@ earmark prepare cv-corpus-17.0/en --to tables/en
 earmark check speechbrain:tables/es/test.csv
 earmark eval speechbrain:./model --data speechbrain:tables/es/test.csv
 
-The sentences are treated as SpeechBrain's recipes do. Any number of processes may
-type the same line at once: one does the work.
+The sentences are treated as SpeechBrain's recipes do. Any number of processes
+may type the same line at once: one does the work.
 """
 
 SWEEP = """Many checkpoints in many variants over the same items, and what they come to.
@@ -222,8 +223,9 @@ earmark train recipe.toml --out trained/NAME --engine torchrun
 earmark train recipe.toml --out /mnt/trained/NAME --engine ray --address auto
 earmark train sudoku --size 4 --out solvers/four
 
-The same line again goes on where an earlier attempt stopped. The third one is for
-the ranks that torchrun starts. earmark train sudoku trains a solver of puzzles.
+The same line again goes on where an earlier attempt stopped. The third one is
+for the ranks that torchrun starts. earmark train sudoku trains a solver of
+puzzles.
 """
 
 TRAIN_SUDOKU = """Train a recursive solver of Sudoku on made puzzles, for a sweep.
@@ -233,6 +235,7 @@ earmark train sudoku --size 4 --out solvers/four --steps 1500
 earmark train sudoku --size 9 --out solvers/nine --device cuda
 earmark sweep --checkpoints solvers/four/step_600,solvers/four/step_1200
 
-Snapshots are kept as step_N, with the puzzles that none was trained on. The same
-line again goes on where an earlier attempt stopped; more steps go on from the end.
+Snapshots are kept as step_N, with the puzzles that none was trained on. The
+same line again goes on where an earlier attempt stopped; more steps go on from
+the end.
 """
