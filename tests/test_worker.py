@@ -273,6 +273,7 @@ def test_the_seconds_of_a_try_that_failed_count_as_compute(tmp_path, audio, monk
     """Once: they were spent inside the recognizer, and splitting must not make it look faster or slower."""
     clock = Clock()
     monkeypatch.setattr("earmark.worker.time", clock)
+    monkeypatch.setattr("earmark.worker.asking.time", clock)
 
     def slow_to_fail(ids: list[str]) -> list[Hypothesis]:
         clock.now_s += 10.0 if len(ids) > 1 else 1.0

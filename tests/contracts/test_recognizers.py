@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import pickle
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,17 +18,17 @@ import pytest
 from earmark.audio.decode import decode
 from earmark.errors import MissingExtraError
 from earmark.recognizers import RECOGNIZERS, Recognizer, load_recognizer
-from earmark.recognizers.base import Preparing
+from earmark.recognizers.base import InSteps, is_in_steps
 from earmark.recognizers.doubles import Echo
 from earmark.records import SAMPLE_RATE_HZ, Hypothesis, Waveform, Word
 from earmark.spec import OptionValue, RecognizerSpec
-from earmark.worker.ahead import is_in_two_steps
 from earmark.worker.contract import broken_hypothesis
 from tests.recognizers.tiny import KINDS, SPEECHBRAIN_KINDS, tiny_model, tiny_models  # noqa: F401  # a fixture
 from tests.recognizers.transcribing import transcribing
 
 DEMO = Path(str(files("earmark") / "demo"))
 NUM_CLIPS = 3
+NUM_ROUNDS = 3
 TOLERANCE = 1e-4
 
 
@@ -241,13 +243,27 @@ def check_words(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
 
 
 def check_steps(recognizer: Recognizer, clips: Sequence[Waveform]) -> None:
-    """Where it takes its two steps apart, they are its ``transcribe``, also with the next batch made in between."""
-    if not is_in_two_steps(recognizer):
+    """Where it takes its steps apart, they are its ``transcribe``, also while the next batch is in the one before."""
+    if not is_in_steps(recognizer):
         return
-    steps = cast("Preparing", recognizer)
-    first, second = steps.prepared(clips), steps.prepared(clips[:1])
-    assert steps.answered(first) == recognizer.transcribe(clips)
-    assert steps.answered(second) == recognizer.transcribe(clips[:1])
+    steps = cast("InSteps", recognizer)
+    truth, truth_of_one = recognizer.transcribe(clips), recognizer.transcribe(clips[:1])
+    inputs = steps.inputs(clips), steps.inputs(clips[:1])
+    outputs = steps.outputs(inputs[0])
+    with ThreadPoolExecutor(3) as threads:
+        for _ in range(NUM_ROUNDS):
+            together = threading.Barrier(3)
+            texts = threads.submit(after, together, steps.hypotheses, outputs)
+            heard = threads.submit(after, together, steps.outputs, inputs[1])
+            inputs_anew = threads.submit(after, together, steps.inputs, clips)
+            assert texts.result() == truth
+            assert steps.hypotheses(heard.result()) == truth_of_one
+            outputs = steps.outputs(inputs_anew.result())
+
+
+def after(barrier: threading.Barrier, step: Callable[[Any], Any], given: Any) -> Any:
+    barrier.wait()
+    return step(given)
 
 
 CHECKS: list[Callable[[Recognizer, Sequence[Waveform]], None]] = [

@@ -18,6 +18,7 @@ import pytest
 from earmark.errors import OutOfMemoryError, RecognizerError, UsageError
 from earmark.recognizers.transformers import Transformers
 from earmark.recognizers.transformers import asking as ways_of_asking
+from earmark.recognizers.transformers.way import Way
 from earmark.records import Hypothesis, Waveform
 from tests.contracts.test_recognizers import check_batches
 from tests.fetching.servers import Repository, hub
@@ -51,8 +52,7 @@ def heard_together(recognizer: Transformers, clips: Sequence[Waveform]) -> list[
     import torch
 
     with torch.inference_mode():
-        way = recognizer._entered
-        return way.answers(way.inputs([clip.samples for clip in clips]))
+        return recognizer._entered.ask([clip.samples for clip in clips])
 
 
 @pytest.fixture
@@ -387,7 +387,7 @@ def test_memory_that_does_not_suffice_is_the_workers_to_mend(clips, monkeypatch)
             def ask(_: object) -> list[str]:
                 raise error
 
-            monkeypatch.setattr(recognizer, "_way", ways_of_asking.Way(list, ask))
+            monkeypatch.setattr(recognizer, "_way", Way(list, ask, list))
 
         full(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
         with pytest.raises(OutOfMemoryError, match="2 utterances do not fit"):

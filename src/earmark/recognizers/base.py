@@ -50,23 +50,34 @@ class Told(Protocol):
         ...
 
 
-class Preparing(Protocol):
-    """What a recognizer says besides that takes its two steps apart: ``transcribe(x)`` is ``answered(prepared(x))``.
+class InSteps(Protocol):
+    """What a recognizer says besides that takes its steps apart.
 
-    So the next batch is made ready while the model is busy. It counts where the very class that has ``transcribe`` has
-    both: a subclass with a ``transcribe`` of its own is asked as it is.
+    ``transcribe(x)`` is ``hypotheses(outputs(inputs(x)))``. So while the model hears a batch, the next one is made
+    ready for it, and the texts of the one before are made. It counts where the very class that has ``transcribe`` has
+    all three: a subclass with a ``transcribe`` of its own is asked as it is.
+
+    Each step is called in a thread of its own, at the same time as the others; none of them twice at once, nor beside
+    ``transcribe``. Two that share something that is not for two threads see to that themselves.
     """
 
-    def prepared(self, batch: Sequence[Waveform]) -> object:
-        """What the model is given for a batch. Called in another thread than ``answered``, at the same time as that.
-
-        Never twice at once, nor beside ``transcribe``. Whatever it raises, the batch is asked by ``transcribe``.
-        """
+    def inputs(self, batch: Sequence[Waveform]) -> object:
+        """What the model is given for a batch. Whatever it raises, the batch is asked by ``transcribe``."""
         ...
 
-    def answered(self, prepared: object) -> list[Hypothesis]:
-        """What ``transcribe`` would answer to the batch that it was made of, and raise."""
+    def outputs(self, inputs: object) -> object:
+        """What texts are made of, with nothing of it on a GPU, once the device is done. Raises as ``transcribe``."""
         ...
+
+    def hypotheses(self, outputs: object) -> list[Hypothesis]:
+        """What ``transcribe`` answers to the batch. Whatever it raises, the batch is asked by ``transcribe``."""
+        ...
+
+
+def is_in_steps(recognizer: Recognizer) -> bool:
+    """Whether its three steps are its ``transcribe``: a subclass may have another one, which says something else."""
+    owner = next((one for one in type(recognizer).__mro__ if "transcribe" in vars(one)), object)
+    return {"inputs", "outputs", "hypotheses"} <= vars(owner).keys()
 
 
 class Recognizer(Protocol):

@@ -94,7 +94,7 @@ class WhisperSystem(Hearing):
         was_training = model.training
         model.eval()
         with torch.inference_mode():
-            heard = iter(self._way.answers(self._way.inputs([piece for row in rows for piece in row])))
+            heard = iter(self._way.ask([piece for row in rows for piece in row]))
         model.train(was_training)
         return [" ".join(next(heard).text for _ in row) for row in rows]
 

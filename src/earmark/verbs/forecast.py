@@ -36,7 +36,7 @@ from earmark.verbs.evaluation import Evaluation
 from earmark.verbs.learning import is_worth_learning
 from earmark.verbs.shape import Shape
 from earmark.verbs.throughput import Throughput, known_cold_start_s, known_throughput
-from earmark.worker.ahead import BATCHES_AHEAD
+from earmark.worker.ahead import MOST_BATCHES_DECODED
 
 _HOUR_S = 3600.0
 _SAMPLE_BYTES = 4
@@ -163,7 +163,7 @@ class _Ahead:
             largest_batch_s=shape.largest_batch_s,
             pieces_are_estimated=is_estimated,
             measures_first=self.measures_first,
-            decoded_bytes=round((BATCHES_AHEAD + 1) * shape.largest_batch_s * SAMPLE_RATE_HZ * _SAMPLE_BYTES),
+            decoded_bytes=round(MOST_BATCHES_DECODED * shape.largest_batch_s * SAMPLE_RATE_HZ * _SAMPLE_BYTES),
             throughput=known,
             cold_start_s=cold_s,
             wall_s=wall_s,

@@ -6,7 +6,6 @@ run. What goes wrong with the store (a full disk) is not an utterance's fault, a
 
 from __future__ import annotations
 
-import gc
 import socket
 import sys
 import time
@@ -14,20 +13,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
-from earmark.errors import EarmarkError, OutOfMemoryError, RecognizerError, RecognizerGoneError, sentence_of
+from earmark.errors import EarmarkError, RecognizerError, RecognizerGoneError, sentence_of
 from earmark.recognizers import RECOGNIZERS
-from earmark.recognizers.base import Preparing, Recognizer, UnansweredError
-from earmark.records import Batch, Hypothesis, Probe, Receipt, Shard, StopCheck, Usage, Waveform
+from earmark.recognizers.base import Recognizer
+from earmark.records import Batch, Probe, Receipt, Shard, StopCheck, Usage
 from earmark.spec import RunSpec
 from earmark.store.folder import Folder, open_folder
 from earmark.store.parts import installed_versions, part_name, write_part
 from earmark.store.probe import probing
 from earmark.worker.ahead import Ahead, Ready
-from earmark.worker.answers import Answer, Decoded, Failure, answer_of, broken_contract, row_of
-from earmark.worker.contract import broken_usage
-from earmark.worker.hearing import in_recorded_time
+from earmark.worker.answers import Answer, Failure, row_of
+from earmark.worker.asking import Asking
 
 _VERSIONED = ("earmark", "numpy", "soundfile", "soxr", "pyarrow")
 _VERSIONED_IF_LOADED = {
@@ -46,6 +44,14 @@ class _Done:
     batches: list[Batch] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     wait_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Threads:
+    """What a recognizer has once it is entered: what is done before it hears a batch, and how it is asked."""
+
+    ahead: Ahead
+    asking: Asking
 
 
 @dataclass
@@ -67,7 +73,7 @@ class Transcription:
     driver: int = 0
     num_drivers: int = 1
     key: str = ""
-    _ahead: Ahead | None = field(default=None, init=False, repr=False)
+    _threads: _Threads | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> Self:
         """Load the recognizer. Raises RecognizerError."""
@@ -78,15 +84,17 @@ class Transcription:
         except Exception as error:  # a recognizer may raise anything while it loads
             raise RecognizerError(f"cannot load {self.spec.recognizer.name}", cause=sentence_of(error)) from error
         self.device = getattr(self.recognizer, "device_kind", self.device)
-        self._ahead = Ahead(self.recognizer, self.spec)
+        ahead = Ahead(self.recognizer, self.spec)
+        self._threads = _Threads(ahead, Asking(self.recognizer, self.spec, ahead.alone))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Free the recognizer."""
-        if self._ahead is not None:
-            self._ahead.close()
+        if self._threads is not None:
+            self._threads.ahead.close()
+            self._threads.asking.close()
         self.recognizer.__exit__(kind, error, trace)
 
     def __call__(self, shard: Shard, *, rank: int, stop: StopCheck) -> Receipt | None:
@@ -98,8 +106,8 @@ class Transcription:
         started = time.perf_counter()
         done = _Done()
         try:
-            for batch, ready in self._ready(shard.batches, stop, done):
-                done.answers += self._batch(ready, is_split=batch.is_split)
+            for batch, answers in self._entered.asking.answers(self._ready(shard.batches, stop, done)):
+                done.answers += answers
                 done.batches.append(batch)
         except RecognizerGoneError as error:
             gone = error
@@ -133,7 +141,7 @@ class Transcription:
 
     def _ready(self, batches: Sequence[Batch], stop: StopCheck, done: _Done) -> Iterator[tuple[Batch, Ready]]:
         """Each batch when it is ready, until a stop; what the wait for it took is added to what is done."""
-        for batch, ready in self._entered.batches(batches):
+        for batch, ready in self._entered.ahead.batches(batches):
             if stop():
                 return
             waiting = time.perf_counter()
@@ -142,9 +150,9 @@ class Transcription:
             yield batch, found
 
     @property
-    def _entered(self) -> Ahead:
-        assert self._ahead is not None, "enter the work before calling it"  # noqa: S101  # a programmer's error
-        return self._ahead
+    def _entered(self) -> _Threads:
+        assert self._threads is not None, "enter the work before calling it"  # noqa: S101  # a programmer's error
+        return self._threads
 
     def give_up(self, shard: Shard, *, rank: int, reason: str) -> Receipt:
         """Commit the shard's segments as failed, for ``reason``. Raises StoreError."""
@@ -159,71 +167,6 @@ class Transcription:
     def probing(self) -> AbstractContextManager[Probe]:
         """A probe in the run's folder. Raises StoreError."""
         return probing(self.folder)
-
-    def _batch(self, ready: Ready, *, is_split: bool) -> list[Answer]:
-        """Answers in the order of the batch; what did not decode is answered without troubling the recognizer."""
-        halving = self._halving(ready.good, ready.taken(), ready.prepare_s, is_split=is_split)
-        answers = {id(one): answer for one, answer in halving}
-        for one in ready.decoded:
-            if isinstance(one.outcome, Failure):
-                answers[id(one)] = answer_of(one, one.outcome, 0.0, is_split=is_split)
-        return [answers[id(one)] for one in ready.decoded]
-
-    def _halving(
-        self, good: Sequence[Decoded], prepared: object, prepare_s: float, *, is_split: bool
-    ) -> Iterator[tuple[Decoded, Answer]]:
-        """Transcribe, and where a batch cannot be done, its halves, down to the one utterance that fails.
-
-        ``prepared`` is what was made ready of the whole batch, if anything, in ``prepare_s``.
-        """
-        pending = [(list(good), is_split)] if good else []
-        failed_s = prepare_s  # was time inside the recognizer as well
-        while pending:
-            piece, was_split = pending.pop()
-            outcomes, compute_s = self._try(piece, prepared)
-            prepared = None
-            if isinstance(outcomes, Failure) and len(piece) > 1:
-                # Out of the handler by now, so the traceback no longer holds what the failed batch allocated.
-                if outcomes.kind == "out_of_memory":
-                    gc.collect()  # a second where much is loaded, which is long where one bad file fails batch by batch
-                failed_s += compute_s
-                middle = len(piece) // 2
-                pending += [(piece[middle:], True), (piece[:middle], True)]
-                continue
-            texts: Sequence[Hypothesis | Failure] = [outcomes] if isinstance(outcomes, Failure) else outcomes
-            compute_s, failed_s = compute_s + failed_s, 0.0  # a try that failed was time inside it as well
-            audio_s = sum(one.audio_s for one in piece)
-            for one, text in zip(piece, texts, strict=True):
-                share = one.audio_s / audio_s if audio_s else 1.0 / len(piece)
-                yield one, answer_of(one, text, compute_s * share, is_split=was_split)
-
-    def _try(self, piece: Sequence[Decoded], prepared: object) -> tuple[Sequence[Hypothesis] | Failure, float]:
-        waveforms = [one.outcome for one in piece if isinstance(one.outcome, Waveform)]
-        started = time.perf_counter()
-        outcome: Sequence[Hypothesis] | Failure
-        try:
-            outcome = self._answers(waveforms, prepared)
-            if problem := broken_contract(outcome, len(waveforms)):
-                outcome = Failure("recognizer", problem)
-            else:
-                outcome = [in_recorded_time(one, self.spec.audio) for one in outcome]
-        except (OutOfMemoryError, MemoryError) as error:
-            outcome = Failure("out_of_memory", sentence_of(error))
-        except RecognizerGoneError:
-            raise
-        except UnansweredError as error:
-            outcome = Failure("recognizer", error.what, None if broken_usage(error.usage) else error.usage)
-        except EarmarkError as error:
-            outcome = Failure("recognizer", error.what)
-        except Exception as error:  # noqa: BLE001  # the one place where a recognizer's exception becomes a failed row
-            outcome = Failure("recognizer", sentence_of(error))
-        return outcome, time.perf_counter() - started
-
-    def _answers(self, waveforms: Sequence[Waveform], prepared: object) -> list[Hypothesis]:
-        if prepared is None:
-            with self._entered.alone:
-                return self.recognizer.transcribe(waveforms)
-        return cast(Preparing, self.recognizer).answered(prepared)
 
     def _commit(
         self,

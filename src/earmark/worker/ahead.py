@@ -16,26 +16,28 @@ from typing import cast
 
 from earmark.audio.level import rms_dbfs
 from earmark.errors import AudioError, sentence_of
-from earmark.recognizers.base import Preparing, Recognizer
+from earmark.recognizers.base import InSteps, Recognizer, is_in_steps
 from earmark.records import Batch, Segment, Waveform
 from earmark.spec import RunSpec
 from earmark.worker.answers import Decoded, Failure
 from earmark.worker.hearing import heard_as, waveform_of
 
 BATCHES_AHEAD = 2
+MOST_BATCHES_DECODED = BATCHES_AHEAD + 2
+"""With the one that a recognizer is busy with, and the one before it, whose texts may still be being made."""
 _DECODING_THREADS = 2
 
 
 @dataclass(slots=True)
 class Ready:
-    """A batch that is decoded, and what the recognizer made ready of its waveforms; None where it made nothing.
+    """A batch that is decoded, and the inputs that the recognizer made of its waveforms; None where it made nothing.
 
-    ``prepare_s`` is what that took, in seconds.
+    ``inputs_s`` is what that took, in seconds.
     """
 
     decoded: list[Decoded]
-    prepared: object = None
-    prepare_s: float = 0.0
+    inputs: object = None
+    inputs_s: float = 0.0
 
     @property
     def good(self) -> list[Decoded]:
@@ -43,15 +45,9 @@ class Ready:
         return [one for one in self.decoded if isinstance(one.outcome, Waveform)]
 
     def taken(self) -> object:
-        """What was made ready, which is then held by nobody but the caller."""
-        prepared, self.prepared = self.prepared, None
-        return prepared
-
-
-def is_in_two_steps(recognizer: Recognizer) -> bool:
-    """Whether its two steps are its ``transcribe``: a subclass may have another one, which says something else."""
-    owner = next((one for one in type(recognizer).__mro__ if "transcribe" in vars(one)), object)
-    return {"prepared", "answered"} <= vars(owner).keys()
+        """The inputs, which are then held by nobody but the caller."""
+        inputs, self.inputs = self.inputs, None
+        return inputs
 
 
 class Ahead:
@@ -62,16 +58,16 @@ class Ahead:
     """
 
     def __init__(self, recognizer: Recognizer, spec: RunSpec) -> None:
-        self._prepare = cast(Preparing, recognizer).prepared if is_in_two_steps(recognizer) else None
+        self._inputs = cast(InSteps, recognizer).inputs if is_in_steps(recognizer) else None
         self._spec = spec
         self._decoders = ThreadPoolExecutor(_DECODING_THREADS, thread_name_prefix="decode")
-        self._preparer = ThreadPoolExecutor(1, thread_name_prefix="prepare")
+        self._maker = ThreadPoolExecutor(1, thread_name_prefix="inputs")
         self.alone = threading.Lock()
 
     def close(self) -> None:
         """Leave what is not begun. What waits for a decoding that was left ends with it."""
         self._decoders.shutdown(cancel_futures=True)
-        self._preparer.shutdown(cancel_futures=True)
+        self._maker.shutdown(cancel_futures=True)
 
     def batches(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Callable[[], Ready]]]:
         """Each batch, and what waits until it is ready; a few batches further on are made ready meanwhile."""
@@ -83,18 +79,18 @@ class Ahead:
 
     def _begun(self, batch: Batch) -> Callable[[], Ready]:
         decoding = [self._decoders.submit(_decoded, segment, self._spec) for segment in batch.segments]
-        if self._prepare is None:
+        if self._inputs is None:
             return lambda: Ready([future.result() for future in decoding])
-        return self._preparer.submit(self._ready, self._prepare, decoding).result
+        return self._maker.submit(self._ready, self._inputs, decoding).result
 
-    def _ready(self, prepare: Callable[[Sequence[Waveform]], object], decoding: Sequence[Future[Decoded]]) -> Ready:
+    def _ready(self, inputs_of: Callable[[Sequence[Waveform]], object], decoding: Sequence[Future[Decoded]]) -> Ready:
         ready = Ready([future.result() for future in decoding])
         waveforms = [one.outcome for one in ready.good if isinstance(one.outcome, Waveform)]
         if waveforms:
             with suppress(Exception), self.alone:
                 started = time.perf_counter()
-                ready.prepared = prepare(waveforms)
-                ready.prepare_s = time.perf_counter() - started
+                ready.inputs = inputs_of(waveforms)
+                ready.inputs_s = time.perf_counter() - started
         return ready
 
 

@@ -38,12 +38,39 @@ class Features:
     num_frames: list[int]
 
 
-def ask(loaded: Loaded, features: Features) -> list[Hypothesis]:
-    """One hypothesis a waveform, in order."""
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What the model said, an item a waveform: the tokenizer of its language, the result, and the most tokens of one.
+
+    Where words are timed, also how they are aligned, and the frames that are audio.
+    """
+
+    tokenizers: Sequence[Any] = ()
+    results: Sequence[Any] = ()
+    most_tokens: Sequence[int] = ()
+    aligned: Sequence[list[dict[str, Any]]] | None = None
+    num_frames: Sequence[int] = ()
+
+
+def features_of(loaded: Loaded, batch: Sequence[Samples]) -> Features:
+    """The features of waveforms, each in a window of its own."""
+    shapes = loaded.checkpoint.shapes
+    features = np.zeros((len(batch), shapes.num_mels, shapes.num_frames), np.float32)
+    num_frames = []
+    for row, samples in enumerate(batch):
+        found = loaded.extractor(samples)[:, :-1]  # the last one is of the silence that the library appends
+        length = min(found.shape[1], shapes.num_frames)
+        features[row, :, :length] = found[:, :length]
+        num_frames.append(length)
+    return Features(features, num_frames)
+
+
+def outputs_of(loaded: Loaded, features: Features) -> Outputs:
+    """What the model says to each waveform, in order; nothing of it is on a GPU."""
     import ctranslate2
 
     if not features.num_frames:
-        return []
+        return Outputs()
     settings, model, num_frames = loaded.settings, loaded.whisper.model, features.num_frames
     encoded = model.encode(ctranslate2.StorageView.from_array(features.values))
     tokenizers = _tokenizers(loaded, encoded, len(num_frames))
@@ -60,27 +87,23 @@ def ask(loaded: Loaded, features: Features) -> list[Hypothesis]:
         sampling_temperature=0.0,
     )
     said = [result.sequences_ids[0] for result in results]
-    words = _words(loaded, encoded, tokenizers, said, num_frames) if settings.words else [None] * len(num_frames)
+    aligned = _aligned(loaded, encoded, tokenizers, said, num_frames) if settings.words else None
+    most_tokens = [_most_tokens(max_length, len(prompt)) for prompt in prompts]
+    return Outputs(tokenizers, results, most_tokens, aligned, num_frames)
+
+
+def hypotheses_of(loaded: Loaded, found: Outputs) -> list[Hypothesis]:
+    """One hypothesis a waveform, in order.
+
+    The library's tokenizer is read here while the next batch is, and changed by neither, so it is for two threads.
+    """
+    words = [None] * len(found.results) if found.aligned is None else list(map(_timed, found.aligned, found.num_frames))
     return [
-        replace(
-            _hypothesis(loaded, tokenizer, result, some),
-            is_unfinished=len(result.sequences_ids[0]) >= _most_tokens(max_length, len(prompt)),
+        replace(_hypothesis(loaded, tokenizer, result, some), is_unfinished=len(result.sequences_ids[0]) >= most_tokens)
+        for tokenizer, result, some, most_tokens in zip(
+            found.tokenizers, found.results, words, found.most_tokens, strict=True
         )
-        for tokenizer, result, some, prompt in zip(tokenizers, results, words, prompts, strict=True)
     ]
-
-
-def features_of(loaded: Loaded, batch: Sequence[Samples]) -> Features:
-    """The features of waveforms, each in a window of its own."""
-    shapes = loaded.checkpoint.shapes
-    features = np.zeros((len(batch), shapes.num_mels, shapes.num_frames), np.float32)
-    num_frames = []
-    for row, samples in enumerate(batch):
-        found = loaded.extractor(samples)[:, :-1]  # the last one is of the silence that the library appends
-        length = min(found.shape[1], shapes.num_frames)
-        features[row, :, :length] = found[:, :length]
-        num_frames.append(length)
-    return Features(features, num_frames)
 
 
 def _tokenizers(loaded: Loaded, encoded: object, num_waveforms: int) -> list[Any]:
@@ -154,10 +177,12 @@ def _hypothesis(
     )
 
 
-def _words(
+def _aligned(
     loaded: Loaded, encoded: object, tokenizers: Sequence[Any], said: Sequence[Sequence[int]], num_frames: Sequence[int]
-) -> list[tuple[Word, ...]]:
-    """Times of words by cross attention, as faster-whisper finds them: with the start tokens of each one's language."""
+) -> list[list[dict[str, Any]]]:
+    """Words by cross attention, as faster-whisper finds them: with the start tokens of each one's language."""
+    from faster_whisper.transcribe import merge_punctuations
+
     texts = [
         [token for token in tokens if token < tokenizer.eot] for tokenizer, tokens in zip(tokenizers, said, strict=True)
     ]
@@ -165,17 +190,15 @@ def _words(
         tokenizer.language_code: loaded.whisper.find_alignment(tokenizer, texts, encoded, list(num_frames))
         for tokenizer in {id(one): one for one in tokenizers}.values()
     }
-    return [
-        _timed(by_language[tokenizer.language_code][row], length * _SAMPLES_A_FRAME / SAMPLE_RATE_HZ)
-        for row, (tokenizer, length) in enumerate(zip(tokenizers, num_frames, strict=True))
-    ]
+    aligned = [by_language[tokenizer.language_code][row] for row, tokenizer in enumerate(tokenizers)]
+    for one in aligned:
+        merge_punctuations(one, _BEFORE, _AFTER)
+    return aligned
 
 
-def _timed(aligned: list[dict[str, Any]], duration_s: float) -> tuple[Word, ...]:
+def _timed(aligned: list[dict[str, Any]], num_frames: int) -> tuple[Word, ...]:
     """The words in order, none before the one before it, none beyond the audio."""
-    from faster_whisper.transcribe import merge_punctuations
-
-    merge_punctuations(aligned, _BEFORE, _AFTER)
+    duration_s = num_frames * _SAMPLES_A_FRAME / SAMPLE_RATE_HZ
     words: list[Word] = []
     for one in aligned:
         start_s = min(duration_s, max(float(one["start"]), words[-1].start_s if words else 0.0))

@@ -17,7 +17,15 @@ import numpy as np
 from earmark.errors import OutOfMemoryError, RecognizerError, first_line
 from earmark.fetching import FetchOptions
 from earmark.recognizers.accelerator import DeviceKind, device_kind, usual_batch_s
-from earmark.recognizers.faster_whisper.asking import SHORTEST_SAMPLES, Features, Samples, ask, features_of
+from earmark.recognizers.faster_whisper.asking import (
+    SHORTEST_SAMPLES,
+    Features,
+    Outputs,
+    Samples,
+    features_of,
+    hypotheses_of,
+    outputs_of,
+)
 from earmark.recognizers.faster_whisper.checkpoint import PATTERNS, Checkpoint, read_checkpoint
 from earmark.recognizers.faster_whisper.loading import Loaded, load
 from earmark.recognizers.faster_whisper.settings import Settings
@@ -119,22 +127,26 @@ class FasterWhisper:
 
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One hypothesis a waveform, each in a window of its own."""
-        return self.answered(self.prepared(batch))
+        return self.hypotheses(self.outputs(self.inputs(batch)))
 
-    def prepared(self, batch: Sequence[Waveform]) -> Features:
+    def inputs(self, batch: Sequence[Waveform]) -> Features:
         """The features of a batch."""
         check_fits(max((one.duration_s for one in batch), default=0.0), self._checkpoint.max_audio_s)
         return features_of(self._entered, [_lengthened(waveform.samples) for waveform in batch])
 
-    def answered(self, prepared: Features) -> list[Hypothesis]:
-        """One hypothesis for each waveform that ``prepared`` was made of."""
+    def outputs(self, inputs: Features) -> Outputs:
+        """The tokens that the model gives to features. Raises OutOfMemoryError."""
         try:
-            return ask(self._entered, prepared)
+            return outputs_of(self._entered, inputs)
         except RuntimeError as error:
             if "out of memory" not in str(error):
                 raise
             full = first_line(error)
-        raise OutOfMemoryError(f"{len(prepared.num_frames)} utterances do not fit", cause=full)
+        raise OutOfMemoryError(f"{len(inputs.num_frames)} utterances do not fit", cause=full)
+
+    def hypotheses(self, outputs: Outputs) -> list[Hypothesis]:
+        """One text for each waveform of the batch."""
+        return hypotheses_of(self._entered, outputs)
 
     @property
     def _entered(self) -> Loaded:

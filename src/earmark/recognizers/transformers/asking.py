@@ -1,39 +1,39 @@
 """How a loaded model of each family is asked: waveforms in, hypotheses out. The only place that runs a model.
 
-In two steps, since the first can be done for the next batch while the model is busy: waveforms become the model's
-inputs, and these hypotheses. A family's answer for one waveform must not depend on the padding that its neighbours
-bring. Where Transformers leaves that to the caller, it is done here, and said where.
+In three steps, since the first can be done for the next batch while the model is busy, and the last for the one before:
+waveforms become the model's inputs, these what it gave, off its device, and that hypotheses. A family's answer for one
+waveform must not depend on the padding that its neighbours bring. Where Transformers leaves that to the caller, it is
+done here, and said where.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from earmark.recognizers.together import check_fits
 from earmark.recognizers.transformers.compiling import filled_up
 from earmark.recognizers.transformers.family import FamilyKind
 from earmark.recognizers.transformers.features import Samples, padded_inputs, window_inputs
 from earmark.recognizers.transformers.frames import num_output_frames
-from earmark.recognizers.transformers.generation import best_of, decoded, generation_options, whisper_unfinished
+from earmark.recognizers.transformers.generation import (
+    Generated,
+    best_of,
+    decoded,
+    generated,
+    generation_options,
+    whisper_unfinished,
+)
 from earmark.recognizers.transformers.instructed import conversation, request
 from earmark.recognizers.transformers.loading import Loaded
 from earmark.recognizers.transformers.timing import attended_tokens, ctc_runs, ctc_tokens, timed, transducer_tokens
+from earmark.recognizers.transformers.way import Way
 from earmark.records import SAMPLE_RATE_HZ, Hypothesis
 
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How a model is asked.
-
-    ``inputs`` makes them of waveforms, and may run in another thread than ``answers``, which runs the model on them:
-    what was heard, in order. Words are timed from the start, and may reach beyond the end.
-    """
-
-    inputs: Callable[[Sequence[Samples]], Any]
-    answers: Callable[[Any], list[Hypothesis]]
+if TYPE_CHECKING:
+    import torch
 
 
 _CTC_DECODING = {"skip_special_tokens": False, "group_tokens": False}
@@ -47,11 +47,22 @@ def asking(loaded: Loaded) -> Way:
         "transducer": transducer,
         "whisper": whisper,
         "encoder-decoder": encoder_decoder,
-        # Their processors read words with the tokenizer that writes the answers, and it is not for two threads.
-        "request": lambda told: Way(list, request(told)),
-        "conversation": lambda told: Way(list, conversation(told)),
+        "request": request,
+        "conversation": conversation,
     }
     return makers[loaded.checkpoint.family.kind](loaded)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """The likeliest token of each frame of a CTC model, ``(num_rows, num_frames)``, and how many frames a row has.
+
+    Where words are timed, the posteriors of these tokens too, of the same shape.
+    """
+
+    ids: torch.Tensor
+    lengths: list[int] | None
+    posteriors: torch.Tensor | None
 
 
 def ctc(loaded: Loaded) -> Way:
@@ -63,23 +74,39 @@ def ctc(loaded: Loaded) -> Way:
     """
     blank = loaded.model.config.pad_token_id
 
-    def answers(inputs: dict[str, Any]) -> list[Hypothesis]:
+    def outputs(inputs: dict[str, Any]) -> _Frames:
         logits = loaded.model(**inputs).logits
-        rows = logits.argmax(dim=-1).tolist()
-        if (lengths := num_output_frames(loaded.model, inputs)) is not None:
-            rows = [row[:length] for row, length in zip(rows, lengths, strict=True)]
+        lengths = num_output_frames(loaded.model, inputs)
+        sure = logits.float().softmax(dim=-1).amax(dim=-1).cpu() if loaded.settings.words else None
+        return _Frames(logits.argmax(dim=-1).cpu(), lengths, sure)
+
+    def hypotheses(found: _Frames) -> list[Hypothesis]:
+        rows = found.ids.tolist()
+        if found.lengths is not None:
+            rows = [row[:length] for row, length in zip(rows, found.lengths, strict=True)]
         runs = [ctc_runs(row, blank) for row in rows]
         said = [[token for token, _, _ in one] for one in runs]
         texts = [loaded.tokenizer.decode(ids, **_CTC_DECODING).strip() for ids in said]
-        if not loaded.settings.words:
+        if found.posteriors is None:
             return [Hypothesis(text) for text in texts]
-        posteriors = logits.float().softmax(dim=-1).amax(dim=-1).tolist()
         return [
             timed(loaded, text, ctc_tokens(one, sure, loaded), **_CTC_DECODING)
-            for text, one, sure in zip(texts, runs, posteriors, strict=True)
+            for text, one, sure in zip(texts, runs, found.posteriors.tolist(), strict=True)
         ]
 
-    return Way(partial(padded_inputs, loaded), answers)
+    return Way(partial(padded_inputs, loaded), outputs, hypotheses)
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """The tokens of a transducer, ``(num_rows, num_tokens)``, and the most that a row may have.
+
+    Where words are timed, the frames by which each token moved on too, of the same shape.
+    """
+
+    ids: torch.Tensor
+    most: list[int]
+    durations: torch.Tensor | None
 
 
 def transducer(loaded: Loaded) -> Way:
@@ -95,19 +122,22 @@ def transducer(loaded: Loaded) -> Way:
     if durations := getattr(config, "durations", None):
         generation.suppress_tokens = list(range(config.vocab_size, config.vocab_size + len(durations)))
 
-    def answers(inputs: dict[str, Any]) -> list[Hypothesis]:
+    def outputs(inputs: dict[str, Any]) -> _Steps:
         most = [config.max_symbols_per_step * frames for frames in _num_frames_alone(loaded, inputs)]
         found = loaded.model.generate(**inputs, max_new_tokens=max(most))
-        cut = [row[:length] for row, length in zip(found.sequences.tolist(), most, strict=True)]
+        return _Steps(found.sequences.cpu(), most, found.durations.cpu() if loaded.settings.words else None)
+
+    def hypotheses(found: _Steps) -> list[Hypothesis]:
+        cut = [row[:length] for row, length in zip(found.ids.tolist(), found.most, strict=True)]
         texts = [loaded.tokenizer.decode(row, **_TRANSDUCER_DECODING).strip() for row in cut]
-        if not loaded.settings.words:
+        if found.durations is None:
             return [Hypothesis(text) for text in texts]
         return [
             timed(loaded, text, transducer_tokens(row, steps[: len(row)], loaded), **_TRANSDUCER_DECODING)
             for text, row, steps in zip(texts, cut, found.durations.tolist(), strict=True)
         ]
 
-    return Way(partial(padded_inputs, loaded), answers)
+    return Way(partial(padded_inputs, loaded), outputs, hypotheses)
 
 
 def _num_frames_alone(loaded: Loaded, inputs: dict[str, Any]) -> list[int]:
@@ -122,6 +152,14 @@ def _num_frames_alone(loaded: Loaded, inputs: dict[str, Any]) -> list[int]:
     alone = filled + mask.shape[-1] - filled.max()
     places = torch.arange(mask.shape[-1], device=mask.device)
     return num_output_frames(loaded.model, {"attention_mask": places < alone[:, None]}) or []
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The tokens of Whisper, ``(num_rows, num_tokens)``, and where words are timed the second at which each begins."""
+
+    ids: torch.Tensor
+    starts_s: torch.Tensor | None = None
 
 
 def whisper(loaded: Loaded) -> Way:
@@ -139,21 +177,20 @@ def whisper(loaded: Loaded) -> Way:
         check_fits(max(map(len, batch)) / SAMPLE_RATE_HZ, window / SAMPLE_RATE_HZ)
         return window_inputs(loaded, batch)
 
-    def answers(inputs: dict[str, Any]) -> list[Hypothesis]:
+    def outputs(inputs: dict[str, Any]) -> list[_Said]:
         if settings.words:
-            return [_timed_words(loaded, said_of(one), num_prompt_tokens) for one in _rows(inputs)]
-        ids = said_of(inputs)
-        return [
-            Hypothesis(text, is_unfinished=cut)
-            for text, cut in zip(decoded(loaded, ids), whisper_unfinished(loaded, ids, num_prompt_tokens), strict=True)
-        ]
+            return [_said(said_of(one)) for one in _rows(inputs)]
+        return [_Said(said_of(inputs).cpu())]
+
+    def hypotheses(found: list[_Said]) -> list[Hypothesis]:
+        return [one for said in found for one in _whisper_texts(loaded, said, num_prompt_tokens)]
 
     def said_of(inputs: dict[str, Any]) -> Any:  # noqa: ANN401  # ids, or with words a mapping of ids and times
         if not settings.compile:
             return loaded.model.generate(**inputs, **options)
         return loaded.model.generate(**filled_up(inputs), **options)[: _num_rows(inputs)]
 
-    return Way(inputs_of, answers)
+    return Way(inputs_of, outputs, hypotheses)
 
 
 def _num_rows(inputs: dict[str, Any]) -> int:
@@ -165,12 +202,22 @@ def _rows(inputs: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: one[row : row + 1] for name, one in inputs.items()} for row in range(_num_rows(inputs))]
 
 
-def _timed_words(loaded: Loaded, said: Any, num_prompt_tokens: int) -> Hypothesis:  # noqa: ANN401  # Transformers'
-    """The one text of ``said`` with its words."""
-    [text], [ids], [starts_s] = decoded(loaded, said["sequences"]), said["sequences"], said["token_timestamps"]
-    tokens = attended_tokens(ids.tolist(), starts_s.tolist(), frozenset(loaded.tokenizer.all_special_ids))
-    [is_unfinished] = whisper_unfinished(loaded, said["sequences"], num_prompt_tokens)
-    return replace(timed(loaded, text, tokens, skip_special_tokens=True), is_unfinished=is_unfinished)
+def _said(found: Mapping[str, torch.Tensor]) -> _Said:
+    """Of what generation gave with times: it holds the attentions of the whole model too."""
+    return _Said(found["sequences"].cpu(), found["token_timestamps"].cpu())
+
+
+def _whisper_texts(loaded: Loaded, said: _Said, num_prompt_tokens: int) -> list[Hypothesis]:
+    texts, unfinished = decoded(loaded, said.ids), whisper_unfinished(loaded, said.ids, num_prompt_tokens)
+    if said.starts_s is None:
+        return [Hypothesis(text, is_unfinished=cut) for text, cut in zip(texts, unfinished, strict=True)]
+    special = frozenset(loaded.tokenizer.all_special_ids)
+    return [
+        replace(
+            timed(loaded, text, attended_tokens(ids, starts_s, special), skip_special_tokens=True), is_unfinished=cut
+        )
+        for text, cut, ids, starts_s in zip(texts, unfinished, said.ids.tolist(), said.starts_s.tolist(), strict=True)
+    ]
 
 
 def _whisper_options(loaded: Loaded) -> dict[str, Any]:
@@ -191,10 +238,12 @@ def encoder_decoder(loaded: Loaded) -> Way:
     def inputs_of(batch: Sequence[Samples]) -> tuple[dict[str, Any], int]:
         return padded_inputs(loaded, batch), max(map(len, batch))
 
-    def answers(given: tuple[dict[str, Any], int]) -> list[Hypothesis]:
+    def outputs(given: tuple[dict[str, Any], int]) -> Generated:
         inputs, longest_samples = given
         said = loaded.model.generate(**inputs, **generation_options(loaded, longest_samples))
-        ids = getattr(said, "sequences", said)[:, 1:]  # without the token that the decoder begins with
-        return best_of(loaded, said, ids, decoded(loaded, ids))
+        return generated(said, 1)  # without the token that the decoder begins with
 
-    return Way(inputs_of, answers)
+    def hypotheses(found: Generated) -> list[Hypothesis]:
+        return best_of(loaded, found, decoded(loaded, found.ids))
+
+    return Way(inputs_of, outputs, hypotheses)

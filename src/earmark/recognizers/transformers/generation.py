@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from earmark.recognizers.transformers.loading import Loaded
 from earmark.records import SAMPLE_RATE_HZ, Alternative, Hypothesis
+
+if TYPE_CHECKING:
+    import torch
 
 _LEAST_LIMIT_TOKENS = 448
 _TOKENS_A_SECOND = 20  # several times what fast speech needs, in pieces of words or in letters
@@ -42,6 +46,23 @@ def _unstated_limit(loaded: Loaded, num_samples: int) -> dict[str, int]:
     return {"max_new_tokens": max(_LEAST_LIMIT_TOKENS, math.ceil(_TOKENS_A_SECOND * longest_s))}
 
 
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a model generated, off its device: token ids, ``(num_rows, num_tokens)``, without those that it was given.
+
+    Where the n best were asked for, the search's score of each row too: log probabilities, divided by the length.
+    """
+
+    ids: torch.Tensor
+    scores: torch.Tensor | None
+
+
+def generated(said: Any, num_given: int) -> Generated:  # noqa: ANN401  # a tensor of token ids, or what holds one
+    """Of what ``generate`` gave, that which texts are made of; ``num_given`` tokens of each row were not generated."""
+    scores = getattr(said, "sequences_scores", None)
+    return Generated(getattr(said, "sequences", said)[:, num_given:].cpu(), None if scores is None else scores.cpu())
+
+
 def decoded(loaded: Loaded, ids: Any) -> list[str]:  # noqa: ANN401  # a tensor of token ids, (num_waveforms, num_tokens)
     """The texts of token ids, special ones left out."""
     return [str(text).strip() for text in loaded.tokenizer.batch_decode(ids, skip_special_tokens=True)]
@@ -72,27 +93,21 @@ def whisper_unfinished(loaded: Loaded, ids: Any, num_prompt_tokens: int) -> list
     return [sum(token != padding for token in row) >= limit for row in ids.tolist()]
 
 
-def best_of(
-    loaded: Loaded,
-    said: Any,  # noqa: ANN401  # what generate gave
-    ids: Any,  # noqa: ANN401  # the tensor of token ids in it
-    texts: Sequence[str],
-) -> list[Hypothesis]:
+def best_of(loaded: Loaded, found: Generated, texts: Sequence[str]) -> list[Hypothesis]:
     """A hypothesis a waveform, with its n best where they were asked for.
 
-    ``texts`` are of all that was returned, those of a waveform together, the likeliest first, and ``ids`` as in
-    ``unfinished``. Scores are the search's: log probabilities, divided by the length. Two that are spelled alike count
-    as one.
+    ``texts`` are of all that was generated, those of a waveform together, the likeliest first. Two that are spelled
+    alike count as one.
     """
-    number, cut = loaded.settings.nbest, unfinished(loaded, ids)
-    if number == 1:
+    number, cut = loaded.settings.nbest, unfinished(loaded, found.ids)
+    if number == 1 or found.scores is None:
         return [Hypothesis(text, is_unfinished=one) for text, one in zip(texts, cut, strict=True)]
-    scores = said.sequences_scores.tolist()
-    found = []
+    scores = found.scores.tolist()
+    best = []
     for first in range(0, len(texts), number):
         likeliest: dict[str, float] = {}
         for text, score in zip(texts[first : first + number], scores[first : first + number], strict=True):
             likeliest.setdefault(text, score)
         alternatives = tuple(Alternative(*one) for one in likeliest.items())
-        found.append(Hypothesis(texts[first], alternatives=alternatives, is_unfinished=cut[first]))
-    return found
+        best.append(Hypothesis(texts[first], alternatives=alternatives, is_unfinished=cut[first]))
+    return best

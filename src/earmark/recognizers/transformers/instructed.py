@@ -1,22 +1,30 @@
 """Models that are asked in words, or told something with each utterance: through their processor.
 
 What they are told is part of the question, so it is the same for every utterance and on every day. It knows how to ask,
-and nothing of what a model can be told: ``choices`` has looked at that.
+and nothing of what a model can be told: ``choices`` has looked at that. Inputs and hypotheses of a model are not made
+at the same time: one tokenizer reads the question and writes the text.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from earmark.errors import RecognizerError
 from earmark.recognizers.together import check_fits
 from earmark.recognizers.transformers.features import Samples, on_device
-from earmark.recognizers.transformers.generation import best_of, generation_options
+from earmark.recognizers.transformers.generation import Generated, best_of, generated, generation_options
 from earmark.recognizers.transformers.loading import Loaded
+from earmark.recognizers.transformers.way import Way, in_turns
 from earmark.records import SAMPLE_RATE_HZ, Hypothesis
 
+if TYPE_CHECKING:
+    import torch
+
+_Asked = tuple[dict[str, "torch.Tensor"], int]
+"""The model's inputs, and the samples of the longest waveform."""
 _INSTRUCTIONS = {
     "granite_speech": "can you transcribe the speech into a written format?",
     "qwen2_audio": "Transcribe the speech.",
@@ -29,7 +37,7 @@ _ONE_DAY = (
 """Put before a template. Those of Granite name the day, and tomorrow the question would be another one."""
 
 
-def request(loaded: Loaded) -> Callable[[Sequence[Samples]], list[Hypothesis]]:
+def request(loaded: Loaded) -> Way:
     """Through the processor's transcription request, whose arguments differ from model to model.
 
     A processor without such a request (Cohere ASR) is called with the language itself.
@@ -40,33 +48,39 @@ def request(loaded: Loaded) -> Callable[[Sequence[Samples]], list[Hypothesis]]:
     # Qwen3-ASR says the language before the text, and knows how to leave it out.
     returns = {"return_format": "transcription_only"} if hasattr(processor, "extract_transcription") else {}
 
-    def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
+    def inputs_of(batch: Sequence[Samples]) -> _Asked:
         _check_lengths(loaded, batch)
         arguments = {**told, "format": ["WAV"] * len(batch)} if "format" in told else told
-        inputs = on_device(loaded, asked(list(batch), **arguments))
-        said = loaded.model.generate(**inputs, **generation_options(loaded, max(map(len, batch))))
-        ids = _after_the_question(said, inputs)
-        texts = processor.decode(ids, **{"skip_special_tokens": True, **returns})
-        return best_of(loaded, said, ids, [str(text).strip() for text in texts])
+        return on_device(loaded, asked(list(batch), **arguments)), max(map(len, batch))
 
-    return ask
+    def hypotheses(found: Generated) -> list[Hypothesis]:
+        texts = processor.decode(found.ids, **{"skip_special_tokens": True, **returns})
+        return best_of(loaded, found, [str(text).strip() for text in texts])
+
+    return in_turns(Way(inputs_of, partial(_outputs, loaded), hypotheses))
 
 
-def conversation(loaded: Loaded) -> Callable[[Sequence[Samples]], list[Hypothesis]]:
+def conversation(loaded: Loaded) -> Way:
     """As a user who hands over the audio with an instruction, ``prompt`` or the usual: Granite Speech, Qwen2-Audio."""
     question = _question(loaded)
 
-    def ask(batch: Sequence[Samples]) -> list[Hypothesis]:
+    def inputs_of(batch: Sequence[Samples]) -> _Asked:
         _check_lengths(loaded, batch)
         rate = {} if _is_granite(loaded) else {"sampling_rate": SAMPLE_RATE_HZ}
         found = loaded.processor(text=[question] * len(batch), audio=list(batch), return_tensors="pt", **rate)
-        inputs = on_device(loaded, found)
-        said = loaded.model.generate(**inputs, **generation_options(loaded, max(map(len, batch))))
-        ids = _after_the_question(said, inputs)
-        texts = [str(text).strip() for text in loaded.processor.tokenizer.decode(ids, skip_special_tokens=True)]
-        return best_of(loaded, said, ids, texts)
+        return on_device(loaded, found), max(map(len, batch))
 
-    return ask
+    def hypotheses(found: Generated) -> list[Hypothesis]:
+        texts = loaded.processor.tokenizer.decode(found.ids, skip_special_tokens=True)
+        return best_of(loaded, found, [str(text).strip() for text in texts])
+
+    return in_turns(Way(inputs_of, partial(_outputs, loaded), hypotheses))
+
+
+def _outputs(loaded: Loaded, asked: _Asked) -> Generated:
+    inputs, longest_samples = asked
+    said = loaded.model.generate(**inputs, **generation_options(loaded, longest_samples))
+    return generated(said, _num_given(inputs))
 
 
 def _question(loaded: Loaded) -> str:
@@ -94,11 +108,10 @@ def _is_granite(loaded: Loaded) -> bool:
     return loaded.checkpoint.family.model_type == "granite_speech"
 
 
-def _after_the_question(said: Any, inputs: dict[str, Any]) -> Any:  # noqa: ANN401  # tensors of token ids
-    """Of what was generated, what follows the tokens that the model was given. A decoder may have put its own first."""
-    ids = getattr(said, "sequences", said)
+def _num_given(inputs: dict[str, torch.Tensor]) -> int:
+    """How many tokens the model was given: the question. A decoder may have put its own first."""
     given = inputs.get("input_ids", inputs.get("decoder_input_ids"))
-    return ids if given is None else ids[:, given.shape[1] :]
+    return 0 if given is None else given.shape[1]
 
 
 def _check_lengths(loaded: Loaded, batch: Sequence[Samples]) -> None:

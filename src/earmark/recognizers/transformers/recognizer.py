@@ -20,7 +20,7 @@ from earmark.recognizers.model_files import ModelFiles, by_role, content_hash, o
 from earmark.recognizers.on_torch import empty_cache, within_memory
 from earmark.recognizers.packages import installed_version, packages_of
 from earmark.recognizers.together import pieces_of
-from earmark.recognizers.transformers.asking import Way, asking
+from earmark.recognizers.transformers.asking import asking
 from earmark.recognizers.transformers.checkpoint import (
     CODE_PATTERNS,
     CONFIG,
@@ -33,6 +33,7 @@ from earmark.recognizers.transformers.choices import resolved, takes_language
 from earmark.recognizers.transformers.features import lengthened
 from earmark.recognizers.transformers.loading import load
 from earmark.recognizers.transformers.settings import Settings
+from earmark.recognizers.transformers.way import Way
 from earmark.recognizers.word_times import within
 from earmark.records import Hypothesis, Waveform
 from earmark.spec import RecognizerSpec
@@ -44,11 +45,15 @@ _OLDEST = (5, 23)
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A batch as the model takes it: the lengths, and for the places of each piece asked together its inputs."""
+class Pieces:
+    """A batch between two steps: the lengths, and for the places of each piece asked together what was made of it."""
 
     durations_s: tuple[float, ...]
     pieces: tuple[tuple[list[int], Any], ...]
+
+    def after(self, step: Callable[[Any], Any]) -> Pieces:
+        """The same after the next step."""
+        return Pieces(self.durations_s, tuple((piece, _asked(step, made, len(piece))) for piece, made in self.pieces))
 
 
 class Transformers:
@@ -168,22 +173,26 @@ class Transformers:
 
     def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
         """One text a waveform. A batch of lengths that the model must not meet together is asked in pieces."""
-        return self.answered(self.prepared(batch))
+        return self.hypotheses(self.outputs(self.inputs(batch)))
 
-    def prepared(self, batch: Sequence[Waveform]) -> Prepared:
+    def inputs(self, batch: Sequence[Waveform]) -> Pieces:
         """The model's inputs for a batch, on its device, one for each piece of it that is asked together."""
         family = self._checkpoint.family
         samples = [lengthened(waveform.samples, family.shortest_samples) for waveform in batch]
         pieces = pieces_of([len(one) for one in samples], family.batching)
-        made = [_asked(self._entered.inputs, [samples[place] for place in piece], len(piece)) for piece in pieces]
-        return Prepared(tuple(waveform.duration_s for waveform in batch), tuple(zip(pieces, made, strict=True)))
+        given = tuple((piece, [samples[place] for place in piece]) for piece in pieces)
+        return Pieces(tuple(waveform.duration_s for waveform in batch), given).after(self._entered.inputs)
 
-    def answered(self, prepared: Prepared) -> list[Hypothesis]:
-        """One text for each waveform that ``prepared`` was made of."""
-        heard: dict[int, Hypothesis] = {}
-        for piece, inputs in prepared.pieces:
-            heard.update(zip(piece, _asked(self._entered.answers, inputs, len(piece)), strict=True))
-        return [within(heard[place], duration_s) for place, duration_s in enumerate(prepared.durations_s)]
+    def outputs(self, inputs: Pieces) -> Pieces:
+        """What the model gives to its inputs, in memory of the processor: tokens, and what they are timed by."""
+        return inputs.after(self._entered.outputs)
+
+    def hypotheses(self, outputs: Pieces) -> list[Hypothesis]:
+        """One text for each waveform of the batch."""
+        texts: dict[int, Hypothesis] = {}
+        for piece, found in outputs.after(self._entered.hypotheses).pieces:
+            texts.update(zip(piece, found, strict=True))
+        return [within(texts[place], duration_s) for place, duration_s in enumerate(outputs.durations_s)]
 
     @property
     def _entered(self) -> Way:
@@ -193,7 +202,7 @@ class Transformers:
 
 
 def _asked(step: Callable[[Given], Found], given: Given, num_waveforms: int) -> Found:
-    """One of the two steps. Raises OutOfMemoryError, the memory given back, where the device is full."""
+    """One of the three steps. Raises OutOfMemoryError, the memory given back, where the device is full."""
     import torch
 
     with torch.inference_mode():
