@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from earmark.records import AudioRef, Utterance
+from earmark.records import Alternative, AudioRef, Hypothesis, Utterance, Waveform, Word
 from earmark.spec import AudioSpec, BatchingSpec, DataSpec, RecognizerSpec, RunSpec
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "hundred", "point")
@@ -88,3 +88,19 @@ def toy_spec(num_utterances: int = 12, **changes: object) -> RunSpec:
         "audio": AudioSpec(),
     }
     return RunSpec(**{**fields, **changes})  # type: ignore[arg-type]  # a toy takes any field
+
+
+class WithTimes:
+    """Before a double of texts: each word lasts a hundredth of a second, and of later words it is less sure."""
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        return [self._heard(waveform) for waveform in batch]
+
+    def _heard(self, waveform: Waveform) -> Hypothesis:
+        text: str = self.text(waveform)  # type: ignore[attr-defined]  # of the double
+        words = [
+            Word(word, 0.01 * place, 0.01 * place + 0.01, 1 / (1 + place)) for place, word in enumerate(text.split())
+        ]
+        sure = [word.confidence for word in words if word.confidence is not None]
+        mean = sum(sure) / len(sure) if sure else None
+        return Hypothesis(text, tuple(words), mean, (Alternative(text, -1.0), Alternative("x", -2.0)))

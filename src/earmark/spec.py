@@ -83,17 +83,12 @@ class RecognizerSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataSpec:
-    """Which utterances: a hash over what of them can change an answer, samples of their audio, and their number.
-
-    ``limit`` and ``seed`` say how they were chosen from the whole, where that is known: recorded, and no identity.
-    """
+    """Which utterances: a hash over what of them can change an answer, samples of their audio, and their number."""
 
     name: str
     fingerprint: str
     audio_sample: str
     num_utterances: int
-    limit: str | None = field(default=None, compare=False)
-    seed: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,21 +147,47 @@ class SegmentationSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What was said of the model and the data, by the names that ``evaluate`` has for it, without secrets.
+
+    ``model`` and ``data`` are None where no command line can say them: a recognizer or a source that somebody made.
+    Every other field but ``options`` is a flag of that name, and its default what ``evaluate`` does without it.
+    """
+
+    model: str | None = None
+    data: str | None = None
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    trust: bool = False
+    audio_root: str | None = None
+    text_column: str | None = None
+    channel: int | None = None
+    language: str | None = None
+    limit: str | None = None
+    seed: int | None = None
+    missing_audio: str = "error"
+
+
+NOT_ASKED = Asked()
+"""Nobody knows what was said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunSpec:
-    """All that can change the answer of a run."""
+    """All that can change the answer of a run; and how it was ``asked`` for, which is recorded and no identity."""
 
     recognizer: RecognizerSpec
     data: DataSpec
     batching: BatchingSpec = field(default_factory=BatchingSpec)
     audio: AudioSpec = field(default_factory=AudioSpec)
     segmentation: SegmentationSpec = field(default_factory=SegmentationSpec)
+    asked: Asked = field(default=NOT_ASKED, compare=False)
     format_version: int = 1
 
     def identity(self) -> dict[str, Any]:
         """The fields that count, flat, as ``{"recognizer.name": ...}``, without those that cannot change an answer."""
         fields = dataclasses.asdict(self)
-        for name in ("name", "limit", "seed"):  # where the data were read from, and how chosen, is not what they are
-            fields["data"].pop(name)
+        fields.pop("asked")
+        fields["data"].pop("name")  # where the data were read from is not what they are
         fields["recognizer"].pop("sources")  # likewise; what they are is in the content hash
         fields["recognizer"].pop("architecture")
         if self.recognizer.batching in ("any", "single"):
@@ -221,10 +242,11 @@ class RunSpec:
         fields = json.loads(text)
         return cls(
             recognizer=RecognizerSpec(**{**fields["recognizer"], "sources": _sources(fields["recognizer"])}),
-            data=DataSpec(**fields["data"]),
+            data=DataSpec(**{name: fields["data"][name] for name in DataSpec.__slots__}),
             batching=BatchingSpec(**fields["batching"]),
             audio=AudioSpec(**fields["audio"]),
             segmentation=SegmentationSpec(**fields.get("segmentation", {})),
+            asked=Asked(**fields.get("asked", {})),
             format_version=fields["format_version"],
         )
 

@@ -276,3 +276,16 @@ def test_one_utterance_without_a_reference_is_a_page(browser, tmp_path):
     assert any("no reference text" in note for note in found.notes)
     assert page.evaluate("document.querySelector('.wer').textContent") == "–"
     assert page.problems == []
+
+
+@pytest.mark.parametrize("width", [1280, 800, 390])
+def test_a_narrow_window_is_not_scrolled_sideways(browser, base, width):
+    """Nor are the labels of charts, which shrink and grow with them, too small to read or larger than a heading."""
+    page = opened(browser, base)
+    page.size(width, 844)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.chart .tick')].map((one) => one.getBoundingClientRect().height)"
+    )
+    assert heights
+    assert 8 <= min(heights) <= max(heights) <= 24

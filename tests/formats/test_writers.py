@@ -235,6 +235,15 @@ def test_each_recording_has_its_file_and_no_name_leads_elsewhere():
         written("srt", [GOOD, later, *named])
 
 
+def test_a_recording_without_a_word_has_no_empty_file():
+    """Players refuse one; WebVTT has a first line, so its file is never empty."""
+    run = ExportedRun([GOOD, SILENT, dataclasses.replace(SILENT, id="z", audio=GOOD.audio, start_s=8.0)])
+    assert [name for name, _ in EXPORTS.load("srt").files(run)] == ["b.wav.srt"]
+    assert run.left_out == {"without a word": 1}
+    files = dict(EXPORTS.load("vtt").files(ExportedRun([SILENT])))
+    assert files == {"a.vtt": b"WEBVTT\n\n"}
+
+
 @pytest.mark.parametrize("to", ["ctm", "srt", "vtt"])
 def test_what_needs_times_says_who_gives_them(to):
     """The recognizers that have them by name, and what to type."""

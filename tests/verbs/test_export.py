@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,13 @@ import earmark
 from earmark.cli.main import run
 from earmark.errors import FolderError, StoreError, UnknownNameError, UsageError
 from earmark.recognizers.doubles import Echo, Failing
-from earmark.records import Alternative, Hypothesis, Waveform, Word
 from earmark.store import layout
 from earmark.store.run import RunStore
-from tests.toys import toy_source
+from tests.toys import WithTimes, toy_source
 
 
-class Timed(Echo):
-    """Echo that says a tenth of a second for each word, and how sure it is: less of later words."""
-
-    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
-        return [self._heard(waveform) for waveform in batch]
-
-    def _heard(self, waveform: Waveform) -> Hypothesis:
-        text = self.text(waveform)
-        words = [
-            Word(word, 0.01 * place, 0.01 * place + 0.01, 1 / (1 + place)) for place, word in enumerate(text.split())
-        ]
-        sure = [word.confidence for word in words if word.confidence is not None]
-        return Hypothesis(text, tuple(words), sum(sure) / len(sure), (Alternative(text, -1.0), Alternative("x", -2.0)))
+class Timed(WithTimes, Echo):
+    """Echo that says when."""
 
 
 @pytest.fixture(scope="module")

@@ -189,7 +189,7 @@ def test_what_only_another_run_heard_has_its_reference(source, folder, tmp_path)
 def test_a_limit_is_in_the_command(source, folder, tmp_path):
     """With its seed; without one there is neither."""
     manifest = f"{source.root}/manifest.jsonl"
-    earmark.evaluate(Noisy(source.texts), manifest, out=str(tmp_path / "run"), limit=2, seed=3)
+    earmark.evaluate("noisy", manifest, out=str(tmp_path / "run"), limit=2, seed=3)
     assert " --limit 2 --seed 3 " in blocks(report(tmp_path / "run", audio="none").path)["head"]["command"]
     assert "--limit" not in blocks(report(folder / "base", out=tmp_path / "whole.html").path)["head"]["command"]
 

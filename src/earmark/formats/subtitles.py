@@ -9,6 +9,7 @@ Sources: WebVTT, https://www.w3.org/TR/webvtt1/; SubRip has no specification but
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -53,10 +54,15 @@ class Subtitles:
         Raises UsageError for an utterance with a text and no times of its words, and for a text that is a tag of SRT.
         """
         recordings: dict[str, list[Word]] = {}
+        num_utterances = Counter[str]()
         for one in run.heard():
+            num_utterances[_recording(one)] += 1
             recordings.setdefault(_recording(one), []).extend(_placed(one, self.form.upper()))
         taken: set[str] = set()
         for recording, words in recordings.items():
+            if not words and self.form == "srt":  # its file would be empty, which players refuse
+                run.left_out["without a word"] += num_utterances[recording]
+                continue
             yield _file_name(recording, self.form, taken), self._text(sorted(words, key=_start)).encode()
 
     def _text(self, words: Sequence[Word]) -> str:

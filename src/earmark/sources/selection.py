@@ -37,16 +37,6 @@ class Limited:
         self._count, self._share = _parse(self._limit)
 
     @property
-    def limit(self) -> str:
-        """The number or the share, as it was written."""
-        return self._limit
-
-    @property
-    def seed(self) -> int | None:
-        """That of the sample; None: the first ones."""
-        return self._seed
-
-    @property
     def name(self) -> str:
         """The name of the whole."""
         return self._source.name

@@ -6,6 +6,7 @@ Knows how the files depend on each other: the spec is created once and refuses a
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -57,12 +58,19 @@ class RunStore:
             ) from error
 
     def adopt(self, spec: RunSpec) -> None:
-        """Make this the folder of ``spec``. Raises RunMismatchError, with the fields that differ, if it is not."""
+        """Make this the folder of ``spec``. Raises RunMismatchError, with the fields that differ, if it is not.
+
+        What it was ``asked`` for may be said anew: other references, say, which a column holds.
+        """
         if self.folder.create(layout.SPEC, spec.to_json().encode()):
             return
         found = self.spec()
-        if found is not None and (differences := found.differences(spec)):
+        if found is None:
+            return
+        if differences := found.differences(spec):
             raise RunMismatchError(self.url, differences)
+        if found.asked != spec.asked:
+            self.folder.write(layout.SPEC, dataclasses.replace(found, asked=spec.asked).to_json().encode())
 
     def clear(self) -> None:
         """Throw a run's results away. The spec goes last, so that a kill in between leaves a run that resumes."""

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from earmark.engines.options import EngineOptions
-from earmark.errors import UsageError
+from earmark.errors import UsageError, without_secret
 from earmark.planning.index import MissingAudio
 from earmark.planning.segmenting import segmentation_of
 from earmark.planning.selector import Selector
 from earmark.recognizers import Recognizer
 from earmark.scoring import DEFAULT_SCORER, load_scorer
 from earmark.sources.base import Source
-from earmark.spec import AS_RECORDED, AudioSpec, OptionValue, SegmenterName
+from earmark.spec import AS_RECORDED, Asked, AudioSpec, OptionValue, SegmenterName
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.verbs.audit import check_sample
@@ -128,7 +128,7 @@ class Arguments:
         return Evaluation(
             recognizer=recognizer, source=source, utterances=utterances,
             batching=batching, is_batching_said=self.max_batch_s is not None, segmentation=segmentation,
-            audio=self.audio, normalizer=rules, scorer=counting, workforce=workforce, meter=meter,
+            audio=self.audio, asked=self._asked(), normalizer=rules, scorer=counting, workforce=workforce, meter=meter,
             cache=fetching.folder, retry_failed=self.retry_failed, began=self.began,
             stop=StopRequest(lambda: self.observer(StopAsked())), observer=self.observer,
         )  # fmt: skip
@@ -144,6 +144,24 @@ class Arguments:
         check_run(store)
         return store
 
+    def _asked(self) -> Asked:
+        """What of these says which utterances the model hears, how, and against which texts."""
+        options = self.options or {}
+        can_be_typed = all(value is None or isinstance(value, str | int | float) for value in options.values())
+        return Asked(
+            model=without_secret(self.model) if isinstance(self.model, str) and can_be_typed else None,
+            data=without_secret(os.fspath(self.data)) if isinstance(self.data, str | os.PathLike) else None,
+            options={name: _shown(value) for name, value in options.items()} if can_be_typed else {},
+            trust=self.trust,
+            audio_root=None if self.audio_root is None else without_secret(os.fspath(self.audio_root)),
+            text_column=self.text_column,
+            channel=self.channel,
+            language=self.language,
+            limit=None if self.limit is None else str(self.limit),
+            seed=None if self.limit is None else self.seed,
+            missing_audio=self.missing_audio,
+        )
+
     def _check_together(self) -> None:
         """Raise UsageError for arguments that mean nothing by themselves, or nothing without another."""
         if self.cleanup and not self.auto_merge:
@@ -153,3 +171,7 @@ class Arguments:
         check_sample(self.audit)
         check_job_id(self.job_id)
         check_trackers(self.track)
+
+
+def _shown(value: OptionValue) -> OptionValue:
+    return without_secret(value) if isinstance(value, str) else value

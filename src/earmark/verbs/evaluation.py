@@ -13,7 +13,7 @@ import pyarrow as pa
 from earmark.recognizers import Recognizer
 from earmark.scoring.scorer import Scorer
 from earmark.sources.base import Source
-from earmark.spec import AudioSpec, BatchingSpec, SegmentationSpec
+from earmark.spec import Asked, AudioSpec, BatchingSpec, SegmentationSpec
 from earmark.text.base import Normalizer
 from earmark.verbs.events import Observer
 from earmark.verbs.interrupt import StopRequest
@@ -36,6 +36,7 @@ class Evaluation:
     is_batching_said: bool
     segmentation: SegmentationSpec
     audio: AudioSpec
+    asked: Asked
     normalizer: Normalizer
     scorer: Scorer
     workforce: Workforce

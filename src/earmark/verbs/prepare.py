@@ -21,8 +21,7 @@ from earmark.records import StopCheck
 from earmark.reports.audit import kept_verdict
 from earmark.schema import SEGMENTS
 from earmark.sources.base import DistantSource, RestoringSource, Source
-from earmark.sources.selection import Limited
-from earmark.spec import AS_RECORDED, AudioSpec, BatchingSpec, DataSpec, RunSpec, SegmentationSpec
+from earmark.spec import AS_RECORDED, NOT_ASKED, Asked, AudioSpec, BatchingSpec, DataSpec, RunSpec, SegmentationSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, nobody
@@ -99,6 +98,7 @@ def prepare(
     segmentation: SegmentationSpec,
     audio: AudioSpec = AS_RECORDED,
     *,
+    asked: Asked = NOT_ASKED,
     stop: StopCheck,
     observer: Observer = nobody,
     is_shared: bool = False,
@@ -118,12 +118,10 @@ def prepare(
         fingerprint=data_fingerprint(utterances),
         audio_sample=stored.data.audio_sample if stored is not None and is_same else sample,
         num_utterances=len(utterances),
-        limit=source.limit if isinstance(source, Limited) else None,
-        seed=source.seed if isinstance(source, Limited) else None,
     )
     spec = RunSpec(
-        recognizer=recognizer.spec, data=data, batching=batching, segmentation=segmentation, audio=audio
-    )  # fmt: skip
+        recognizer=recognizer.spec, data=data, batching=batching, segmentation=segmentation, audio=audio, asked=asked
+    )
     if stored is not None and (differences := stored.differences(spec) or _other_batches(store, stored, spec)):
         if is_shared or store.folder.names(layout.PARTS):
             raise RunMismatchError(store.url, differences)

@@ -125,7 +125,7 @@ def _prepared(evaluation: Evaluation, store: RunStore) -> PreparedRun:
         batching = dataclasses.replace(batching, max_batch_s=stored.batching.max_batch_s)
     return prepare(
         store, evaluation.recognizer, evaluation.source, evaluation.utterances, batching, evaluation.segmentation,
-        evaluation.audio, stop=evaluation.stop, observer=evaluation.observer, is_shared=True,
+        evaluation.audio, asked=evaluation.asked, stop=evaluation.stop, observer=evaluation.observer, is_shared=True,
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ class Whole:
             batching = _batching(evaluation, store)
         run = prepare(
             store, evaluation.recognizer, evaluation.source, evaluation.utterances, batching, evaluation.segmentation,
-            evaluation.audio, stop=evaluation.stop, observer=evaluation.observer,
+            evaluation.audio, asked=evaluation.asked, stop=evaluation.stop, observer=evaluation.observer,
         )  # fmt: skip
         if self.audit is not None:
             with aside:

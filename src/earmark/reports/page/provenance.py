@@ -5,16 +5,19 @@ Knows the identity of a run, its summary, its receipts and attempts; it computes
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from earmark.records import Receipt
 from earmark.reports.speed import Attempt
-from earmark.spec import DEFAULT_MAX_BATCH_S, AudioSpec, RunSpec
+from earmark.spec import Asked, AudioSpec, RunSpec, SegmentationSpec
 from earmark.store import layout
 
 _IMPORTED = "imported-"
+_SAID_OTHERWISE = ("model", "data", "options")
+_ON_A_VOLUME = "modal:"  # only one engine sees such data
 _NUM_NAMED = 8
 
 
@@ -43,42 +46,52 @@ def facts(
 
 
 def command(url: str, spec: RunSpec, summary: Mapping[str, Any]) -> str:
-    """The command line that makes the same run, as far as the run knows it; of an imported one what scores it again.
+    """The command line that makes the same run; of an imported one what scores it again.
 
-    Empty where audio was changed on purpose: no flag of ``eval`` does that.
+    Empty where there is none: no flag of ``eval`` changes audio on purpose, or names an object of Python.
     """
-    if spec.audio.is_changed:
-        return ""
-    words = ["earmark"]
-    normalizer = (summary.get("normalizer") or {}).get("name", "")
-    scorer = (summary.get("scorer") or {}).get("name", "")
+    roles = ("normalizer", "scorer")
+    scoring = [(f"--{role}", summary[role]["name"]) for role in roles if (summary.get(role) or {}).get("name")]
     if spec.recognizer.version.startswith(_IMPORTED):
-        words += ["score", url]
-    else:
-        place = spec.recognizer.place
-        words += ["eval", place or spec.recognizer.name, "--data", spec.data.name, *_chosen(spec), *_batching(spec)]
-        words += [] if spec.segmentation.name == "energy" else ["--segmenter", spec.segmentation.name]
-    words += ["--normalizer", normalizer] if normalizer else []
-    words += ["--scorer", scorer] if scorer else []
-    if words[1] == "eval":
-        words += ["--out", url]
-    return shlex.join(words)
+        return _line(["score", url], scoring)
+    asked = spec.asked
+    if spec.audio.is_changed or asked.model is None or asked.data is None:
+        return ""
+    where = [("--engine", "modal")] if asked.data.startswith(_ON_A_VOLUME) else []
+    flags = [("--data", asked.data), *where, *_set(asked), *_chosen(asked), *_batches(spec), *scoring, ("--out", url)]
+    return _line(["eval", asked.model], flags)
 
 
-def _chosen(spec: RunSpec) -> Iterator[str]:
-    if spec.data.limit is not None:
-        yield from ("--limit", spec.data.limit)
-    if spec.data.seed is not None:
-        yield from ("--seed", str(spec.data.seed))
+def _line(words: Sequence[str], flags: Sequence[tuple[str, str]]) -> str:
+    """The words, and behind them the flags with their values; a value that begins like a flag clings to its own."""
+    said = [
+        [f"{flag}={value}"] if value.startswith("-") else [flag, value] if value else [flag] for flag, value in flags
+    ]
+    return shlex.join(["earmark", *words, *(word for one in said for word in one)])
 
 
-def _batching(spec: RunSpec) -> Iterator[str]:
-    if spec.recognizer.batching in ("any", "single"):
-        return
-    if spec.batching.max_batch_s != DEFAULT_MAX_BATCH_S:
-        yield from ("--max-batch-seconds", f"{spec.batching.max_batch_s:g}")
-    if spec.batching.max_batch_size is not None:
-        yield from ("--batch-size", str(spec.batching.max_batch_size))
+def _set(asked: Asked) -> Iterator[tuple[str, str]]:
+    """The options, spelled so that they are read as the same values."""
+    for name, value in asked.options.items():
+        yield "--set", f"{name}={str(value).lower() if value is None or isinstance(value, bool) else value}"
+
+
+def _chosen(asked: Asked) -> Iterator[tuple[str, str]]:
+    """Every flag of what was asked that is not at its default, so that none is forgotten; a switch has no value."""
+    for one in dataclasses.fields(asked):
+        value = getattr(asked, one.name)
+        if one.name not in _SAID_OTHERWISE and value != one.default:
+            yield f"--{one.name.replace('_', '-')}", "" if value is True else str(value)
+
+
+def _batches(spec: RunSpec) -> Iterator[tuple[str, str]]:
+    """The rule of the batches where they matter, also one that was found out: another machine would find another."""
+    if spec.recognizer.batching not in ("any", "single"):
+        yield "--max-batch-seconds", repr(float(spec.batching.max_batch_s)).removesuffix(".0")
+        if spec.batching.max_batch_size is not None:
+            yield "--batch-size", str(spec.batching.max_batch_size)
+    if spec.recognizer.max_audio_s is not None and spec.segmentation.name != SegmentationSpec().name:
+        yield "--segmenter", spec.segmentation.name
 
 
 def _of_model(spec: RunSpec) -> Iterator[Fact]:
@@ -103,7 +116,8 @@ def _of_model(spec: RunSpec) -> Iterator[Fact]:
 def _of_data(spec: RunSpec) -> Iterator[Fact]:
     yield Fact("data", "data", spec.data.name, layout.SPEC)
     yield Fact("data", "utterances", f"{spec.data.num_utterances:,}", layout.SPEC)
-    yield Fact("data", "chosen by", " ".join(_chosen(spec)), layout.SPEC)
+    read = shlex.join(word for flag in _chosen(spec.asked) for word in flag if word)
+    yield Fact("data", "chosen and read by", read, layout.SPEC)
     yield Fact("data", "audio", _changes(spec.audio), layout.SPEC)
     yield Fact("data", "fingerprint", f"sha256 {spec.data.fingerprint}", layout.SPEC)
 

@@ -58,8 +58,8 @@ function drawProvenance() {
     facts.map(([name, value, origin]) => el("tr", {}, el("td", {}, visible(name)), el("td", { class: "value" }, el("bdi", {}, visible(value))), el("td", { class: "quiet" }, origin)))));
   const same = Object.entries(head.columns.constants).map(([name, value]) => `${name} ${value}`);
   const command = head.command
-    ? [el("p", {}, "The command that repeats it; options below that are not the defaults follow as --set ", el("button", { type: "button", onclick: () => copy(head.command, "command") }, "copy")), el("pre", {}, visible(head.command))]
-    : el("p", {}, "No eval command repeats it: its audio was changed, by a sweep or from Python.");
+    ? [el("p", {}, "The command that repeats it ", el("button", { type: "button", onclick: () => copy(head.command, "command") }, "copy")), el("pre", {}, visible(head.command))]
+    : el("p", {}, "No command repeats it: its audio was changed on purpose, or its model or its data are objects of Python.");
   fill($("provenance").querySelector("div"), command,
     el("table", { class: "made" }, tables),
     same.length ? el("p", { class: "quiet" }, visible(`The same of every utterance: ${same.join(", ")}`)) : null,
