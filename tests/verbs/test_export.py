@@ -156,6 +156,8 @@ def test_what_cannot_be_exported_says_why(timed, tmp_path):
     for folder in (tmp_path, f"{tmp_path}/", "..", "s3://bucket/"):
         with pytest.raises(UsageError, match="is a folder"):
             earmark.export(timed, "csv", folder)
+    with pytest.raises(UsageError, match="--out is empty"):
+        earmark.export(timed, "csv", "")
     begun = tmp_path / "begun"
     begun.mkdir()
     (begun / layout.SPEC).write_bytes(Path(timed, layout.SPEC).read_bytes())

@@ -93,6 +93,7 @@ def test_a_search_finds_what_fits(scored, search, found):
     ("search", "error"),
     [
         ({"grep": "("}, UsageError),
+        ({"grep": "(?=one)"}, UsageError),
         ({"flag": "lop"}, UnknownNameError),
         ({"slices": {"speeker": "ann"}}, UnknownNameError),
         ({"slices": {"speaker": "anne"}}, UnknownNameError),

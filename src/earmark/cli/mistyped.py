@@ -16,7 +16,9 @@ _NEAR = 0.75
 """How alike two names must be, without their dashes, for one to be a slip of the other."""
 _EXAMPLES = {
     "--data": "--data manifest.jsonl",
-    "--to": "--to FOLDER",
+    "export --to": "--to jsonl; earmark ls exports names the others",
+    "stage --to": "--to FOLDER",
+    "track --to": "--to wandb or --to mlflow",
     "MODEL": "earmark {verb} MODEL --data DATA; earmark ls models names some",
     "DATA": "earmark {verb} manifest.jsonl",
     "RUN": "earmark {verb} runs/NAME",
@@ -46,7 +48,8 @@ def hint_of(arguments: Sequence[str], error: CycloptsError) -> str:
     if isinstance(error, UnknownOptionError) and _typed(error) in ("-d", "--data"):
         return f"earmark {arguments[0]} DATA: here they need no flag"
     if isinstance(error, MissingArgumentError) and error.argument is not None:
-        example = _EXAMPLES.get(error.argument.name)
+        name = error.argument.name
+        example = _EXAMPLES.get(f"{arguments[0]} {name}", _EXAMPLES.get(name))
         if example is not None:
             return example.format(verb=arguments[0])
     return f"earmark {arguments[0]} --help" if error.command_chain else "earmark --help"

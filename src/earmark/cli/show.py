@@ -102,7 +102,8 @@ def _table(listing: Listing) -> Table:
 def _print_aligned(listing: Listing) -> None:
     found = number_of(listing.num_found, "utterance")
     if not listing.utterances:
-        tell(f"none of {number_of(listing.num_scored, 'scored utterance')} is of this kind, or none has an error")
+        scored = number_of(listing.num_scored, "scored utterance")
+        tell(f"none of {scored} fits; those without an error need --grep or --flag")
         return
     tell(f"{listing.run}: the worst {len(listing.utterances):,} of {found}, {listing.num_scored:,} in the run")
     tell(_LEGEND)

@@ -28,6 +28,10 @@ _ALWAYS = ("index", "status", *_COUNTS)
 _SLICED = ("duration_s", "speaker", "language", "extra")
 _LISTED = ("index", *_TEXTS, *_COUNTS, "alignment", *_SLICED, "flags")
 _ORDER = [("errors", "descending"), ("index", "ascending")]
+_BACKSLASH = r"a character that means something there stands behind a backslash: --grep '\('"
+_HINTS = {
+    "invalid perl operator": "RE2 looks neither ahead nor behind: name what must be there, as in --grep 'one|two'"
+}
 _WINDOW = 8192  # rows whose texts stay in the processor's cache, in two of a file's groups
 
 
@@ -53,7 +57,7 @@ class Search:
             pc.match_substring_regex(pa.scalar(""), self.pattern)
         except pa.ArrowInvalid as error:
             cause = str(error).removeprefix("Invalid regular expression: ")
-            hint = r"a character that means something there stands behind a backslash: --grep '\('"
+            hint = _HINTS.get(cause.partition(":")[0], _BACKSLASH)
             raise UsageError(f"--grep {self.pattern!r} is no regular expression", cause=cause, hint=hint) from error
 
     def columns(self) -> list[str]:

@@ -111,7 +111,11 @@ def _check_different(urls: Sequence[str]) -> None:
     for url in urls:
         place = url.rstrip("/") if "://" in url else str(Path(url).resolve())
         if place in seen:
-            raise UsageError(f"{url} is given twice", cause="a run is no better or worse than itself")
+            raise UsageError(
+                f"{url} is given twice",
+                cause="a run is no better or worse than itself",
+                hint="name another, or only one",
+            )
         seen.add(place)
 
 

@@ -53,6 +53,8 @@ def export(
     counted = _Counted(scored_utterances(store, spec))
     exported = _exported(store, spec, counted)
     where = os.fspath(out) if isinstance(out, str | os.PathLike) else out
+    if where == "":
+        raise UsageError("--out is empty", hint="--out FILE; without it, it goes to stdout")
     if not isinstance(where, str):
         _copy(write(exported), where)
     elif _is_folder(where) and hasattr(write, "files"):

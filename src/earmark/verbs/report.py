@@ -142,6 +142,8 @@ def _name(url: str) -> str:
 
 def _check_place(place: str) -> None:
     """Raise UsageError for a place that is no file, and FolderError for a folder that holds somebody's own page."""
+    if not place:
+        raise UsageError("--out is empty", hint=f"--out {layout.REPORT}")
     if "://" not in place and not place.endswith("/") and Path(place).is_dir():
         raise UsageError(
             f"{place} is a folder", hint=f"--out {place}/{layout.REPORT}, or --out {place}/ for a page in files"
