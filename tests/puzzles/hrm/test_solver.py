@@ -135,11 +135,11 @@ def test_where_memory_is_full_half_the_rows_are_tried(solver, monkeypatch):
 
     whole, tried = solver.solve(grids(50)), []
 
-    def narrow(model, clues, *, halt):
+    def narrow(model, clues, *, halt, num_threads):
         tried.append(len(clues))
         if len(clues) > 20:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return answer(model, clues, halt=halt)
+        return answer(model, clues, halt=halt, num_threads=num_threads)
 
     monkeypatch.setattr(recursion, "answer", narrow)
     monkeypatch.setattr(solver, "num_splits", 0)
@@ -153,7 +153,7 @@ def test_one_row_that_does_not_fit_is_told(solver, monkeypatch):
     """As what the worker knows, with the device's own words."""
     from earmark.puzzles.hrm import recursion
 
-    def full(model, clues, *, halt):
+    def full(model, clues, *, halt, num_threads):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")
 
     monkeypatch.setattr(recursion, "answer", full)
@@ -251,3 +251,22 @@ def test_where_no_row_leaves_early_one_chunk_is_in_memory(monkeypatch):
     chunk = seen[1]
     assert seen == [-chunk, chunk, chunk, chunk] * -(-100 // chunk)
     assert chunk < 100
+
+
+@pytest.mark.parametrize("num_threads", [2, 5])
+def test_an_answer_does_not_depend_on_the_number_of_threads(num_threads):
+    """To the bit, and row for row, though chunks end in another order."""
+    clues = grids(300)
+    toy = model(replace(TINY, halt_max_steps=3))
+    assert bits(answer(toy, clues, num_threads=num_threads)) == bits(answer(toy, clues))
+
+
+def test_what_goes_wrong_in_a_thread_is_raised(monkeypatch):
+    """The first of it, in the thread that asked."""
+
+    def failing(self, num_rows):
+        raise MemoryError("no room for a chunk")
+
+    monkeypatch.setattr(Hrm, "begun", failing)
+    with pytest.raises(MemoryError, match="no room"):
+        answer(model(TINY), grids(100), num_threads=2)

@@ -4,11 +4,13 @@ Of all the steps one carry is kept, that of the rows that still think. On a proc
 chunks of one fixed number of rows, the last one filled up: a product of matrices of another shape may be computed by
 another routine, with another rounding, and then an answer would depend on how many rows were asked together. One row
 alone gets other scores of halting than the same row among others, for example. Where no row leaves early, a chunk makes
-all its steps before the next one begins. On a GPU all rows go at once, and an answer may depend on their number.
+all its steps before the next one begins, and several threads have a chunk each. On a GPU all rows go at once, and an
+answer may depend on their number.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,8 +45,10 @@ class Answers:
 
 
 @torch.no_grad()
-def answer(model: Hrm, clues: Tokens, *, halt: Halt = "fixed") -> Answers:
+def answer(model: Hrm, clues: Tokens, *, halt: Halt = "fixed", num_threads: int = 1) -> Answers:
     """Answer ``clues``, uint8 (rows, cells). The model is in its evaluation mode, on the device where it works.
+
+    On a processor, where no row leaves early, ``num_threads`` work at once; answers do not depend on their number.
 
     Raises ValueError where ``verifier`` is asked of a model whose data are no Sudoku.
     """
@@ -53,7 +57,7 @@ def answer(model: Hrm, clues: Tokens, *, halt: Halt = "fixed") -> Answers:
         raise ValueError("the rules of Sudoku say nothing about these grids")
     num_rows = _chunk_of(model)
     if halt == "fixed" and num_rows is not None:
-        return _all_steps(model, clues, num_rows)
+        return _all_steps(model, clues, num_rows, num_threads)
     thinking = _Thinking(model, clues, num_rows)
     for step in range(1, model.settings.halt_max_steps + 1):
         if not len(thinking.rows):
@@ -73,11 +77,13 @@ def _chunk_of(model: Hrm) -> int | None:
     return max(1, _TOKENS_IN_CHUNK // model.settings.num_tokens) if is_on_processor else None
 
 
-def _all_steps(model: Hrm, clues: Tokens, size: int) -> Answers:
-    """Chunk after chunk of ``size`` rows through all steps, so that one chunk is in memory, and in the caches."""
+def _all_steps(model: Hrm, clues: Tokens, size: int, num_threads: int) -> Answers:
+    """Chunks of ``size`` rows, each through all steps, so that one a thread is in memory, and in the caches."""
     answers = _no_answers(clues)
     answers.num_steps[:] = model.settings.halt_max_steps
-    for start in range(0, len(clues), size):
+
+    @torch.no_grad()  # counts for the thread that says it
+    def chunk_from(start: int) -> None:
         rows = slice(start, min(start + size, len(clues)))
         ids = _filled(torch.from_numpy(clues[rows].astype(np.int32)), size)
         x, carry = model.inner.embedded(ids), model.begun(size)
@@ -85,6 +91,10 @@ def _all_steps(model: Hrm, clues: Tokens, size: int) -> Answers:
             carry = model.inner.step(carry, x)
         said = _here(model, _first(model.inner.said(carry), rows.stop - start))
         answers.tokens[rows], answers.scores[rows], answers.is_halted[rows] = said.tokens, said.scores, said.is_halted
+
+    with ThreadPoolExecutor(max(1, num_threads)) as threads:
+        for done in [threads.submit(chunk_from, start) for start in range(0, len(clues), size)]:
+            done.result()
     return answers
 
 

@@ -92,8 +92,8 @@ class Solver:
         from earmark.puzzles.hrm.recursion import answer
 
         try:
-            with _one_thread(model):
-                return answer(model, tokens, halt=halt)
+            with _one_thread_a_product(model) as num_threads:
+                return answer(model, tokens, halt=halt, num_threads=num_threads)
         except RuntimeError as error:  # a GPU's has a class of its own, a processor's is told by its words
             if not isinstance(error, torch.OutOfMemoryError) and "DefaultCPUAllocator" not in str(error):
                 raise
@@ -108,10 +108,11 @@ class Solver:
 
 
 @contextmanager
-def _one_thread(model: Hrm) -> Iterator[None]:
-    """On a processor, one of its cores within the block: workers are what several are used by.
+def _one_thread_a_product(model: Hrm) -> Iterator[int]:
+    """On a processor, no product of matrices is shared among threads within the block; yields how many torch has.
 
-    Products this small cost more when they are shared out, and sums in another order could round in another way.
+    Products this small cost more when they are shared out, and sums in another order could round in another way. The
+    threads have rows of their own instead.
     """
     import torch
 
@@ -119,7 +120,7 @@ def _one_thread(model: Hrm) -> Iterator[None]:
     if model.inner.lm_head.weight.device.type == "cpu":
         torch.set_num_threads(1)
     try:
-        yield
+        yield before
     finally:
         torch.set_num_threads(before)
 
