@@ -21,6 +21,7 @@ from tests.test_worker import Clock, audio, never, shard, transcribe  # noqa: F4
 from tests.toys import toy_spec
 
 WAIT_S = 60
+A_MOMENT_S = 0.2
 Faults = dict[tuple[str, str], Callable[[], Exception]]
 
 
@@ -140,6 +141,24 @@ def test_texts_that_cannot_be_made_are_asked_for_as_they_are(tmp_path: Path, aud
     assert (receipt.num_failed, receipt.num_splits) == (0, 0)
     asked = [one for one in recognizer.asked if one not in [("inputs", "u0 u1"), ("inputs", "u2"), ("texts", "u0 u1")]]
     assert asked == [("outputs", "u0 u1"), ("outputs", "u2"), ("as it is", "u0 u1"), ("texts", "u2")]
+
+
+def test_texts_are_never_made_beside_one_that_makes_them_itself(tmp_path: Path, audio: Path) -> None:  # noqa: F811
+    """The next batch was heard by then; its texts wait until the one before is asked as it is."""
+    begun = threading.Event()
+    was_begun: list[bool] = []
+
+    def meanwhile(step: str, names: list[str]) -> None:
+        if (step, names) == ("texts", ["u2"]):
+            begun.set()
+        if step == "as it is":
+            was_begun.append(begun.wait(A_MOMENT_S))
+
+    recognizer = Stepwise(fault(texts="u1"), meanwhile)
+    _, rows = transcribe(tmp_path, recognizer, shard(audio, [1], [2]))
+    assert texts_of(rows) == ["u1", "u2"]
+    assert recognizer.heard() == [("outputs", "u1"), ("outputs", "u2"), ("as it is", "u1")]
+    assert was_begun == [False]
 
 
 @pytest.mark.parametrize("broken", [[], ["a text"], None], ids=["too few", "no hypotheses", "nothing"])

@@ -17,7 +17,7 @@ from earmark.recognizers.languages import language_code
 from earmark.recognizers.transformers import Transformers
 from earmark.recognizers.transformers import instructed as ways_of_asking
 from earmark.records import Waveform
-from tests.contracts.test_recognizers import check_batches
+from tests.contracts.test_recognizers import check_batches, check_steps
 from tests.recognizers.test_transformers import heard_together
 from tests.recognizers.tiny import INSTRUCTED_KINDS, tiny_model, tiny_models  # noqa: F401  # a fixture
 
@@ -129,6 +129,13 @@ def test_texts_do_not_depend_on_the_batch(kind, clips):
     with made(kind) as recognizer:
         assert recognizer.spec.batching == ("masked" if kind == "cohere asr" else "single")
         check_batches(recognizer, clips[:5])
+
+
+@pytest.mark.parametrize("kind", INSTRUCTED_KINDS)
+def test_questions_are_read_while_texts_are_written(kind, clips):
+    """By one tokenizer, as every recognizer that takes its steps apart."""
+    with made(kind) as recognizer:
+        check_steps(recognizer, clips[:3])
 
 
 def test_a_cohere_without_its_mask_would_be_caught(clips, monkeypatch):

@@ -1,4 +1,4 @@
-"""The three steps of a model that is asked in words, whose tokenizer is not for two threads."""
+"""The three steps of a model that is asked in words, whose questions and texts share a tokenizer."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Way:
 def in_turns(way: Way) -> Way:
     """The same, whose inputs and hypotheses wait for each other: where one tokenizer reads and writes for both.
 
-    One of Hugging Face is set up anew each time that it reads, and raises where another thread writes with it then.
+    One of Hugging Face is set up anew each time that it reads, and nobody promises that another thread may write then.
     """
     turn = threading.Lock()
 
