@@ -1,4 +1,4 @@
-"""What ``train.py`` trains on: noise in lengths like LibriSpeech's, and a network of convolutions and wide layers."""
+"""What ``train.py`` trains on: noise and words in lengths like LibriSpeech's, and a network of convolutions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ SHARED_S = 8 * LONGEST_S
 """Padded seconds of a batch: eight utterances of a fixed batch, since each may be the longest."""
 NUM_CORPUS = 10_000
 SAMPLE_RATE_HZ = 16_000
+_WORDS_PER_S = 2.5
 YAML = """
 sample_rate: 16000
 n_mels: 40
@@ -28,14 +29,14 @@ front: !new:speechbrain.lobes.models.convolution.ConvolutionFrontEnd
     residuals: [False, False]
 hidden: !new:speechbrain.nnet.linear.Linear
     input_size: 320
-    n_neurons: 512
+    n_neurons: WIDTH
     combine_dims: True
 wide: !new:speechbrain.nnet.linear.Linear
-    input_size: 512
-    n_neurons: 512
+    input_size: WIDTH
+    n_neurons: WIDTH
 output: !new:speechbrain.nnet.linear.Linear
-    input_size: 512
-    n_neurons: 4
+    input_size: WIDTH
+    n_neurons: 5
 log_softmax: !new:speechbrain.nnet.activations.Softmax
     apply_log: True
 tokenizer: !new:speechbrain.dataio.encoder.CTCTextEncoder
@@ -59,7 +60,7 @@ pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
         tokenizer: !ref <tokenizer>
 """
 RECIPE = """kind = "ctc"
-epochs = 3
+epochs = {epochs}
 
 [data]
 source = "{folder}/data.jsonl"
@@ -76,7 +77,7 @@ where = {{ split = "valid" }}
 
 [model]
 hyperparams = "model.yaml"
-labels = "abc"
+labels = "abc "
 
 [batching]
 max_batch_s = {max_batch_s}
@@ -88,17 +89,27 @@ def lengths(number: int) -> np.ndarray:
     return np.random.default_rng(0).lognormal(np.log(6.2), 0.6, number).clip(1.3, LONGEST_S)
 
 
-def write(folder: Path, durations: np.ndarray, max_batch_s: float) -> Path:
-    """A recipe with its data: noise of these lengths, and one second to try on."""
+def write(
+    folder: Path, durations: np.ndarray, max_batch_s: float, *, num_valid: int = 1, width: int = 512, epochs: int = 3
+) -> Path:
+    """A recipe with its data: noise of these lengths with words of chance, and the first ``num_valid`` to try on.
+
+    The wider the layers, the less of a step is memory and the more is products of matrices.
+    """
     chance = np.random.default_rng(1)
     rows = []
-    for number, duration_s in enumerate([1.0, *durations]):
+    for number, duration_s in enumerate([*durations[:num_valid], *durations]):
         noise = chance.normal(scale=0.1, size=int(duration_s * SAMPLE_RATE_HZ))
         soundfile.write(folder / f"{number}.wav", noise, SAMPLE_RATE_HZ, subtype="PCM_16")
-        rows.append(
-            {"id": f"{number}", "audio": f"{number}.wav", "text": "abc", "split": "train" if number else "valid"}
-        )
+        split = "valid" if number < num_valid else "train"
+        text = _words(max(1, int(duration_s * _WORDS_PER_S)), chance)
+        rows.append({"id": f"{number}", "audio": f"{number}.wav", "text": text, "split": split})
     (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "model.yaml").write_text(YAML)
-    (folder / "recipe.toml").write_text(RECIPE.format(folder=folder, max_batch_s=max_batch_s))
+    (folder / "model.yaml").write_text(YAML.replace("WIDTH", str(width)))
+    (folder / "recipe.toml").write_text(RECIPE.format(folder=folder, max_batch_s=max_batch_s, epochs=epochs))
     return folder / "recipe.toml"
+
+
+def _words(number: int, chance: np.random.Generator) -> str:
+    """Words of three to five letters."""
+    return " ".join("".join(chance.choice(list("abc"), size=chance.integers(3, 6))) for _ in range(number))

@@ -5,11 +5,12 @@ layers, each process has one thread. Four figures, all ratios of one run:
 
 - dynamic batches against fixed ones that need the same memory: both may hold so many padded seconds, and a fixed number
   of utterances has room for the longest. Padding, and utterances per second;
-- two workers that torchrun starts (gloo) against one, on the same batches: steps per second after the first epoch; and
-  beside it two trainings that know nothing of each other, which is all that two cores can give just then;
-- the share of the time in which those steps waited for audio, in the first epoch, when all of it is decoded;
-- ``earmark train`` against ``Brain.fit`` of SpeechBrain, which reads and pads the same batches: CPU seconds, in turns.
-  The loop of earmark also keeps checkpoints, tries held-out speech and hashes the weights.
+- two workers that torchrun starts (gloo) against one, on the same batches, with layers so wide that most of a step is
+  products of matrices: steps per second after the first epoch, without what is between epochs; and beside it two
+  trainings that know nothing of each other, which is all that two cores can give just then;
+- the share of the time in which those steps waited for audio, in the first epoch, when all of it is decoded, and later;
+- ``earmark train`` against ``Brain.fit`` as recipes of SpeechBrain have it, on the same batches, in turns: CPU seconds.
+  Both find WER and CER of held-out speech after each epoch, keep the newest state and the best, and end with the best.
 """
 
 from __future__ import annotations
@@ -26,12 +27,21 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import soundfile
 from _measure import machine
 from _training import LONGEST_S, NUM_CORPUS, SHARED_S, lengths, write
 
-from earmark.training.batches import Rows, epoch_batches, padding_share
+from earmark.spec import BatchingSpec
+from earmark.training.batches import Rows, epoch_batches, longest_first_batches, padding_share
 from earmark.training.events import EpochEnded, StepMade
+
+LOOP_BATCH_S = 40.0
+"""Padded seconds of a batch where the loops are compared: an epoch has dozens of steps, as a short real one has."""
+VALID_EACH = 10
+"""One utterance is held out for so many that are learnt from, as LibriSpeech has dev-clean beside train-clean-100."""
+NUM_TURNS = 4
+WIDE = 1024
+"""Outputs of the layers where two workers are compared with one: most of a step is products of matrices."""
+WORKERS_EPOCHS = 4
 
 
 class Parts:
@@ -60,8 +70,6 @@ class Parts:
 
 def dynamic_against_fixed(folder: Path, number: int) -> None:
     """Print padding, and utterances per second of both kinds of batches, on some of the batches of a whole corpus."""
-    from earmark.spec import BatchingSpec
-
     corpus = lengths(NUM_CORPUS)
     all_dynamic = epoch_batches(corpus, BatchingSpec(max_batch_s=SHARED_S), seed=0, epoch=0)
     size = int(SHARED_S / LONGEST_S)
@@ -92,9 +100,11 @@ def dynamic_against_fixed(folder: Path, number: int) -> None:
 
 def two_against_one(folder: Path, number: int) -> None:
     """Print steps per second of one worker, of two, and of two that train apart: what the machine has to give."""
-    recipe = write(folder, lengths(number), SHARED_S)
-    print("\nworkers     steps/s  waiting in the first epoch")
-    rates = []
+    recipe = write(folder, lengths(number), SHARED_S, width=WIDE, epochs=WORKERS_EPOCHS)
+    print(
+        "\nworkers     steps/s  CPU s of a rank for a step  waiting for audio in the first epoch, and in the timed ones"
+    )
+    rates, costs = [], []
     for name, num_trainings, num_ranks in (("one", 1, 1), ("two", 1, 2), ("two apart", 2, 1)):
         running = [_started(recipe, folder / f"{name}-{one}", num_ranks) for one in range(num_trainings)]
         told = []
@@ -104,8 +114,12 @@ def two_against_one(folder: Path, number: int) -> None:
                 sys.exit(errors)
             told.append(json.loads(out.strip().splitlines()[-1]))
         rates.append(sum(one["steps_per_s"] for one in told))
-        print(f"{name:<10} {rates[-1]:8.2f} {told[0]['waiting_share']:8.1%}")
+        costs.append(max(one["cpu_s"] for one in told))
+        shares = f"{told[0]['waiting_share']:6.1%} {told[0]['later_share']:6.1%}"
+        counted = f"{told[0]['num_steps']} steps, load {os.getloadavg()[0]:.1f}"
+        print(f"{name:<10} {rates[-1]:8.2f} {costs[-1]:8.2f} {shares}  {counted}")
     print(f"two workers make {rates[1] / rates[0]:.2f} x the steps of one; two apart {rates[2] / rates[0]:.2f} x")
+    print(f"by CPU seconds, as on cores that nobody else uses, {costs[0] / costs[1]:.2f} x")
 
 
 def _started(recipe: Path, out: Path, num_ranks: int) -> subprocess.Popen[str]:
@@ -119,81 +133,88 @@ def rank(recipe: str, out: str) -> None:
     """What each worker of ``two_against_one`` does; rank 0 prints its figures."""
     from earmark.verbs.train import train
 
-    steps: list[tuple[int, float]] = []
+    steps: list[tuple[int, float, float]] = []
     epochs: list[EpochEnded] = []
 
     def note(event: object) -> None:
         if isinstance(event, StepMade):
-            steps.append((event.epoch, time.perf_counter()))
+            steps.append((event.epoch, time.perf_counter(), time.process_time()))
         elif isinstance(event, EpochEnded):
             epochs.append(event)
 
     done = train(recipe, out=out, engine="torchrun", device="cpu", observer=note)
     if done is not None:
-        times = [[at for epoch, at in steps if epoch == one.epoch] for one in epochs[1:]]
-        steps_per_s = sum(len(one) - 1 for one in times) / sum(one[-1] - one[0] for one in times)
-        print(json.dumps({"steps_per_s": steps_per_s, "waiting_share": epochs[0].waiting_share}))
+        of_epochs = [[one for one in steps if one[0] == ended.epoch] for ended in epochs[1:]]
+        num_steps = sum(len(one) - 1 for one in of_epochs)
+        total_s, cpu_s = (sum(one[-1][clock] - one[0][clock] for one in of_epochs) for clock in (1, 2))
+        later = float(np.mean([one.waiting_share for one in epochs[1:]]))
+        first = epochs[0].waiting_share
+        figures = {"steps_per_s": num_steps / total_s, "cpu_s": cpu_s / num_steps, "num_steps": num_steps}
+        print(json.dumps({**figures, "waiting_share": first, "later_share": later}))
 
 
 def against_speechbrain(folder: Path, number: int, num_epochs: int) -> None:
-    """Print the CPU seconds of both loops on the same batches."""
-    from torch.utils.data import DataLoader
-
-    recipe = write(folder, lengths(number), SHARED_S)
-    warm = Parts(recipe)
-    warm.brain.on_fit_start()  # the first optimizer of a process imports half of torch
-    spent = {"earmark train": 0.0, "Brain.fit": 0.0}
-    for turn in range(2):
-        for name in spent:
-            parts = Parts(recipe, f"epochs={num_epochs}")
-            if name == "Brain.fit":
-                rule = parts.read.recipe.batch_rule()
-                planned = [
-                    epoch_batches(parts.speech.train.sizes, rule, seed=0, epoch=one) for one in range(num_epochs)
-                ]
-                began_s = time.process_time()
-                for epoch, rows in enumerate(planned):
-                    loader: Any = DataLoader(cast("Any", _Decoded(parts.speech.train, rows)), batch_size=None)
-                    parts.brain.fit(range(epoch, epoch + 1), loader, progressbar=False)
-            else:
-                fit = _fit(parts, folder / f"turn-{turn}")
-                began_s = time.process_time()
-                fit.restore()
-                fit.run(lambda: False)
-            spent[name] += time.process_time() - began_s
-    print("\nloop            CPU seconds of two turns")
-    for name, seconds in spent.items():
-        print(f"{name:<15} {seconds:11.1f}")
-    print(f"earmark train costs {spent['earmark train'] / spent['Brain.fit'] - 1:+.1%}")
+    """Print the CPU seconds of both loops on the same batches, in turns, of which the first counts for nothing."""
+    recipe = write(folder, lengths(number), LOOP_BATCH_S, num_valid=number // VALID_EACH)
+    arms = {"Brain.fit": _plain_loop, "earmark train": _earmark_loop}
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in arms}
+    for turn in range(NUM_TURNS + 1):
+        for name in sorted(arms, reverse=turn % 2 == 0):
+            parts = Parts(recipe, f"epochs={num_epochs if turn else 1}")
+            found = _cpu_seconds(*arms[name](parts, folder / f"{name}-{turn}"))
+            spent[name] += [found] if turn else []
+    num_steps = len(epoch_batches(lengths(number), BatchingSpec(max_batch_s=LOOP_BATCH_S), seed=0, epoch=0))
+    print(f"\n{num_epochs} epochs of {num_steps} steps, {number} utterances, {number // VALID_EACH} held out")
+    print("Brain.fit     reads audio in each epoch; WER and CER by ErrorRateStats; Checkpointer keeps newest and best")
+    print("earmark train reads it once; WER and CER by earmark.scoring; keeps two newest and best, synced and hashed")
+    print("\nloop            least CPU s  all turns (of which outside fit_batch: audio, held-out speech, checkpoints)")
+    for name, turns in spent.items():
+        shown = "  ".join(f"{total_s:5.2f} ({outside_s:.2f})" for total_s, outside_s in turns)
+        print(f"{name:<15} {min(turns)[0]:11.2f}  {shown}")
+    theirs, ours = spent["Brain.fit"], spent["earmark train"]
+    all_turns = sum(one for one, _ in ours) / sum(one for one, _ in theirs) - 1
+    outside = (sum(one for _, one in ours) - sum(one for _, one in theirs)) / sum(one for one, _ in theirs)
+    print(f"earmark train costs {min(ours)[0] / min(theirs)[0] - 1:+.1%} by the least, {all_turns:+.1%} by all turns;")
+    print(f"outside fit_batch, which both call alike, {outside:+.1%} of the whole; load {os.getloadavg()[0]:.1f}")
 
 
-class _Decoded:
-    """Batches for torch's DataLoader as recipes of SpeechBrain have them: files read and padded in each epoch."""
+def _cpu_seconds(brain: Any, run: Callable[[], object]) -> tuple[float, float]:  # noqa: ANN401  # SpeechBrain's
+    """Those of a training, and those of them that were not spent in the steps themselves."""
+    inside_s, step = 0.0, brain.fit_batch
 
-    def __init__(self, examples: Any, planned: Sequence[Rows]) -> None:  # noqa: ANN401  # imported late
-        self._examples, self._planned = examples, planned
+    def timed(batch: object) -> Any:  # noqa: ANN401  # a tensor
+        nonlocal inside_s
+        began_s = time.thread_time()
+        loss = step(batch)
+        inside_s += time.thread_time() - began_s
+        return loss
 
-    def __len__(self) -> int:
-        return len(self._planned)
+    brain.fit_batch = timed
+    began_s = time.process_time()
+    run()
+    total_s = time.process_time() - began_s
+    return total_s, total_s - inside_s
 
-    def __getitem__(self, number: int) -> Any:  # noqa: ANN401  # likewise
-        import torch
-        from speechbrain.utils.data_utils import batch_pad_right
 
-        from earmark.training.loading import PaddedBatch
+def _plain_loop(parts: Parts, folder: Path) -> tuple[Any, Callable[[], object]]:
+    from _speechbrain_loop import fit_plainly, held_out_loader, plain_brain
 
-        rows, examples = self._planned[number], self._examples
-        waves = [torch.from_numpy(soundfile.read(examples.pieces[row].path, dtype="float32")[0]) for row in rows]
-        samples, shares = batch_pad_right(waves)
-        labels = [torch.tensor(examples.labels[row]) for row in rows]
-        return PaddedBatch(
-            ids=tuple(examples.ids[row] for row in rows),
-            samples=samples,
-            lengths=torch.tensor(shares) if not isinstance(shares, torch.Tensor) else shares,
-            labels=batch_pad_right(labels)[0],
-            label_lengths=torch.tensor([len(one) for one in labels]),
-            weights=torch.full((len(rows),), 1 / len(rows)),
-        )
+    recipe, speech = parts.read.recipe, cast("Any", parts.speech)
+    rule, num_epochs = recipe.batch_rule(), recipe.epochs
+    planned = [epoch_batches(speech.train.sizes, rule, seed=0, epoch=one) for one in range(num_epochs)]
+    held_out = held_out_loader(speech.valid, longest_first_batches(speech.valid.sizes, rule))
+    brain = plain_brain(parts.system, recipe, speech.valid, folder, parts.device)
+    return brain, lambda: fit_plainly(brain, speech.train, planned, held_out)
+
+
+def _earmark_loop(parts: Parts, folder: Path) -> tuple[Any, Callable[[], object]]:
+    fit = _fit(parts, folder)
+
+    def run() -> None:
+        fit.restore()
+        fit.run(lambda: False)
+
+    return parts.brain, run
 
 
 def _fit(parts: Parts, folder: Path) -> Any:  # noqa: ANN401  # imported late
@@ -224,7 +245,7 @@ def main() -> None:
     parts: dict[str, Callable[[Path], None]] = {
         "batches": lambda folder: dynamic_against_fixed(folder, asked.utterances),
         "workers": lambda folder: two_against_one(folder, asked.utterances),
-        "loop": lambda folder: against_speechbrain(folder, asked.utterances, 3),
+        "loop": lambda folder: against_speechbrain(folder, asked.utterances, 2),
     }
     for name, part in parts.items():
         if asked.only in (None, name):

@@ -17,6 +17,8 @@ from tests.diary import is_running, wait_until
 
 MARK = "EARMARK_TEST_MARK"
 STORE_BYTES = 80 << 20
+NODE = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "node_ip_address": "127.0.0.1"}
+"""What each node is."""
 QUICK_DEATHS = {f"health_check_{name}": value for name, value in (("initial_delay_ms", 1000), ("period_ms", 500))}
 """A lost node is noticed in seconds."""
 
@@ -53,12 +55,11 @@ def two_nodes(**head: Any) -> Iterator[Any]:
     # The variable, and the patch where it was read already, keep Ray on loopback, as on macOS; else it listens to all.
     with mock.patch.dict(os.environ, theirs), mock.patch("ray._private.ray_constants.ENABLE_RAY_CLUSTER", new=False):
         os.environ.pop("RAY_ADDRESS", None)
-        common = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "node_ip_address": "127.0.0.1"}
-        args = {**common, "include_dashboard": False, "temp_dir": folder, "_system_config": QUICK_DEATHS, **head}
+        args = {**NODE, "include_dashboard": False, "temp_dir": folder, "_system_config": QUICK_DEATHS, **head}
         cluster = None
         try:
             cluster = Cluster(initialize_head=True, head_node_args=args, shutdown_at_exit=False)
-            cluster.add_node(**common)
+            cluster.add_node(**NODE)
             cluster.wait_for_nodes()
             yield cluster
         finally:

@@ -1,4 +1,4 @@
-"""Trainings of several ranks of which one is killed, under torchrun and on a Ray cluster, and a driver that is killed.
+"""Trainings of several ranks of which one is killed, under torchrun and on Ray, and a driver or node that is killed.
 
 What they come to is compared with a training of as many ranks that nobody disturbed: the weights, to the bit.
 """
@@ -22,13 +22,13 @@ from earmark.store import layout
 from earmark.store.folder import LocalFolder
 from earmark.training.events import RecipeBegan, StepMade
 from tests.contracts.test_engines import is_running
-from tests.engines.raylets import MARK
+from tests.engines.raylets import MARK, NODE, two_nodes
 from tests.training.speech_toys import write_toy
 
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.filterwarnings("ignore::ResourceWarning:ray"),
-    pytest.mark.filterwarnings("ignore:`use_push_based_shuffle` is deprecated:DeprecationWarning"),  # Ray's own
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context"),  # of Ray's own settings, by itself
 ]
 
 LONG = "epochs=40"
@@ -156,6 +156,22 @@ def test_a_driver_that_was_stopped_or_killed_loses_nothing(job_cluster, toy, by_
     again = subprocess.run(line, env=environment(), capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert "go on  after step" in again.stderr
+    assert weights_in(out) == weights_in(by_torchrun)
+
+
+def test_a_node_that_dies_takes_no_step_with_it(toy, by_torchrun, tmp_path):
+    """SIGKILL of a node's processes: the ranks wait for another node, and go on from the last checkpoint."""
+    out = tmp_path / "out"
+    with two_nodes() as cluster:
+        line = [sys.executable, *command(toy, out, "--engine", "ray", "--workers", "2", "--address", cluster.address)]
+        driver = subprocess.Popen(line, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        wait_for_a_checkpoint(out, driver)
+        [node] = cluster.worker_nodes
+        cluster.remove_node(node, allow_graceful=False)
+        cluster.add_node(**NODE)
+        told = driver.communicate(timeout=600)[1]
+        assert driver.returncode == 0, told
+    assert "go on  after step" in told
     assert weights_in(out) == weights_in(by_torchrun)
 
 

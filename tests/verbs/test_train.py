@@ -132,6 +132,20 @@ def test_a_killed_training_ends_in_the_same_weights(toy, trained, tmp_path):
     assert losses_in(out) == losses_in(Path(done.out))
 
 
+def test_a_killed_training_on_augmented_speech_ends_in_the_same_weights(toy, tmp_path):
+    """What an utterance sounds like in an epoch is no matter of when it is asked."""
+    asked = ["epochs=2", "augmentation.speeds=[0.9, 1.0, 1.1]", "augmentation.noise_snr_db=[10, 30]"]
+    whole = train(toy, out=tmp_path / "whole", device="cpu", overrides=asked)
+    with pytest.raises(KilledError):
+        train(toy, out=tmp_path / "killed", device="cpu", overrides=asked, observer=killed_after(whole.step - 2))
+    again = train(toy, out=tmp_path / "killed", device="cpu", overrides=asked)
+    assert 0 < again.num_new_steps < whole.step
+    assert again.weights_hash == whole.weights_hash
+    plain = train(toy, out=tmp_path / "plain", device="cpu", overrides=asked[:1])
+    assert losses_in(tmp_path / "plain") != losses_in(tmp_path / "whole")
+    assert plain.weights_hash != whole.weights_hash
+
+
 def test_a_disk_that_is_full_while_a_checkpoint_is_kept_costs_only_what_came_after_the_last_one(
     toy, trained, tmp_path, full_after
 ):

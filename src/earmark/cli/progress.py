@@ -133,7 +133,7 @@ def length(audio_s: float) -> str:
     return f"{audio_s / 60:.1f} min" if audio_s >= 60 else f"{audio_s:.1f} s"  # noqa: PLR2004  # of a minute
 
 
-def _lines_of(event: Event) -> list[str]:
+def lines_of(event: Event) -> list[str]:
     """What to print of anything but progress."""
     if isinstance(event, DataIncomplete | Warned):
         said = event.loss if isinstance(event, DataIncomplete) else event.sentence
@@ -201,7 +201,7 @@ def _stop_lines() -> list[str]:
 def _on_stop(event: Event) -> None:
     """Say nothing, but that data are not whole, and what a Ctrl-C does and how to go on."""
     if isinstance(event, DataIncomplete | StopAsked):
-        for line in _lines_of(event):
+        for line in lines_of(event):
             say(line)
 
 
@@ -215,7 +215,7 @@ class _Lines:
     def __call__(self, event: Event) -> None:
         if isinstance(event, FileProgressed):
             self._fetch(event)
-        for line in _lines_of(event):
+        for line in lines_of(event):
             say(line)
         if isinstance(event, ModelLoading):
             say(f"load   {event.model} ...")
@@ -256,7 +256,7 @@ class _Bar:
     def __call__(self, event: Event) -> None:
         if isinstance(event, FileProgressed):
             self._fetch(event)
-        for line in _lines_of(event):
+        for line in lines_of(event):
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         if isinstance(event, RunBegan | StageBegan):
             self._progress.update(self._task, total=event.num_segments, completed=event.num_segments_done, facts="")

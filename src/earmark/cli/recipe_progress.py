@@ -7,14 +7,17 @@ import sys
 import time
 from collections.abc import Iterator
 
+from earmark.cli.progress import lines_of
 from earmark.cli.screen import has_colour, number_of, say
 from earmark.verbs.training_events import (
     CheckpointDamaged,
     EpochEnded,
     RecipeBegan,
     RecipeEvent,
+    RecipeObserver,
     StepMade,
-    TellRecipe,
+    Tracked,
+    Warned,
     no_recipe_observer,
 )
 
@@ -22,7 +25,7 @@ _LINE_EVERY_S = 30.0
 
 
 @contextlib.contextmanager
-def recipe_observer(kind: str) -> Iterator[TellRecipe]:
+def recipe_observer(kind: str) -> Iterator[RecipeObserver]:
     """The observer that ``--progress`` names, for the length of the block."""
     if kind == "none":
         yield no_recipe_observer
@@ -61,8 +64,10 @@ def _step(event: StepMade) -> str:
     return f"step {event.step:,} in epoch {event.epoch}, loss {event.loss:.3f}"
 
 
-def _told(event: RecipeEvent) -> list[str]:
+def _told(event: RecipeEvent | Tracked | Warned) -> list[str]:
     """What to print of anything but a step."""
+    if isinstance(event, Tracked | Warned):
+        return lines_of(event)
     if isinstance(event, RecipeBegan):
         return _head(event)
     if isinstance(event, CheckpointDamaged):
@@ -76,7 +81,7 @@ class _Lines:
     def __init__(self) -> None:
         self._last = time.monotonic()
 
-    def __call__(self, event: RecipeEvent) -> None:
+    def __call__(self, event: RecipeEvent | Tracked | Warned) -> None:
         for line in _told(event):
             say(line)
         if isinstance(event, StepMade) and time.monotonic() - self._last >= _LINE_EVERY_S:
@@ -96,7 +101,7 @@ class _Bar:
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._task = self._progress.add_task("", total=None, facts="")
 
-    def __call__(self, event: RecipeEvent) -> None:
+    def __call__(self, event: RecipeEvent | Tracked | Warned) -> None:
         for line in _told(event):
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         if isinstance(event, StepMade):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from earmark.cli.data_flags import MODEL, OUTPUT, WORKERS
+from earmark.cli.data_flags import MODEL, OUTPUT, TRACKING, WORKERS
 from earmark.cli.flags import workers_text
 from earmark.cli.recipe_progress import recipe_observer
 from earmark.cli.screen import say, tell
@@ -34,6 +34,7 @@ def train_command(
     ] = "auto",
     engine: Annotated[Engine, Parameter(group=WORKERS)] = "auto",
     address: Annotated[str | None, Parameter(group=WORKERS)] = None,
+    track: Annotated[list[str] | None, Parameter(group=TRACKING, negative="")] = None,
     progress: Annotated[Literal["auto", "bar", "lines", "none"], Parameter(group=OUTPUT)] = "auto",
 ) -> int:
     """Train a speech recognizer by a recipe, and compare it with what it was before.
@@ -54,6 +55,8 @@ def train_command(
         Where they run; auto and inline: here, torchrun: in its ranks.
     address
         Of a Ray cluster (one on this machine is started).
+    track
+        Send what comes out to wandb or mlflow; may be repeated.
     progress
         On stderr; auto: a bar, or a line every 30 s.
     """
@@ -62,7 +65,7 @@ def train_command(
     with recipe_observer(progress) as observer:
         done = train(
             config, out=out, overrides=set_ or [], engine=engine, workers=None if workers == "auto" else int(workers),
-            address=address, device=device, observer=observer,
+            address=address, device=device, track=track or [], observer=observer,
         )  # fmt: skip
     if done is not None:
         for line in _recipe_lines(done):

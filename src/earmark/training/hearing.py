@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from earmark.scoring import load_scorer
 from earmark.text import load_normalizer
 from earmark.text.base import normalized_all
+from earmark.training.augmentation import SpeltAtSpeeds, augmentation_of
 from earmark.training.batches import longest_first_batches
 from earmark.training.examples import Examples, Spelling, examples_of, train_and_valid
 from earmark.training.lessons import Speech, Tried
@@ -23,6 +24,8 @@ class Hearing(ABC):
 
     _recipe: Recipe
     spelling: Spelling
+    _with_longest = True
+    """As the loader takes it."""
 
     @abstractmethod
     def hypotheses(self, batch: PaddedBatch) -> list[str]:
@@ -32,11 +35,13 @@ class Hearing(ABC):
         """What the recipe has it learn from, and be tried on. Raises UsageError for none."""
         data = self._recipe.data
         train, valid = train_and_valid(data)
-        return Speech(examples_of(train, data, self.spelling), examples_of(valid, data, None))
+        speeds = self._recipe.augmentation.speeds
+        spelling = SpeltAtSpeeds(self.spelling, speeds) if speeds else self.spelling
+        return Speech(examples_of(train, data, spelling), examples_of(valid, data, None))
 
     def loader(self, lessons: Examples) -> Loader:
-        """What decodes them."""
-        return Loader(lessons)
+        """What decodes them, and changes them where the recipe says so."""
+        return Loader(lessons, with_longest=self._with_longest, augmentation=augmentation_of(self._recipe))
 
     def tried(self, lessons: Examples, ranks: Ranks) -> Tried:
         """The errors in held-out speech, of which each rank transcribes its share. Fewer in words come first."""

@@ -65,8 +65,8 @@ class Batches(Protocol):
 
     waited_s: float
 
-    def batches(self, planned: Sequence[Rows], *, rank: int, num_ranks: int) -> Iterator[Batch]:
-        """This rank's share of each, in order."""
+    def batches(self, planned: Sequence[Rows], *, rank: int, num_ranks: int, epoch: int = 0) -> Iterator[Batch]:
+        """This rank's share of each, in order, as it is in this epoch."""
         ...
 
 

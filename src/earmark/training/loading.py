@@ -1,8 +1,8 @@
 """From rows of examples to tensors: audio is decoded ahead of the steps, in a thread of its own.
 
 Every rank has the longest utterance of the whole batch in its share, if only with no weight: so an utterance meets the
-same silence on any number of ranks, and an encoder that cuts what is silent for all cuts the same. What was decoded is
-kept, up to a bound, since the next epoch wants it again.
+same silence on any number of ranks, and an encoder that cuts what is silent for all cuts the same. A model that hears
+each utterance alone does without. What was decoded is kept, up to a bound, since the next epoch wants it again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from earmark.audio.decode import decode
 from earmark.errors import AudioError, UsageError
+from earmark.training.augmentation import Augmentation
 from earmark.training.batches import Rows, rows_of_rank
 from earmark.training.examples import Examples
 
@@ -51,23 +52,29 @@ class PaddedBatch:
 
 
 class Loader:
-    """Loads batches of ``examples``. ``waited_s`` is how long whoever takes them has waited, since it was made."""
+    """Loads batches of ``examples``. ``waited_s`` is how long whoever takes them has waited, since it was made.
 
-    def __init__(self, examples: Examples) -> None:
-        self._examples = examples
+    ``with_longest`` says that a rank without the longest utterance of a batch takes it, too, with no weight.
+    ``augmentation`` is what is done to each utterance.
+    """
+
+    def __init__(
+        self, examples: Examples, *, with_longest: bool = True, augmentation: Augmentation | None = None
+    ) -> None:
+        self._examples, self._with_longest, self._augmentation = examples, with_longest, augmentation
         self._kept: dict[int, NDArray[np.float32]] = {}
         self._kept_bytes = 0
         self.waited_s = 0.0
 
-    def batches(self, planned: Sequence[Rows], *, rank: int, num_ranks: int) -> Iterator[PaddedBatch]:
-        """This rank's share of each, in order. Raises UsageError for audio that cannot be read."""
+    def batches(self, planned: Sequence[Rows], *, rank: int, num_ranks: int, epoch: int = 0) -> Iterator[PaddedBatch]:
+        """This rank's share of each, in order, as it is in this epoch. Raises UsageError for what cannot be read."""
         with ThreadPoolExecutor(1, thread_name_prefix="audio") as decoder:
             coming: deque[Future[PaddedBatch]] = deque()
             left = iter(planned)
             try:
                 while True:
                     while len(coming) < _AHEAD and (rows := next(left, None)) is not None:
-                        coming.append(decoder.submit(self._load, rows, rank, num_ranks))
+                        coming.append(decoder.submit(self._load, rows, rank, num_ranks, epoch))
                     if not coming:
                         return
                     began = time.monotonic()
@@ -78,12 +85,9 @@ class Loader:
                 for one in coming:
                     one.cancel()
 
-    def _load(self, rows: Rows, rank: int, num_ranks: int) -> PaddedBatch:
-        own, weights = rows_of_rank(rows, rank, num_ranks)
-        last = rows[np.argmax(self._examples.duration_s[rows])]  # the others' audio is theirs to decode
-        if last not in own:
-            own, weights = np.append(own, last), np.append(weights, np.float32(0))
-        waves = {int(row): self._decoded(int(row)) for row in own}
+    def _load(self, rows: Rows, rank: int, num_ranks: int, epoch: int) -> PaddedBatch:
+        own, weights = self._share(rows, rank, num_ranks, epoch)
+        waves = {int(row): self._heard(int(row), epoch) for row in own}
         longest = max(map(len, waves.values()))
         labels = [self._examples.labels[row] for row in own]
         most = max(1, *map(len, labels))
@@ -95,6 +99,24 @@ class Loader:
             label_lengths=torch.tensor([len(one) for one in labels], dtype=torch.int64),
             weights=torch.from_numpy(weights),
         )
+
+    def _share(self, rows: Rows, rank: int, num_ranks: int, epoch: int) -> tuple[Rows, NDArray[np.float32]]:
+        """As ``rows_of_rank``. The longest comes first, to the rank with most, so that the others have room for it."""
+        if num_ranks == 1 or not self._with_longest:
+            return rows_of_rank(rows, rank, num_ranks)
+        duration_s = self._examples.duration_s[rows]
+        if self._augmentation is not None:
+            duration_s = duration_s / [self._augmentation.speed(int(row), epoch) for row in rows]
+        at = int(np.argmax(duration_s))
+        longest = rows[at]
+        own, weights = rows_of_rank(np.insert(np.delete(rows, at), 0, longest), rank, num_ranks)
+        if longest in own:
+            return own, weights
+        return np.append(own, longest), np.append(weights, np.float32(0))
+
+    def _heard(self, row: int, epoch: int) -> NDArray[np.float32]:
+        samples = self._decoded(row)
+        return samples if self._augmentation is None else self._augmentation(samples, row, epoch)
 
     def _decoded(self, row: int) -> NDArray[np.float32]:
         if row in self._kept:

@@ -17,6 +17,7 @@ from earmark.training.recipe_values import RecipeText, made_of
 PACKAGED = Path(__file__).parent / "recipes"
 """The recipes that come with earmark: each is found by its name, too."""
 _MOST_SEED = 1 << 32
+_LEAST_SPEED, _MOST_SPEED = 0.5, 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,25 @@ class BatchingRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentationRecipe:
+    """How speech is changed before it is learnt from, anew in each epoch; without a key it is not.
+
+    One of ``speeds`` is taken for each utterance. White noise is added, at a signal-to-noise ratio from the first to
+    the second of ``noise_snr_db``.
+    """
+
+    speeds: tuple[float, ...] = ()
+    noise_snr_db: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what would not be speech."""
+        if not all(_LEAST_SPEED <= one <= _MOST_SPEED for one in self.speeds):
+            raise UsageError(f"speeds {list(self.speeds)} are not from {_LEAST_SPEED} to {_MOST_SPEED}")
+        if self.noise_snr_db and (len(self.noise_snr_db) != 2 or self.noise_snr_db[0] > self.noise_snr_db[1]):  # noqa: PLR2004
+            raise UsageError("noise_snr_db is the least and the most, in decibels", hint="noise_snr_db = [10, 30]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRecipe:
     """How texts are compared. The best epoch is of the lowest WER, then CER.
 
@@ -154,6 +174,7 @@ class Recipe:
     checkpoint_every_steps: int = 1000
     optimizer: OptimizerRecipe = field(default_factory=OptimizerRecipe)
     batching: BatchingRecipe = field(default_factory=BatchingRecipe)
+    augmentation: AugmentationRecipe = field(default_factory=AugmentationRecipe)
     evaluation: EvaluationRecipe = field(default_factory=EvaluationRecipe)
 
     def __post_init__(self) -> None:
@@ -175,6 +196,8 @@ class Recipe:
         data, is_lm = self.data, self.kind == "lm"
         if not is_lm and (data.train.text is not None or (data.valid is not None and data.valid.text is not None)):
             raise UsageError("texts without audio are for a language model", hint='kind = "lm"')
+        if is_lm and self.augmentation != AugmentationRecipe():
+            raise UsageError("augmentation is for speech, and not for a language model", hint="leave it out")
         if data.test.text is not None:
             raise UsageError("the test data are speech, and not a text", hint="data.test.source")
 
@@ -195,6 +218,8 @@ class Recipe:
         """What changes the weights, beside the data's and the model's own bytes, as plain values."""
         told = asdict(self)
         del told["checkpoint_every_steps"]
+        if self.augmentation == AugmentationRecipe():
+            del told["augmentation"]
         data = told["data"]
         told["data"] = {name: data[name] for name in ("normalizer", "min_s", "max_s")}
         model = told["model"]

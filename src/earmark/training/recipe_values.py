@@ -115,7 +115,7 @@ def _value(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText
     if get_origin(kind) in (Union, types.UnionType):
         return _value(next(one for one in get_args(kind) if one is not type(None)), found, keys, document)
     if kind not in _WORDS:
-        return _table(kind, found, keys, document)
+        return _several(kind, found, keys, document)
     if kind is float and isinstance(found, int) and not isinstance(found, bool):
         return float(found)
     if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
@@ -123,8 +123,12 @@ def _value(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText
     return found
 
 
-def _table(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText) -> dict[str, Any]:  # noqa: ANN401  # a field's type
-    """Names, each with a text; or columns, each with the values that are wanted of it, one or a list."""
+def _several(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText) -> Any:  # noqa: ANN401  # a field's type
+    """A list of values of one type; names, each with a text; or columns, each with the values wanted of it."""
+    if get_origin(kind) is tuple:
+        if not isinstance(found, list):
+            raise document.wrong(keys, f"{found!r} is no list")
+        return tuple(_value(get_args(kind)[0], one, keys, document) for one in found)
     if not isinstance(found, Mapping):
         raise document.wrong(keys, f"{found!r} is no table")
     if get_args(kind) != (str, str):

@@ -60,6 +60,8 @@ class WhisperBrain(FiniteBrain):
 class WhisperSystem(Hearing):
     """A pretrained Whisper that is trained on. Its folder's other files, generation_config.json above all, stay."""
 
+    _with_longest = False  # each is heard in a window of its own, whatever it meets
+
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         """Load it. Raises UsageError for a folder that holds none, FetchError, and RecognizerError for its weights."""
         self._recipe = recipe

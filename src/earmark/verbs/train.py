@@ -25,10 +25,12 @@ from earmark.training.systems import SAVED
 from earmark.verbs.compare import compare
 from earmark.verbs.evaluate import evaluate
 from earmark.verbs.interrupt import StopRequest, stop_on_signals
+from earmark.verbs.tracking import check_trackers
 from earmark.verbs.train_folder import AFTER, BEFORE, MODEL, check_folder
 from earmark.verbs.train_rank import fitted_by
 from earmark.verbs.train_ray import fitted_on_ray, options_of
-from earmark.verbs.training_events import TellRecipe, no_recipe_observer
+from earmark.verbs.train_tracking import tracked_training
+from earmark.verbs.training_events import RecipeObserver, TellRecipe, no_recipe_observer
 from earmark.verbs.workforce import EngineName, check_launcher
 
 if TYPE_CHECKING:
@@ -68,14 +70,16 @@ def train(
     workers: int | None = None,
     address: str | None = None,
     device: str = "auto",
-    observer: TellRecipe = no_recipe_observer,
+    track: Sequence[str] = (),
+    observer: RecipeObserver = no_recipe_observer,
 ) -> Training | None:
     """Train what the recipe ``config`` says in the local folder ``out``, and compare before with after.
 
     ``config`` is a TOML file, or the name of a recipe that comes with earmark. ``overrides`` are
     ``SECTION.KEY=VALUE``. ``engine`` is ``torchrun`` in each process that torchrun started, and ``ray`` on
     ``workers`` places of the Ray cluster at ``address`` (of one that is started here without); ``auto`` is this process
-    alone. ``device`` is ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:0``.
+    alone. ``device`` is ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:0``. ``track`` names trackers
+    that are sent the numbers as they come; what one does or fails to do is told to the observer, and is no error.
 
     Returns None on a rank of torchrun other than 0. Raises UsageError (and its kinds) before anything is begun,
     RunMismatchError where ``out`` holds another training, RunLockedError where it is in use, RecognizerError for a loss
@@ -86,23 +90,27 @@ def train(
         raise UsageError(f"the engine {engine!r} trains nothing", cause=f"those that do: {', '.join(_ENGINES)}")
     if engine != "torchrun":
         check_launcher("inline")
+    trackers = check_trackers(track)
     options = options_of(engine, device, workers, address)
     read = read_recipe(config, overrides)
     folder = LocalFolder(Path(out))
     with packages_of("speechbrain"):
         import_speechbrain()
-    found: tuple[Fitted, int] | None
-    if engine == "ray":
-        found = fitted_on_ray(read, folder, options, observer)
-    else:
-        found = _fitted_here(read, folder, device, is_torchrun=engine == "torchrun", observer=observer)
-    if found is None:
-        return None
-    fitted, num_before = found
-    if not fitted.is_ended:
-        raise StoppedTrainingError(fitted.step)
-    with having({"WORLD_SIZE": "1"}):  # the other ranks are done: what follows is one process's work
-        return _finished(read, folder, fitted, num_before)
+    with tracked_training(read.recipe, folder, trackers, observer) as following:
+        found: tuple[Fitted, int] | None
+        if engine == "ray":
+            found = fitted_on_ray(read, folder, options, following)
+        else:
+            found = _fitted_here(read, folder, device, is_torchrun=engine == "torchrun", observer=following)
+        if found is None:
+            return None
+        fitted, num_before = found
+        if not fitted.is_ended:
+            raise StoppedTrainingError(fitted.step)
+        with having({"WORLD_SIZE": "1"}):  # the other ranks are done: what follows is one process's work
+            done = _finished(read, folder, fitted, num_before)
+        following.came_to(done)
+        return done
 
 
 def _fitted_here(

@@ -19,7 +19,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from earmark.errors import EngineError, FolderError, MissingAudioError, UsageError
+from earmark.errors import EngineError, FolderError, MissingAudioError, UsageError, without_secret
 from earmark.store.folder import LocalFolder
 from earmark.training.recipe import ReadRecipe
 from earmark.verbs.train_sudoku_data import check_same
@@ -86,8 +86,8 @@ def check_shares(speech: Speech, ranks: Ranks) -> None:
 def report(folder: LocalFolder, read: ReadRecipe, fitted: Fitted, *, num_ranks: int, device: str) -> None:
     """Write what was done, and with what."""
     told = {
-        "recipe": read.text,
-        "overrides": list(read.overrides),
+        "recipe": without_secret(read.text),
+        "overrides": [without_secret(one) for one in read.overrides],
         "versions": {name: version(name) for name in _VERSIONS},
         "num_ranks": num_ranks,
         "device": device,

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from earmark.training.events import CheckpointDamaged, EpochEnded, RecipeBegan, RecipeEvent, StepMade, TellRecipe
 from earmark.training.sudoku_events import SnapshotKept, TrainingProgressed
+from earmark.verbs.events import Tracked, Warned
 
 __all__ = [
-    "CheckpointDamaged", "EpochEnded", "Event", "Observer", "RecipeBegan", "RecipeEvent", "SnapshotKept", "StepMade",
-    "TellRecipe", "TrainingBegan", "TrainingProgressed", "no_recipe_observer", "nobody",
+    "CheckpointDamaged", "EpochEnded", "Event", "Observer", "RecipeBegan", "RecipeEvent", "RecipeObserver",
+    "SnapshotKept", "StepMade", "TellRecipe", "Tracked", "TrainingBegan", "TrainingProgressed", "Warned",
+    "no_recipe_observer", "nobody",
 ]  # fmt: skip
 
 
@@ -25,6 +27,7 @@ class TrainingBegan:
     device: str
 
 
+RecipeObserver = Callable[[RecipeEvent | Tracked | Warned], None]
 Event = TrainingBegan | TrainingProgressed | SnapshotKept
 Observer = Callable[[Event], None]
 
@@ -34,6 +37,6 @@ def nobody(event: Event) -> None:
     del event
 
 
-def no_recipe_observer(event: RecipeEvent) -> None:
+def no_recipe_observer(event: RecipeEvent | Tracked | Warned) -> None:
     """Observe nothing of a recipe."""
     del event
