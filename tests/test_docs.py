@@ -142,7 +142,8 @@ SHARED = {
     "--format", "--fresh", "--gpu", "--gpu-memory-limit", "--gpus", "--intersect", "--json", "--language", "--limit",
     "--max-batch-seconds", "--max-errors", "--missing-audio", "--normalizer", "--offline", "--out", "--output",
     "--progress", "--retry-failed", "--runtime-env", "--scorer", "--seed", "--segmenter", "--set", "--shard-timeout",
-    "--slices", "--text-column", "--to", "--track", "--track-texts", "--trust", "--workers", "DATA", "MODEL", "RUN", "RUNS",
+    "--slices", "--text-column", "--to", "--track", "--track-texts", "--trust", "--workers", "DATA", "MODEL", "RUN",
+    "RUNS",
 }  # fmt: skip
 
 
