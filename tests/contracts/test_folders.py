@@ -266,7 +266,7 @@ def truth(source: ToySource, tmp_path_factory: pytest.TempPathFactory) -> str:
     return run(source, str(tmp_path_factory.mktemp("runs") / "truth")).scores_hash
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.soak), 2])
 def test_a_run_in_an_object_store_gives_the_answers_of_a_local_one(source, truth, bucket, workers):
     """A URL alone is enough, also for worker processes; a finished run is found again and done no second time."""
     out = s3_url(bucket, f"runs/whole-{workers}")

@@ -69,7 +69,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/runs.db"
 
 
-@pytest.fixture(params=["wandb", "mlflow"])
+# MLflow takes half a minute to make its tables; a run in it by its own server is in every test run.
+@pytest.fixture(params=["wandb", pytest.param("mlflow", marks=pytest.mark.soak)])
 def kind(
     request: pytest.FixtureRequest, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Kind]:

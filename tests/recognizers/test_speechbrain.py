@@ -324,6 +324,7 @@ def test_two_models_with_files_of_the_same_names_are_two(copy, clips):
     assert said[0] == said[2] != said[1]
 
 
+@pytest.mark.soak  # likewise; what is needed of a repository is tested with Transformers, too
 def test_of_repositories_only_what_is_needed_is_fetched(copy, tmp_path):
     """A model on the hub, its language model in another repository, its backbone in a third; no weights of that."""
     seq2seq, whisper = copy(SEQ2SEQ, name="a"), copy(WHISPER, name="b")
@@ -568,6 +569,7 @@ def earmark(*arguments: str) -> subprocess.CompletedProcess[str]:
     return python("from earmark.__main__ import main; main()", *arguments)
 
 
+@pytest.mark.soak  # it loads the library three times
 def test_an_evaluation_says_nothing_of_its_own_and_passes_the_audit(tmp_path):
     """From the command line, found by its folder: SpeechBrain logs nothing between our lines."""
     done = earmark(

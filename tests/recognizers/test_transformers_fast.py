@@ -122,6 +122,7 @@ def test_convolutions_of_another_kind_are_left_alone(clips):
 # Compiling
 
 
+@pytest.mark.soak  # a compiler at work
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call")  # the library's, of functions that it caches
 def test_a_compiled_model_says_the_same(clips, monkeypatch):
     """Of a batch that is filled up. The graph is captured, and no C++ made of it."""
