@@ -193,44 +193,58 @@ def test_the_halves_of_a_batch_are_asked_anew(tmp_path: Path, audio: Path, kind:
     assert receipt.num_splits == 2
 
 
-def test_what_fits_alone_is_done_however_much_is_made_ahead(tmp_path: Path, audio: Path) -> None:  # noqa: F811
-    """A device of 100: the inputs of a batch take 10 while they lie there, and the model 75 while it hears one."""
-    used, lock = [0], threading.Lock()
+class Device:
+    """Holds 100 of something, and no more."""
 
-    def take(amount: int) -> None:
-        with lock:
-            if used[0] + amount > 100:
+    def __init__(self) -> None:
+        self.used, self._lock = 0, threading.Lock()
+
+    def take(self, amount: int) -> None:
+        with self._lock:
+            if self.used + amount > 100:
                 raise OutOfMemoryError("the device is full")
-            used[0] += amount
+            self.used += amount
 
-    class Inputs(list[str]):
-        def __init__(self, names: Sequence[str]) -> None:
-            super().__init__(names)
-            take(10)
 
-        def __del__(self) -> None:
-            take(-10)
+class OnDevice(list[str]):
+    """Inputs of a batch: they take 10 while somebody holds them."""
 
-    class Tight(Stepwise):
-        def inputs(self, batch: Sequence[Waveform]) -> list[str]:
-            return Inputs(super().inputs(batch))
+    def __init__(self, names: Sequence[str], device: Device) -> None:
+        super().__init__(names)
+        self._device = device
+        device.take(10)
 
-        def outputs(self, inputs: list[str]) -> list[str]:
-            if inputs == ["u0"]:
-                assert wait_until(lambda: used[0] >= 30), "the next batches were not made ready meanwhile"
-            take(75)
-            take(-75)
-            return list(super().outputs(inputs))
+    def __del__(self) -> None:
+        self._device.take(-10)
 
-        def hypotheses(self, outputs: list[str]) -> list[Hypothesis]:
-            return super().hypotheses(outputs)
 
-        def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
-            inputs = Inputs([one.utterance_id for one in batch])
-            take(75)
-            take(-75)
-            return [Hypothesis(name) for name in inputs]
+class Tight(Stepwise):
+    """Needs 75 while it hears a batch, so no more than two batches' inputs may lie there meanwhile."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.device, self.has_begun = Device(), False
+
+    def inputs(self, batch: Sequence[Waveform]) -> list[str]:
+        return OnDevice(super().inputs(batch), self.device)
+
+    def outputs(self, inputs: list[str]) -> list[str]:
+        if not self.has_begun:
+            self.has_begun = True
+            assert wait_until(lambda: self.device.used >= 30), "the next batches were not made ready meanwhile"
+        self.device.take(75)
+        self.device.take(-75)
+        return list(super().outputs(inputs))
+
+    def hypotheses(self, outputs: list[str]) -> list[Hypothesis]:
+        return super().hypotheses(outputs)
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        return self.hypotheses(self.outputs(OnDevice([one.utterance_id for one in batch], self.device)))
+
+
+def test_what_fits_alone_is_done_however_much_is_made_ahead(tmp_path: Path, audio: Path) -> None:  # noqa: F811
+    """A batch that is too much beside the inputs of those behind it is asked once more without them."""
     receipt, rows = transcribe(tmp_path, Tight(), shard(audio, [0], [1], [2], [3], [4]))
     assert texts_of(rows) == ["u0", "u1", "u2", "u3", "u4"]
     assert receipt.num_splits == 0

@@ -48,8 +48,8 @@ class Answers:
 def answer(model: Hrm, clues: Tokens, *, halt: Halt = "fixed", num_threads: int = 1) -> Answers:
     """Answer ``clues``, uint8 (rows, cells). The model is in its evaluation mode, on the device where it works.
 
-    On a processor, where no row leaves early, ``num_threads`` work at once; answers do not depend on their number. Where
-    rows leave, a step ends with a look at all of them, and one thread works.
+    On a processor, where no row leaves early, ``num_threads`` work at once; answers do not depend on their number.
+    Where rows leave, a step ends with a look at all of them, and one thread works.
 
     Raises ValueError where ``verifier`` is asked of a model whose data are no Sudoku.
     """
