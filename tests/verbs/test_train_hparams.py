@@ -193,3 +193,22 @@ def test_a_language_model_learns_what_it_learns_by_toml(tmp_path):
     done = train(str(tmp_path / "lm_hparams.yaml"), out=tmp_path / "yaml")
     assert done.weights_hash == twin.weights_hash
     assert done.after.wer == twin.after.wer
+
+
+def test_a_whisper_learns_what_it_learns_by_toml(tmp_path):
+    """From the place that SpeechBrain's wrapper names."""
+    from tests.training.whisper_toys import write_toy
+
+    toml = write_toy(tmp_path)
+    (tmp_path / "hparams.yaml").write_text(
+        f"whisper_hub: {tmp_path}/model\nlanguage: en\nnumber_of_epochs: 2\nbatch_size: 4\nmax_grad_norm: 1.0\n"
+        f"data:\n    source: {tmp_path}/data.jsonl\n"
+        + "".join(f"    {one}: {{where: {{split: {one}}}}}\n" for one in ("train", "valid", "test"))
+        + "lr: 0.004\nwarmup_steps: 5\ndecay: linear\nwhisper_opt_class: !name:torch.optim.AdamW {lr: !ref <lr>}\n"
+        "whisper: !new:speechbrain.integrations.huggingface.whisper.Whisper\n    source: !ref <whisper_hub>\n"
+        "    save_path: !ref <whisper_hub>\nmodules: {whisper: !ref <whisper>}\n"
+    )
+    twin = train(str(toml), out=tmp_path / "toml", overrides=["epochs=2"])
+    done = train(str(tmp_path / "hparams.yaml"), out=tmp_path / "yaml")
+    assert done.weights_hash == twin.weights_hash
+    assert done.recognizer.startswith("whisper:")
