@@ -150,8 +150,9 @@ class SegmentationSpec:
 class Asked:
     """What was said of the model and the data, by the names that ``evaluate`` has for it, without secrets.
 
-    ``model`` and ``data`` are None where no command line can say them: a recognizer or a source that somebody made.
-    Every other field but ``options`` is a flag of that name, and its default what ``evaluate`` does without it.
+    ``model`` and ``data`` are None where no command line can say them: a recognizer or a source that somebody made, or
+    words with a secret, which are not kept whole. Every other field but ``options`` is a flag of that name, and its
+    default what ``evaluate`` does without it.
     """
 
     model: str | None = None
@@ -165,6 +166,17 @@ class Asked:
     limit: str | None = None
     seed: int | None = None
     missing_audio: str = "error"
+
+    def after(self, earlier: Asked) -> Asked:
+        """This; but where it has no name for the model or the data, what ``earlier`` said of it, if it had one."""
+        of_model = ("model", "options", "trust")
+        kept = {
+            one.name: getattr(earlier, one.name)
+            for one in dataclasses.fields(self)
+            for name in ["model" if one.name in of_model else "data"]
+            if getattr(self, name) is None and getattr(earlier, name) is not None
+        }
+        return dataclasses.replace(self, **kept)
 
 
 NOT_ASKED = Asked()

@@ -87,5 +87,5 @@ def test_an_empty_cache_is_an_empty_list(said):
     """Of nothing there is no line, and the JSON says where nothing is."""
     assert json.loads(said("cache", "json"))["items"] == []
     assert said("cache", "jsonl") == ""
-    assert said("cache", "csv").strip() == ""
+    assert said("cache", "csv") == ""
     assert "in all" in said("cache", "md")

@@ -244,6 +244,20 @@ def test_a_recording_without_a_word_has_no_empty_file():
     assert files == {"a.vtt": b"WEBVTT\n\n"}
 
 
+@pytest.mark.parametrize("out", ["x.srt", "-"])
+def test_a_run_without_a_word_is_no_empty_file_either(tmp_path, capfd, out):
+    """As a file or on stdout: it is said, and no file is left."""
+    (tmp_path / "m.jsonl").write_text(json.dumps({"id": "1", "text": "one", "pred_text": ""}) + "\n")
+    earmark.score_files(tmp_path / "m.jsonl", out=tmp_path / "run")
+    target = [] if out == "-" else ["--out", str(tmp_path / out)]
+    assert earmark_command(["export", str(tmp_path / "run"), "--to", "srt", *target]) == 2
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert "nothing to write as srt" in said.err
+    assert "hint: --to jsonl" in said.err
+    assert not (tmp_path / "x.srt").exists()
+
+
 @pytest.mark.parametrize("to", ["ctm", "srt", "vtt"])
 def test_what_needs_times_says_who_gives_them(to):
     """The recognizers that have them by name, and what to type."""

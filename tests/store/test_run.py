@@ -11,6 +11,7 @@ import pytest
 
 from earmark.errors import FolderError, RunMismatchError, StoreError
 from earmark.recognizers.doubles import Failing
+from earmark.spec import Asked
 from earmark.store import layout
 from earmark.store.folder import TEMPORARY
 from earmark.store.run import RunStore
@@ -46,6 +47,27 @@ def test_another_run_is_refused_with_the_fields_that_differ(store):
         store.adopt(other)
     assert refused.value.fields == {"recognizer.version": ("1", "2")}
     assert store.spec() == toy_spec()
+
+
+TYPED = Asked(model="echo", data="m.jsonl", options={"seed": 1}, trust=True, text_column="said")
+
+
+@pytest.mark.parametrize(
+    ("later", "kept"),
+    [
+        (Asked(model="./echo", data="n.jsonl", channel=1), Asked(model="./echo", data="n.jsonl", channel=1)),
+        (Asked(), TYPED),
+        (Asked(data="m.jsonl"), dataclasses.replace(TYPED, text_column=None)),
+        (Asked(model="./echo"), dataclasses.replace(TYPED, model="./echo", options={}, trust=False)),
+    ],
+    ids=["both named", "objects", "an object that recognizes", "an object that yields data"],
+)
+def test_what_was_typed_outlives_a_call_that_could_not_be_typed(store, later, kept):
+    """The same run goes on from Python: what has a name there is said anew, and of the rest the words stay."""
+    store.adopt(toy_spec(asked=TYPED))
+    store.adopt(toy_spec(asked=later))
+    assert store.spec().asked == kept
+    assert store.spec().fingerprint() == toy_spec().fingerprint()
 
 
 def test_a_name_of_the_data_is_no_part_of_the_identity(store):

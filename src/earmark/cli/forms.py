@@ -37,13 +37,18 @@ def write_for_programs(form: str, whole: str | Mapping[str, Any], records: Seque
 
 
 def _write_csv(records: Sequence[Record]) -> None:
-    """A header and a row a record. Of a record in a record each value has a column, named by both; lists are JSON."""
+    """A header and a row a record; nothing of no records.
+
+    Of a record in a record each value has a column, named by both; lists are JSON.
+    """
     from earmark.formats.scored_csv import safe_cell
 
+    if not records:
+        return
     flat = [dict(_flat(record)) for record in records]
     names = list(dict.fromkeys(name for one in flat for name in one))
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    is_seen = sys.stdout.isatty()  # a file gets the texts as they are
+    is_seen = sys.stdout.isatty()  # what would move a terminal's cursor may go into a file
     rows: Iterable[Iterable[Any]] = chain([names], (map(one.get, names) for one in flat))
     for row in rows:
         cells = (safe_cell(cell) if isinstance(cell, str) else cell for cell in row)

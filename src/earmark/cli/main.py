@@ -67,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     except EarmarkError as error:
         return _fail(error, error.exit_code, is_verbose=is_verbose)
     except CycloptsError as error:
-        print_error(sentence_of(error), hint=hint_of(arguments, error))
+        print_error(sentence_of(error), hint=hint_of(error))
         return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

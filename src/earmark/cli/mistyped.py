@@ -1,13 +1,12 @@
 """A line that ``cyclopts`` cannot read: what is wrong with it in one sentence, and what to type instead.
 
-Knows the words of the line and what the library made of them; does not know what any command does.
+Knows what the library made of the line; does not know what any command does.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
 
 from cyclopts import CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
 
@@ -41,18 +40,23 @@ def sentence_of(error: CycloptsError) -> str:
     return text
 
 
-def hint_of(arguments: Sequence[str], error: CycloptsError) -> str:
+def hint_of(error: CycloptsError) -> str:
     """What to type instead: an example of what is missing, and for what many people try first what is meant."""
-    if arguments[:1] == ["score"] and isinstance(error, UnusedCliTokensError):
+    verb = " ".join(error.command_chain or ())
+    if verb == "score" and isinstance(error, UnusedCliTokensError):
         return "two files are scored by: earmark score -r REFERENCES -h HYPOTHESES"
-    if isinstance(error, UnknownOptionError) and _typed(error) in ("-d", "--data"):
-        return f"earmark {arguments[0]} DATA: here they need no flag"
+    if isinstance(error, UnknownOptionError) and _typed(error) in ("-d", "--data") and _takes_data(error):
+        return f"earmark {verb} DATA: here they need no flag"
     if isinstance(error, MissingArgumentError) and error.argument is not None:
         name = error.argument.name
-        example = _EXAMPLES.get(f"{arguments[0]} {name}", _EXAMPLES.get(name))
+        example = _EXAMPLES.get(f"{verb} {name}", _EXAMPLES.get(name))
         if example is not None:
-            return example.format(verb=arguments[0])
-    return f"earmark {arguments[0]} --help" if error.command_chain else "earmark --help"
+            return example.format(verb=verb)
+    return f"earmark {verb} --help" if verb else "earmark --help"
+
+
+def _takes_data(error: UnknownOptionError) -> bool:
+    return any(argument.name == "DATA" for argument in error.argument_collection)
 
 
 def _typed(error: UnknownOptionError) -> str:

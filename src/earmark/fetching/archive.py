@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from earmark.errors import ArchiveError
-from earmark.fetching.archive_members import BLOCK_BYTES, BROKEN, SMALL_BYTES, Member, Members, refused
+from earmark.fetching.archive_entries import BLOCK_BYTES, BROKEN, SMALL_BYTES, Entries, Entry, refused
 from earmark.fetching.cache import sync_folder
 from earmark.fetching.values import DEFAULT_MAX_BYTES
 
@@ -111,10 +111,10 @@ class _Unpacking:
 
     def run(self) -> None:
         try:
-            for number, member in enumerate(Members(self._archive, self._count).members()):
+            for number, entry in enumerate(Entries(self._archive, self._count).entries()):
                 if number >= _MAX_MEMBERS:
                     raise self._refused(f"it holds more than {_MAX_MEMBERS:,} files")
-                self._place(member)
+                self._place(entry)
         except BROKEN as error:
             raise self._refused(f"it is damaged: {error}", _AGAIN) from error
         except OSError as error:
@@ -122,26 +122,26 @@ class _Unpacking:
                 raise self._refused(f"it is damaged: {error}", _AGAIN) from error
             raise
 
-    def _place(self, member: Member) -> None:
-        parts = self._checked(member.name)
+    def _place(self, entry: Entry) -> None:
+        parts = self._checked(entry.name)
         if not parts:
             return  # the folder itself
-        folders = ["/".join(parts[:depth]) for depth in range(1, len(parts) + (member.content is None))]
+        folders = ["/".join(parts[:depth]) for depth in range(1, len(parts) + (entry.content is None))]
         self._folders.update(map(_folded, folders))
         path = _folded("/".join(parts))
-        if member.content is not None:
+        if entry.content is not None:
             if path in self._files or path in self._folders:
-                raise self._refused(f"{member.name!r} is in it twice, or is a folder, too")
+                raise self._refused(f"{entry.name!r} is in it twice, or is a folder, too")
             self._files.add(path)
         if any(_folded(one) in self._files for one in folders):
-            raise self._refused(f"{member.name!r} is below what is a file in it")
-        self._keep(member, parts)
+            raise self._refused(f"{entry.name!r} is below what is a file in it")
+        self._keep(entry, parts)
 
-    def _keep(self, member: Member, parts: list[str]) -> None:
+    def _keep(self, entry: Entry, parts: list[str]) -> None:
         target = self._folder.joinpath(*parts)
-        (target if member.content is None else target.parent).mkdir(parents=True, exist_ok=True)
-        if member.content is not None:
-            self._write(member.content, target)
+        (target if entry.content is None else target.parent).mkdir(parents=True, exist_ok=True)
+        if entry.content is not None:
+            self._write(entry.content, target)
 
     def _checked(self, name: str) -> list[str]:
         """The words of a path that stays inside."""
@@ -182,16 +182,16 @@ class _Looking(_Unpacking):
         self.names: list[str] = []
         self.read: dict[str, bytes] = {}
 
-    def _keep(self, member: Member, parts: list[str]) -> None:
-        if member.content is None:
+    def _keep(self, entry: Entry, parts: list[str]) -> None:
+        if entry.content is None:
             return
         path = "/".join(parts)
         self.names.append(path)
-        self._count(member.size_bytes)  # before the rest is passed over, which unpacks it, too
+        self._count(entry.size_bytes)  # before the rest is passed over, which unpacks it, too
         if path in self.wanted:
-            if member.size_bytes > SMALL_BYTES:
-                raise self._refused(f"{member.name!r} in it is too large for what it is")
-            self.read[path] = member.content.read(SMALL_BYTES)
+            if entry.size_bytes > SMALL_BYTES:
+                raise self._refused(f"{entry.name!r} in it is too large for what it is")
+            self.read[path] = entry.content.read(SMALL_BYTES)
 
 
 def _folded(path: str) -> str:

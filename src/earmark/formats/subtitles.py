@@ -39,8 +39,14 @@ class Subtitles:
     form: str
 
     def __call__(self, run: ExportedRun) -> Iterator[bytes]:
-        """Yield the file of the only recording; nothing where there is none. Raises UsageError where there are more."""
+        """Yield the file of the only recording. Raises UsageError where there are more, and where there is none."""
         contents = [content for _, content in self.files(run)]
+        if not contents:
+            raise UsageError(
+                f"there is nothing to write as {self.form}",
+                cause="no utterance has a word, and players refuse an empty file",
+                hint="--to jsonl holds every utterance, and why one was not heard",
+            )
         if len(contents) > 1:
             raise UsageError(
                 f"{self.form} has a file for each recording, and there are {len(contents):,}",

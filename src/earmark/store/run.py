@@ -1,6 +1,6 @@
 """A run's folder as a whole: its identity, its tables, and what is left to do.
 
-Knows how the files depend on each other: the spec is created once and refuses another; parts count only under it.
+Knows how the files depend on each other: the identity is written once and refuses another; parts count only under it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class RunStore:
     def adopt(self, spec: RunSpec) -> None:
         """Make this the folder of ``spec``. Raises RunMismatchError, with the fields that differ, if it is not.
 
-        What it was ``asked`` for may be said anew: other references, say, which a column holds.
+        What it was ``asked`` for may be said anew: other references, say, which a column holds. A model or data that
+        come without a name, from Python, leave the words that named them: the identity says that they are the same.
         """
         if self.folder.create(layout.SPEC, spec.to_json().encode()):
             return
@@ -69,8 +70,9 @@ class RunStore:
             return
         if differences := found.differences(spec):
             raise RunMismatchError(self.url, differences)
-        if found.asked != spec.asked:
-            self.folder.write(layout.SPEC, dataclasses.replace(found, asked=spec.asked).to_json().encode())
+        asked = spec.asked.after(found.asked)
+        if found.asked != asked:
+            self.folder.write(layout.SPEC, dataclasses.replace(found, asked=asked).to_json().encode())
 
     def clear(self) -> None:
         """Throw a run's results away. The spec goes last, so that a kill in between leaves a run that resumes."""

@@ -147,13 +147,16 @@ class Arguments:
     def _asked(self) -> Asked:
         """What of these says which utterances the model hears, how, and against which texts."""
         options = self.options or {}
-        can_be_typed = all(value is None or isinstance(value, str | int | float) for value in options.values())
+        are_plain = all(value is None or isinstance(value, str | int | float) for value in options.values())
+        can_name_model = are_plain and all(map(_can_be_shown, (self.model, *options.values())))
+        audio_root = None if self.audio_root is None else os.fspath(self.audio_root)
+        data = os.fspath(self.data) if isinstance(self.data, str | os.PathLike) else None
         return Asked(
-            model=without_secret(self.model) if isinstance(self.model, str) and can_be_typed else None,
-            data=without_secret(os.fspath(self.data)) if isinstance(self.data, str | os.PathLike) else None,
-            options={name: _shown(value) for name, value in options.items()} if can_be_typed else {},
+            model=self.model if isinstance(self.model, str) and can_name_model else None,
+            data=data if _can_be_shown(data) and _can_be_shown(audio_root) else None,
+            options={name: _shown(value) for name, value in options.items()} if are_plain else {},
             trust=self.trust,
-            audio_root=None if self.audio_root is None else without_secret(os.fspath(self.audio_root)),
+            audio_root=None if audio_root is None else without_secret(audio_root),
             text_column=self.text_column,
             channel=self.channel,
             language=self.language,
@@ -175,3 +178,8 @@ class Arguments:
 
 def _shown(value: OptionValue) -> OptionValue:
     return without_secret(value) if isinstance(value, str) else value
+
+
+def _can_be_shown(value: object) -> bool:
+    """Whether there is no secret in it: with a part of it hidden, nobody could type it."""
+    return not isinstance(value, str) or without_secret(value) == value

@@ -24,7 +24,7 @@ from earmark.verbs.train_rank import fitted_by
 from earmark.verbs.training_events import TellRecipe, no_recipe_observer
 
 if TYPE_CHECKING:
-    from earmark.engines.ray.group import Member
+    from earmark.engines.ray.group import RankContext
     from earmark.training.fit import Fitted
 
 _GPUS = {"auto": None, "cpu": "0", "cuda": "auto"}
@@ -67,15 +67,15 @@ class _Rank:
     read: ReadRecipe
     folder: LocalFolder
 
-    def __call__(self, member: Member) -> tuple[Fitted, int]:
+    def __call__(self, context: RankContext) -> tuple[Fitted, int]:
         with packages_of("speechbrain"):
             import_speechbrain()
         from earmark.training.ranks import in_group
 
         with ExitStack() as stack:
-            ranks = stack.enter_context(in_group(member.device))
+            ranks = stack.enter_context(in_group(context.device))
             if ranks.is_main:  # one that outlived its driver, or its death, may write for some seconds more
                 name = f"{LOCK}-rank-0"
-                stack.enter_context(locked(self.folder, waits=True, name=name, stop=member.stop))
-            tell = member.tell if ranks.is_main else no_recipe_observer
-            return fitted_by(self.read, self.folder, ranks, member.stop, tell)
+                stack.enter_context(locked(self.folder, waits=True, name=name, stop=context.stop))
+            tell = context.tell if ranks.is_main else no_recipe_observer
+            return fitted_by(self.read, self.folder, ranks, context.stop, tell)

@@ -76,12 +76,42 @@ def test_what_was_said_of_the_data_is_said_again(name):
     assert RunSpec.from_json(spec.to_json()).asked == spec.asked
 
 
-@pytest.mark.parametrize("value", ["a b", 4, 0.1, 1e-7, True, False, None])
+@pytest.mark.parametrize(
+    "value", ["a b", "", " x", "-x", "a=b", "0x1", 4, -3, 1.0, 0.1, 1e-7, float("inf"), True, False, None]
+)
 def test_an_option_is_spelled_so_that_it_is_read_as_the_same(value):
     """As a setting, of any kind that an option has."""
     spec = spec_of(asked=dataclasses.replace(ASKED, options={"beam": value}))
     found = parsed(shlex.split(command("runs/x", spec, SUMMARY)))["model_flags"].arguments()["options"]["beam"]
     assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("value", ["5", " 5", "1_000", "1e-5", "NaN", "true", "None"])
+def test_an_option_that_would_be_read_as_another_has_no_command(value):
+    """From Python it may be a text that looks like a number or a word of its own, and no spelling says that."""
+    assert command("runs/x", spec_of(asked=dataclasses.replace(ASKED, options={"beam": value})), SUMMARY) == ""
+
+
+@pytest.mark.parametrize("flag", ["audio_root", "text_column", "language"])
+def test_an_empty_value_is_one(flag):
+    """Or the flag would swallow the next word."""
+    spec = spec_of(asked=dataclasses.replace(ASKED, **{flag: ""}))
+    assert getattr(parsed(shlex.split(command("runs/x", spec, SUMMARY)))["flags"], flag) == ""
+
+
+SIGNED = "https://me:secret@example.com/m?sig=secret"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"model": SIGNED}, {"data": SIGNED}, {"audio_root": SIGNED}, {"options": {"url": SIGNED}}],
+    ids=lambda said: next(iter(said)),
+)
+def test_what_is_kept_without_its_secret_has_no_command(said):
+    """With a part of it hidden it would ask something else."""
+    asked = Arguments(**{"model": "toy", "data": "m.jsonl", **said})._asked()
+    assert "secret" not in repr(asked)
+    assert command("runs/x", spec_of(asked=asked), SUMMARY) == ""
 
 
 def test_batches_of_which_nothing_was_said_are_said():

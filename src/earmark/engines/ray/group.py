@@ -48,7 +48,7 @@ _STATE = ".ray"
 _OUR_FOLDER = {"RAY_CHDIR_TO_TRIAL_DIR": "0"}
 
 
-class Member:
+class RankContext:
     """What one worker knows: the device that is its own, and how it speaks with the driver."""
 
     def __init__(self, board: Any, device: str) -> None:  # noqa: ANN401  # Ray's handle
@@ -83,7 +83,7 @@ class RayGroup:
 
     def run(
         self,
-        each: Callable[[Member], object],
+        each: Callable[[RankContext], object],
         *,
         folder: str,
         probing: AbstractContextManager[Probe],
@@ -180,7 +180,7 @@ def _trainer(settings: dict[str, Any], resources: dict[str, float], num_workers:
 
     is_on_gpu = "GPU" in resources
     return TorchTrainer(
-        _member,
+        _run_rank,
         train_loop_config=settings,
         torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if is_on_gpu else "gloo"),
         scaling_config=ScalingConfig(num_workers=num_workers, use_gpu=is_on_gpu, resources_per_worker=resources),
@@ -207,7 +207,7 @@ def _fit(trainer: Any, died: list[Exception]) -> None:  # noqa: ANN401  # Ray's
         died.append(error)
 
 
-def _member(settings: dict[str, Any]) -> None:
+def _run_rank(settings: dict[str, Any]) -> None:
     """What runs in each worker. Whatever it raises ends the whole, but for a peer's death: deaths are Ray's to mend."""
     import ray
     from ray.train import get_context
@@ -221,7 +221,7 @@ def _member(settings: dict[str, Any]) -> None:
     each = pickle.loads(settings["each"])  # noqa: S301  # from our own driver
     rank = get_context().get_world_rank()
     try:
-        outcome = each(Member(board, str(get_device())))
+        outcome = each(RankContext(board, str(get_device())))
     except LostRankError:
         raise
     except EarmarkError as error:

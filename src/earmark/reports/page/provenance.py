@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from earmark.records import Receipt
 from earmark.reports.speed import Attempt
-from earmark.spec import Asked, AudioSpec, RunSpec, SegmentationSpec
+from earmark.spec import Asked, AudioSpec, OptionValue, RunSpec, SegmentationSpec, option_value
 from earmark.store import layout
 
 _IMPORTED = "imported-"
@@ -48,40 +48,50 @@ def facts(
 def command(url: str, spec: RunSpec, summary: Mapping[str, Any]) -> str:
     """The command line that makes the same run; of an imported one what scores it again.
 
-    Empty where there is none: no flag of ``eval`` changes audio on purpose, or names an object of Python.
+    Empty where there is none: no flag of ``eval`` changes audio on purpose, names an object of Python, or is kept with
+    a secret in it; and ``--set`` has no spelling for a text that looks like a number.
     """
     roles = ("normalizer", "scorer")
     scoring = [(f"--{role}", summary[role]["name"]) for role in roles if (summary.get(role) or {}).get("name")]
     if spec.recognizer.version.startswith(_IMPORTED):
         return _line(["score", url], scoring)
     asked = spec.asked
-    if spec.audio.is_changed or asked.model is None or asked.data is None:
+    if spec.audio.is_changed or asked.model is None or asked.data is None or not _can_be_set(asked):
         return ""
     where = [("--engine", "modal")] if asked.data.startswith(_ON_A_VOLUME) else []
     flags = [("--data", asked.data), *where, *_set(asked), *_chosen(asked), *_batches(spec), *scoring, ("--out", url)]
     return _line(["eval", asked.model], flags)
 
 
-def _line(words: Sequence[str], flags: Sequence[tuple[str, str]]) -> str:
+def _line(words: Sequence[str], flags: Sequence[tuple[str, str | None]]) -> str:
     """The words, and behind them the flags with their values; a value that begins like a flag clings to its own."""
     said = [
-        [f"{flag}={value}"] if value.startswith("-") else [flag, value] if value else [flag] for flag, value in flags
+        [flag] if value is None else [f"{flag}={value}"] if value.startswith("-") else [flag, value]
+        for flag, value in flags
     ]
     return shlex.join(["earmark", *words, *(word for one in said for word in one)])
 
 
 def _set(asked: Asked) -> Iterator[tuple[str, str]]:
-    """The options, spelled so that they are read as the same values."""
     for name, value in asked.options.items():
-        yield "--set", f"{name}={str(value).lower() if value is None or isinstance(value, bool) else value}"
+        yield "--set", f"{name}={_spelled(value)}"
 
 
-def _chosen(asked: Asked) -> Iterator[tuple[str, str]]:
+def _can_be_set(asked: Asked) -> bool:
+    """Whether each option, as it is spelled, is read as the same value: the text ``5`` is read as a number."""
+    return all(repr(option_value(_spelled(value))) == repr(value) for value in asked.options.values())
+
+
+def _spelled(value: OptionValue) -> str:
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _chosen(asked: Asked) -> Iterator[tuple[str, str | None]]:
     """Every flag of what was asked that is not at its default, so that none is forgotten; a switch has no value."""
     for one in dataclasses.fields(asked):
         value = getattr(asked, one.name)
         if one.name not in _SAID_OTHERWISE and value != one.default:
-            yield f"--{one.name.replace('_', '-')}", "" if value is True else str(value)
+            yield f"--{one.name.replace('_', '-')}", None if value is True else str(value)
 
 
 def _batches(spec: RunSpec) -> Iterator[tuple[str, str]]:
@@ -116,7 +126,7 @@ def _of_model(spec: RunSpec) -> Iterator[Fact]:
 def _of_data(spec: RunSpec) -> Iterator[Fact]:
     yield Fact("data", "data", spec.data.name, layout.SPEC)
     yield Fact("data", "utterances", f"{spec.data.num_utterances:,}", layout.SPEC)
-    read = shlex.join(word for flag in _chosen(spec.asked) for word in flag if word)
+    read = shlex.join(word for flag in _chosen(spec.asked) for word in flag if word is not None)
     yield Fact("data", "chosen and read by", read, layout.SPEC)
     yield Fact("data", "audio", _changes(spec.audio), layout.SPEC)
     yield Fact("data", "fingerprint", f"sha256 {spec.data.fingerprint}", layout.SPEC)

@@ -39,7 +39,7 @@ _REGULAR = (0, 0o100000)
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class Entry:
     """A file of an archive (``content`` to be read once, in order), or a folder. ``size_bytes`` is what it claims."""
 
     name: str
@@ -47,14 +47,14 @@ class Member:
     size_bytes: int = 0
 
 
-class Members:
+class Entries:
     """What is in ``archive``; ``pass_over`` is told of the bytes that were unpacked and belong to no file."""
 
     def __init__(self, archive: Path, pass_over: Callable[[int], None]) -> None:
         self._archive = archive
         self._pass_over = pass_over
 
-    def members(self) -> Iterator[Member]:
+    def entries(self) -> Iterator[Entry]:
         """In its order. Raises ArchiveError, and those of BROKEN where the archive is damaged."""
         with self._archive.open("rb") as file:
             start = file.read(8)
@@ -63,7 +63,7 @@ class Members:
         else:
             yield from self._of_tar(next((opener for magic, opener in _PACKERS if start.startswith(magic)), open))
 
-    def _of_tar(self, opener: Callable[..., Any]) -> Iterator[Member]:
+    def _of_tar(self, opener: Callable[..., Any]) -> Iterator[Entry]:
         with (
             opener(self._archive, "rb") as plain,
             tarfile.open(fileobj=_Bounded(plain), mode="r:", tarinfo=_Header) as tar,  # type: ignore[call-overload]
@@ -71,9 +71,9 @@ class Members:
             for one in tar:
                 tar.members.clear()  # or a million of them are kept
                 if one.isdir():
-                    yield Member(one.name, None)
+                    yield Entry(one.name, None)
                 elif one.isreg() and not one.issparse():
-                    yield Member(one.name, tar.extractfile(one), one.size)
+                    yield Entry(one.name, tar.extractfile(one), one.size)
                 else:
                     raise refused(
                         self._archive, f"{one.name!r} in it is {_kind(one)}, and only files and folders are unpacked"
@@ -81,14 +81,14 @@ class Members:
             while rest := plain.read(BLOCK_BYTES):  # to the end, where a checksum of the whole may be
                 self._pass_over(len(rest))
 
-    def _of_zip(self) -> Iterator[Member]:
+    def _of_zip(self) -> Iterator[Entry]:
         with zipfile.ZipFile(self._archive) as bundle:
             if len(bundle.infolist()) != _num_stated(self._archive, len(bundle.infolist())):
                 raise zipfile.BadZipFile("its list holds another number of files than it says")
             for one in bundle.infolist():
                 mode = one.external_attr >> 16 if one.create_system == _UNIX else 0
                 if one.is_dir():
-                    yield Member(one.filename, None)
+                    yield Entry(one.filename, None)
                 elif mode & _KIND_MASK not in _REGULAR:
                     raise refused(
                         self._archive, f"{one.filename!r} in it is a link or a device, and only files are unpacked"
@@ -97,7 +97,7 @@ class Members:
                     raise refused(self._archive, "it wants a password")
                 else:
                     with bundle.open(one) as content:
-                        yield Member(one.filename, content, one.file_size)
+                        yield Entry(one.filename, content, one.file_size)
 
 
 def refused(archive: Path, problem: str, hint: str | None = None) -> ArchiveError:
@@ -146,7 +146,7 @@ def _num_stated(archive: Path, num_listed: int) -> int:
     return num_listed if stated == _BEYOND_ZIP else stated
 
 
-def _kind(member: tarfile.TarInfo) -> str:
-    if member.issym() or member.islnk():
-        return f"a link to {member.linkname!r}"
-    return "a device or a pipe" if member.isdev() else "of an unknown kind"
+def _kind(entry: tarfile.TarInfo) -> str:
+    if entry.issym() or entry.islnk():
+        return f"a link to {entry.linkname!r}"
+    return "a device or a pipe" if entry.isdev() else "of an unknown kind"
