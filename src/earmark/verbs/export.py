@@ -25,6 +25,7 @@ from earmark.store.folder import open_folder
 from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, Warned, nobody
 from earmark.verbs.open_run import check_scored, open_run
+from earmark.verbs.own_files import check_not_own
 from earmark.verbs.requests import requests_of
 
 _BYTES_AT_ONCE = 1 << 20
@@ -45,7 +46,8 @@ def export(
     the Open ASR leaderboard's does. ``observer`` hears of utterances that the format has no place for.
 
     Raises UnknownNameError for a format that is none, FolderError where there is no run or nothing was scored yet,
-    UsageError where the run has not what the format holds, and StoreError where a file cannot be read or written.
+    UsageError where the run has not what the format holds and where ``out`` is a file of the run itself, and StoreError
+    where a file cannot be read or written, or the run's summary is lost.
     """
     write: Callable[[ExportedRun], Iterator[bytes]] = EXPORTS.load(to)
     store, spec = open_run(os.fspath(run))
@@ -55,6 +57,8 @@ def export(
     where = os.fspath(out) if isinstance(out, str | os.PathLike) else out
     if where == "":
         raise UsageError("--out is empty", hint="--out FILE; without it, it goes to stdout")
+    if isinstance(where, str):
+        check_not_own([os.fspath(run)], where)
     if not isinstance(where, str):
         _copy(write(exported), where)
     elif _is_folder(where) and hasattr(write, "files"):
