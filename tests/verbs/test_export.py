@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import earmark
 from earmark.cli.main import run
 from earmark.errors import FolderError, StoreError, UnknownNameError, UsageError
+from earmark.planning import plan
 from earmark.recognizers.doubles import Echo, Failing
 from earmark.store import layout
 from earmark.store.run import RunStore
@@ -233,3 +235,42 @@ def test_a_run_in_an_object_store_is_not_written_over_either():
     with pytest.raises(UsageError, match="of the run"):
         check_not_own(["s3://bucket/run/"], "s3://bucket/run/summary.json")
     check_not_own(["s3://bucket/run"], "s3://bucket/run-2/summary.json")
+
+
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory, source) -> str:
+    """A run of four utterances: one failed, and one whose part is gone."""
+    out = tmp_path_factory.mktemp("runs") / "partial"
+    failing = Failing(source.texts, ids=source.items[1].id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "_MOST_SHARD_S", (0.1, 0.1))
+        earmark.evaluate(failing, source, out=str(out), engine="inline", batch_size=1)
+    for path in sorted((out / layout.PARTS).iterdir()):
+        if pq.read_table(path, columns=["id"])["id"].to_pylist() == [source.items[2].id]:
+            path.unlink()
+    earmark.score(str(out))
+    return str(out)
+
+
+def test_a_table_says_what_its_rates_are_not_of(partial, timed, capsys):
+    """How many failed, the rate that counts them, and how many are not transcribed yet; else no word of it."""
+    counted = json.loads(Path(partial, layout.SUMMARY).read_text())["wer_failed_as_deletions"]
+    assert counted > 0
+    head, _, row, *_ = exported(partial, "md")
+    assert head.endswith("| failed | WER %, failed as del | not transcribed yet |")
+    assert row.endswith(f"| 1 | {100 * counted:.2f} | 1 of 4 |")
+    latex = "\n".join(exported(partial, "latex"))
+    assert r"failed & WER \%, failed as del & not transcribed yet \\" in latex.replace("\n", " ")
+    assert rf"& 1 & {100 * counted:.2f} & 1 of 4 \\" in latex
+    assert run(["score", partial, "--format", "md"]) == 0
+    said = f"1 of 4 utterances failed; with their words as deletions the WER is {100 * counted:.2f} %; "
+    assert f"{said}1 of 4 utterances not transcribed yet\n" in capsys.readouterr().out
+    assert "failed" not in "".join(exported(timed, "md") + exported(timed, "latex"))
+    assert run(["score", timed, "--format", "md"]) == 0
+    assert "failed" not in capsys.readouterr().out
+
+
+def test_a_listing_says_how_much_of_the_run_it_is_of(partial, capsys):
+    """Not only what was scored."""
+    assert run(["show", partial, "--grep", "."]) == 0
+    assert capsys.readouterr().out.startswith(f"{partial}: the worst 2 of 2 utterances, 2 scored of 4 in the run\n")

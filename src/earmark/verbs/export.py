@@ -14,6 +14,7 @@ from earmark.formats.exports import CONVENTIONS, EXPORTS
 from earmark.records import ScoredUtterance
 from earmark.reports.heard import scored_utterances
 from earmark.reports.ranks import errors_by_rank
+from earmark.reports.scores import NOT_DONE_RULE
 from earmark.reports.settings import read_json, settings_of
 from earmark.scoring import load_scorer
 from earmark.scoring.alignment import aligned, render_diff
@@ -75,9 +76,12 @@ def export(
 def _exported(store: RunStore, spec: RunSpec, utterances: Iterable[ScoredUtterance]) -> ExportedRun:
     """The run as writers know it; what few of them want is made when they ask."""
     alignments = _Alignments(settings_of(store.folder).scorer)
+    summary = read_json(store.folder, layout.SUMMARY)
+    skipped = summary.get("skipped")
+    num_not_done = skipped.get(NOT_DONE_RULE, 0) if isinstance(skipped, dict) else 0
     return ExportedRun(
         utterances,
-        {"model": spec.recognizer.name, "data": spec.data.name, **read_json(store.folder, layout.SUMMARY)},
+        {"model": spec.recognizer.name, "data": spec.data.name, **summary, "num_not_done": num_not_done},
         operations=alignments.operations,
         diff=alignments.diff,
         requests=lambda: requests_of(store, spec),
