@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import earmark
+from earmark.planning import plan
 from earmark.recognizers.doubles import Failing, Noisy
 from earmark.verbs.report import report
 from earmark.verbs.score_outputs import score_files
@@ -156,6 +159,41 @@ def test_what_failed_is_saved_without_numbers(browser, partial):
     assert rows["utt-003"]["status"] == "failed"
     assert [rows["utt-003"][name] for name in names] == [None] * 5
     assert rows["utt-000"]["words"] > 0
+
+
+def test_an_unfinished_run_says_what_is_only_not_transcribed_yet(browser, tmp_path, monkeypatch):
+    """In the tile and in the flag that chooses it, and whose speed it is that stands beside the run's own."""
+    monkeypatch.setattr(plan, "_MOST_SHARD_S", (0.1, 0.1))
+    source = toy_source(tmp_path / "data", 8)
+    earmark.evaluate(Noisy(source.texts), source, out=str(tmp_path / "run"), batch_size=1)
+    for part in sorted((tmp_path / "run" / "parts").iterdir())[:3]:
+        part.unlink()
+    earmark.score(tmp_path / "run")
+    page = opened(browser, report(tmp_path / "run", audio="none").path)
+    tiles = page.evaluate("document.querySelector('.tiles').textContent")
+    assert "5 scored, 0 failed, 3 not transcribed yet" in tiles
+    assert "the recognizer of one worker alone" in tiles
+    cards = page.evaluate("[...document.querySelectorAll('.flagcard')].map((one) => one.textContent)")
+    assert "3skipped3 not transcribed yet" in cards
+    assert page.problems == []
+
+
+def test_the_time_of_the_curve_begins_with_the_attempt(browser, runs, tmp_path):
+    """An hour of loading before the first batch is on its axis."""
+    shutil.copytree(runs / "base", tmp_path / "run")
+    [path] = (tmp_path / "run" / "attempts").iterdir()
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    points = [
+        [done, round(1000 * (began.timestamp() + 3600 + second)), {"live/wer": 0.1 * done}]
+        for done, second in ((1, 0), (2, 60), (3, 3600))
+    ]
+    kept = {**json.loads(path.read_text()), "started": f"{began:%Y%m%dT%H%M%S.%fZ}", "progress": points}
+    path.write_text(json.dumps(kept))
+    page = opened(browser, report(tmp_path / "run", audio="none").path)
+    ticks = page.evaluate(
+        "[...document.querySelectorAll('[aria-label=\"WER while the run went on\"] .tick')].map((e) => e.textContent)"
+    )
+    assert ticks[-4:] == ["0.0 s", "60.0 min", "2.00 h", "time in the last attempt"]
 
 
 def test_a_clip_in_the_page_and_a_file_beside_it_play(browser, base):

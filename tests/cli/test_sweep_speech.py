@@ -59,6 +59,10 @@ def test_honest_numbers_and_the_oracle_stand_in_tables_of_their_own(command):
     assert [row.split()[0] for row in cells[1][1:]] == MEMBERS
     assert {"rover", "mbr"} <= {row.split()[0] for row in combined[1]}
     assert not any("oracle" in row for row in [*cells[1], *combined[1]])
+    assert combined[1][1].startswith(f"first cell: {MEMBERS[0]} ")
+    chosen = [row for row in combined[1] if "best cell" in row]
+    assert chosen == combined[1][-1:], "what looked at references stands last"
+    assert chosen[0].startswith("best cell, chosen by the references: ")
     assert [row.split(",")[0].split("  ")[0] for row in oracle[1][1:]] == ["1", "2", "all 3"]
     assert "flatters" in said
     assert "cell   2 of 3" in said

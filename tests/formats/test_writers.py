@@ -362,7 +362,7 @@ def test_tables_have_the_numbers_and_their_rules():
     """What Markdown or LaTeX would take for a sign is spelled out."""
     facts = {**SUMMARY, "model": r"a|b_c\d", "data": "x_y & 5 %"}
     head, rule, row, _, method = written("md", summary=facts).decode().splitlines()
-    assert head.count("|") == rule.count("|") == row.replace(r"\|", "").count("|") == 12
+    assert head.count("|") == rule.count("|") == row.replace(r"\|", "").count("|") == 14
     assert r"a\|b\_c\\d" in row
     assert "| 2,620 | 52,576 | 2.05 | [1.86, 2.25] | 3 | 2 | 1 | 1.00 | n/a |" in row
     assert method == "normalizer basic@1, scorer s@1"

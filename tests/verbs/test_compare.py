@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import earmark
-from earmark.errors import FolderError, GateFailedError, UnknownNameError, UsageError
+from earmark.errors import FolderError, GateFailedError, StoreError, UnknownNameError, UsageError
 from earmark.planning import plan
 from earmark.recognizers.doubles import Echo, Failing, Noisy
 from earmark.reports import summarize
@@ -339,7 +339,8 @@ def test_the_first_runs_normalizer_is_taken_and_nothing_is_written(runs, source,
     (tmp_path / "b" / "scores.parquet").unlink()
     assert earmark.compare(run_a, run_b).pairs == earmark.compare(runs["a"], runs["b"]).pairs
     (tmp_path / "a" / "summary.json").write_text("[]")
-    assert earmark.compare(run_a, run_b).normalizer.name == "basic"
+    with pytest.raises(StoreError, match=r"summary\.json in .*/a is damaged"):
+        earmark.compare(run_b, run_a)
 
 
 def test_a_damaged_part_is_named(runs, source, tmp_path, monkeypatch):

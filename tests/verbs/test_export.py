@@ -7,14 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import earmark
 from earmark.cli.main import run
 from earmark.errors import FolderError, StoreError, UnknownNameError, UsageError
+from earmark.planning import plan
 from earmark.recognizers.doubles import Echo, Failing
 from earmark.store import layout
 from earmark.store.run import RunStore
+from earmark.verbs.own_files import check_not_own
 from tests.toys import WithTimes, toy_source
 
 
@@ -185,3 +188,89 @@ def test_what_is_exported_scores_the_same(timed, tmp_path):
         earmark.export(timed, name, out)
         [found] = earmark.score_files(out).summaries.values()
         assert found.wer == json.loads(Path(timed, layout.SUMMARY).read_text())["wer"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"{}", b"[]", b"\xff"])
+def test_a_run_whose_summary_is_lost_is_no_result_of_zeros(tmp_path, source, capsys, content):
+    """Nor is it compared or reported by rules that nobody chose: the run is named, and what makes its summary anew."""
+    runs = [tmp_path / name for name in ("a", "b")]
+    for out in runs:
+        earmark.evaluate(Echo(source.texts), source, out=str(out), engine="inline", normalizer="none")
+    summary = runs[1] / layout.SUMMARY
+    if content is None:
+        summary.unlink()
+    else:
+        summary.write_bytes(content)
+    a, b = map(str, runs)
+    by_its_rules = [] if content is None else [["compare", a, b], ["compare", b, a], ["report", b]]
+    for words in (["export", b, "--to", "md"], ["show", b], *by_its_rules):
+        assert run(words) == 1, words
+        out, said = capsys.readouterr()
+        assert not out
+        problem = "missing" if content is None else "damaged"
+        assert f"summary.json in {b} is {problem}" in said
+        assert f"earmark score {b}" in said
+    assert run(["score", b, "--normalizer", "none"]) == 0
+    assert run(["export", b, "--to", "md"]) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["summary.json", "spec.json", "scores.parquet", "parts/x.csv", "parts/", "../timed/plan.parquet"]
+)
+def test_nothing_is_written_over_what_a_run_is_made_of(timed, capsys, monkeypatch, name):
+    """By an export or by a page, however the path is spelled; beside it they may lie."""
+    before = {path: path.read_bytes() for path in Path(timed).rglob("*") if path.is_file()}
+    monkeypatch.chdir(Path(timed).parent)
+    for words in (["export", "timed", "--to", "csv"], ["report", "timed"]):
+        for out in (f"{timed}/{name}", f"timed/{name}"):
+            assert run([*words, "-o", out]) == 2
+            assert "is a file of the run" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path(timed).rglob("*") if path.is_file()} == before
+    assert run(["export", "timed", "--to", "csv", "-o", "timed/texts.csv"]) == 0
+    Path(timed, "texts.csv").unlink()
+
+
+def test_a_run_in_an_object_store_is_not_written_over_either():
+    """By its address alone."""
+    with pytest.raises(UsageError, match="of the run"):
+        check_not_own(["s3://bucket/run/"], "s3://bucket/run/summary.json")
+    check_not_own(["s3://bucket/run"], "s3://bucket/run-2/summary.json")
+
+
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory, source) -> str:
+    """A run of four utterances: one failed, and one whose part is gone."""
+    out = tmp_path_factory.mktemp("runs") / "partial"
+    failing = Failing(source.texts, ids=source.items[1].id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "_MOST_SHARD_S", (0.1, 0.1))
+        earmark.evaluate(failing, source, out=str(out), engine="inline", batch_size=1)
+    for path in sorted((out / layout.PARTS).iterdir()):
+        if pq.read_table(path, columns=["id"])["id"].to_pylist() == [source.items[2].id]:
+            path.unlink()
+    earmark.score(str(out))
+    return str(out)
+
+
+def test_a_table_says_what_its_rates_are_not_of(partial, timed, capsys):
+    """How many failed, the rate that counts them, and how many are not transcribed yet; else no word of it."""
+    counted = json.loads(Path(partial, layout.SUMMARY).read_text())["wer_failed_as_deletions"]
+    assert counted > 0
+    head, _, row, *_ = exported(partial, "md")
+    assert head.endswith("| failed | WER %, failed as del | not transcribed yet |")
+    assert row.endswith(f"| 1 | {100 * counted:.2f} | 1 of 4 |")
+    latex = "\n".join(exported(partial, "latex"))
+    assert r"failed & WER \%, failed as del & not transcribed yet \\" in latex.replace("\n", " ")
+    assert rf"& 1 & {100 * counted:.2f} & 1 of 4 \\" in latex
+    assert run(["score", partial, "--format", "md"]) == 0
+    said = f"1 of 4 utterances failed; with their words as deletions the WER is {100 * counted:.2f} %; "
+    assert f"{said}1 of 4 utterances not transcribed yet\n" in capsys.readouterr().out
+    assert "failed" not in "".join(exported(timed, "md") + exported(timed, "latex"))
+    assert run(["score", timed, "--format", "md"]) == 0
+    assert "failed" not in capsys.readouterr().out
+
+
+def test_a_listing_says_how_much_of_the_run_it_is_of(partial, capsys):
+    """Not only what was scored."""
+    assert run(["show", partial, "--grep", "."]) == 0
+    assert capsys.readouterr().out.startswith(f"{partial}: the worst 2 of 2 utterances, 2 scored of 4 in the run\n")

@@ -8,6 +8,7 @@ import hashlib
 import html
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,16 @@ def test_an_unfinished_run_says_how_far_it_is(folder, source, tmp_path):
     found = report(tmp_path / "run", audio="none")
     assert re.search(r"run is not finished: \d+ of 12 utterances are transcribed", found.notes[0])
     assert not (tmp_path / "run" / layout.SUMMARY).exists()
+
+
+def test_the_time_of_an_attempt_begins_with_it(folder):
+    """Not with its first batch, before which a model is loaded."""
+    head = blocks(report(folder / "base", out=folder / "time.html", audio="none").path)["head"]
+    [path] = (folder / "base" / layout.ATTEMPTS).iterdir()
+    kept = json.loads(path.read_text())
+    began = datetime.strptime(kept["started"], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    assert head["progress_from_ms"] == pytest.approx(1000 * began.timestamp(), abs=1)
+    assert head["progress_from_ms"] <= head["progress"][0][1]
 
 
 def test_audio_that_is_not_there_or_does_not_decode_is_told(folder, source, tmp_path):

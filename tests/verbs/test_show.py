@@ -121,7 +121,8 @@ def test_what_is_no_scored_run_is_refused(tmp_path, scored):
 def test_alignments_of_another_scorer_are_refused(tmp_path, scored):
     """Where a summary says other rules than the scores were made with."""
     store, copy = RunStore.at(scored), RunStore.at(str(tmp_path / "copy"))
-    copy.folder.write(layout.SPEC, store.folder.read(layout.SPEC))
+    for name in (layout.SPEC, layout.SUMMARY):
+        copy.folder.write(name, store.folder.read(name))
     scores = store.read_table(layout.SCORES)
     place = scores.schema.get_field_index("alignment")
     codes = pa.array(["9="] * len(scores), pa.string())

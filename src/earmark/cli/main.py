@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Env
 
+from earmark import __version__
 from earmark.cli import help_texts
 from earmark.cli.help_page import page_for
 from earmark.cli.mistyped import hint_of, sentence_of
@@ -21,6 +22,7 @@ app = App(
     name="earmark",
     help=help_texts.ROOT,
     help_format="plaintext",
+    version=__version__,  # of a verb too: else it is that of the library which parses the arguments
     version_flags=["--version"],
     help_flags=["--help"],
     config=Env("EARMARK_", command=False),

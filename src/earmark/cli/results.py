@@ -140,6 +140,18 @@ def usage_line(usage: Usage, cost: Cost | None) -> str:
     return f"{line}; cost {money(cost.amount)}{currency} ({cost.basis})"
 
 
+def missing_line(summary: RunSummary) -> str:
+    """What the rates are not of, and what the word error rate is with it; empty where nothing is missing."""
+    every = number_of(summary.num_utterances, "utterance")
+    found = []
+    if summary.num_failed:
+        rate = per_cent(summary.wer_failed_as_deletions)
+        found.append(f"{summary.num_failed:,} of {every} failed; with their words as deletions the WER is {rate} %")
+    if summary.num_not_done:
+        found.append(f"{summary.num_not_done:,} of {every} not transcribed yet")
+    return "; ".join(found)
+
+
 def _audit_notes(verdict: AuditVerdict | None) -> list[str]:
     if verdict is None:
         return []

@@ -105,7 +105,10 @@ def _print_aligned(listing: Listing) -> None:
         scored = number_of(listing.num_scored, "scored utterance")
         tell(f"none of {scored} fits; those without an error need --grep or --flag")
         return
-    tell(f"{listing.run}: the worst {len(listing.utterances):,} of {found}, {listing.num_scored:,} in the run")
+    in_all = f"{listing.num_utterances:,} in the run"
+    if listing.num_scored < listing.num_utterances:
+        in_all = f"{listing.num_scored:,} scored of {in_all}"
+    tell(f"{listing.run}: the worst {len(listing.utterances):,} of {found}, {in_all}")
     tell(_LEGEND)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for one in listing.utterances:

@@ -150,13 +150,12 @@ def _combined_table(one: Together, rate: str) -> Table:
     columns = [name for base in baselines for name in (f"against {base}", "95 % interval", "p (Holm)")]
     table = _table("combined, without looking at references", "system", (rate, "95 % interval", *columns))
     rates = {cell.name: cell for cell in one.cells}
-    label = "first and best cell" if is_first_best else "best cell"
-    table.add_row(visible(f"{label}: {one.best}"), *_rate_cells(rates[one.best]))
-    if not is_first_best:
-        table.add_row(visible(f"first cell: {one.first}"), *_rate_cells(rates[one.first]))
+    table.add_row(visible(f"first cell: {one.first}"), *_rate_cells(rates[one.first]))
     for place, rate_of in enumerate(one.combinations):
         gains = [one.against_best[place]] + ([] if is_first_best else [one.against_first[place]])
         table.add_row(rate_of.name, *_rate_cells(rate_of), *(text for gain in gains for text in _gain_cells(gain)))
+    table.add_section()
+    table.add_row(visible(f"best cell, chosen by the references: {one.best}"), *_rate_cells(rates[one.best]))
     return table
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from earmark.cli.breakdown import print_confusions, print_slices, print_suspects, slice_table
 from earmark.cli.forms import write_for_programs
-from earmark.cli.results import interval_line, notes_of, print_summary
+from earmark.cli.results import interval_line, missing_line, notes_of, print_summary
 from earmark.cli.screen import number_of, say, visible
-from earmark.cli.tables import new_table, print_table, unit_names, write_markdown
+from earmark.cli.tables import in_markdown, new_table, print_table, unit_names, write_markdown
 from earmark.scoring.lines import per_cent
 from earmark.scoring.speechbrain_summary import SpeechBrainSummary
 
@@ -140,6 +140,9 @@ def _write_markdown(summaries: Sequence[RunSummary]) -> None:
         f"{role} {one.name}@{one.version}" for role, one in (("normalizer", first.normalizer), ("scorer", first.scorer))
     ]
     sys.stdout.write("; ".join([*rules, *filter(None, [interval_line(first)])]) + "\n")
+    for summary in summaries:
+        if missing := missing_line(summary):
+            sys.stdout.write(f"\n{in_markdown(visible(summary.model))}: {missing}\n")
     _say_notes(summaries)
 
 

@@ -74,7 +74,7 @@ def print_table(
 def tell_in(form: str, text: str) -> None:
     """A line of the result; in Markdown a paragraph."""
     if form == "md":
-        sys.stdout.write(f"{_in_markdown(visible(text))}\n\n")
+        sys.stdout.write(f"{in_markdown(visible(text))}\n\n")
     else:
         tell(text)
 
@@ -84,13 +84,14 @@ def write_markdown(table: Table) -> None:
     heads = [str(column.header) for column in table.columns]
     rules = ["---:" if column.justify == "right" else "---" for column in table.columns]
     cells = zip(*(column.cells for column in table.columns), strict=True)
-    rows = [heads, rules, *([_in_markdown(str(cell)) for cell in row] for row in cells)]
-    sys.stdout.write(f"**{_in_markdown(str(table.title))}**\n\n")
+    rows = [heads, rules, *([in_markdown(str(cell)) for cell in row] for row in cells)]
+    sys.stdout.write(f"**{in_markdown(str(table.title))}**\n\n")
     sys.stdout.writelines(f"| {' | '.join(row)} |\n" for row in rows)
     sys.stdout.write("\n")
 
 
-def _in_markdown(text: str) -> str:
+def in_markdown(text: str) -> str:
+    """The text on one line, with nothing in it that Markdown takes for a sign."""
     return _SIGN_OF_MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 

@@ -31,9 +31,9 @@ class Request:
 class ExportedRun:
     """Iterating gives the utterances, once.
 
-    ``summary`` has the facts of summary.json. ``operations`` gives those of a scored utterance's alignment, and
-    ``diff`` the same as a line. ``requests`` makes what each worker did, by its rank, and ``speechbrain`` the counts
-    under SpeechBrain's names.
+    ``summary`` has the facts of summary.json, and ``num_not_done``: how many utterances are not transcribed yet.
+    ``operations`` gives those of a scored utterance's alignment, and ``diff`` the same as a line. ``requests`` makes
+    what each worker did, by its rank, and ``speechbrain`` the counts under SpeechBrain's names.
     """
 
     utterances: Iterable[ScoredUtterance]

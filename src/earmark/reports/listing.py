@@ -117,9 +117,13 @@ class ListedUtterance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The worst first: ``utterances`` of the ``num_found`` that are to be looked at, of ``num_scored`` in the run."""
+    """The worst first: ``utterances`` of the ``num_found`` that are to be looked at, of ``num_scored`` in the run.
+
+    ``num_utterances`` is what all of the run has: scored, failed and skipped, those not transcribed yet too.
+    """
 
     run: str
+    num_utterances: int
     num_scored: int
     num_failed: int
     num_found: int
@@ -128,7 +132,7 @@ class Listing:
 
     def to_json(self) -> str:
         """All of it as JSON."""
-        names = ("run", "num_scored", "num_failed", "num_found", "scorer")
+        names = ("run", "num_utterances", "num_scored", "num_failed", "num_found", "scorer")
         facts = {"schema_version": 1, **{name: getattr(self, name) for name in names}}
         listed = [one.facts() for one in self.utterances]
         return json.dumps({**facts, "utterances": listed}, indent=2, ensure_ascii=False) + "\n"
@@ -143,11 +147,12 @@ class _Finder:
         self._labels = SliceLabels(tuple(search.slices))
         self._values: dict[str, set[str]] = {column: set() for column in search.slices}
         self._lists_right = search.pattern is not None or search.flag is not None
-        self.num_scored = self.num_failed = self.num_found = 0
+        self.num_utterances = self.num_scored = self.num_failed = self.num_found = 0
         self.kept: pa.Table | None = None
 
     def add(self, window: pa.Table) -> None:
         """Take the next window of schema.SCORES."""
+        self.num_utterances += len(window)
         self.num_failed += pc.sum(pc.equal(window["status"], FAILED)).as_py() or 0
         scored = window.filter(pc.equal(window["status"], SCORED))
         self.num_scored += len(scored)
@@ -212,6 +217,7 @@ def list_worst(store: RunStore, search: Search, worst: int, scorer: str, tokens:
     rows = {row["index"]: row for row in found.to_pylist()}
     return Listing(
         run=store.url,
+        num_utterances=finder.num_utterances,
         num_scored=finder.num_scored,
         num_failed=finder.num_failed,
         num_found=finder.num_found,

@@ -14,6 +14,7 @@ from earmark.reports.confusions import Confusions
 from earmark.reports.coverage import Coverage
 from earmark.reports.guards import Flagged, GuardsIdentity
 from earmark.reports.remarks import ForgivenMerge
+from earmark.reports.scores import NOT_DONE_RULE
 from earmark.reports.speed import Speed
 from earmark.reports.usage import Cost, usage_facts
 from earmark.scoring.bootstrap import Interval
@@ -96,6 +97,11 @@ class RunSummary:
     def ser(self) -> float | None:
         """The share of scored utterances with any word error."""
         return self.counts.ser
+
+    @property
+    def num_not_done(self) -> int:
+        """How many of the skipped utterances are only not transcribed yet."""
+        return self.skipped.get(NOT_DONE_RULE, 0)
 
     def to_json(self) -> str:
         """The text of summary.json."""

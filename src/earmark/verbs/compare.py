@@ -19,7 +19,7 @@ from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.text.base import Normalizer, NormalizerIdentity
-from earmark.verbs.open_run import open_run
+from earmark.verbs.open_run import check_summary, open_run
 
 
 def compare(
@@ -44,7 +44,8 @@ def compare(
     ``fail_if`` is a condition such as ``"delta_wer > 0.2 and p < 0.05"``, which ``Comparison.check`` looks at.
 
     Raises FolderError where there is no run, UsageError for different ids or references, for a condition that cannot be
-    understood and where nothing can be compared, UnknownNameError for a normalizer or a slice, StoreError.
+    understood and where nothing can be compared, UnknownNameError for a normalizer or a slice, and StoreError
+    (of a damaged summary too).
     """
     if fail_if is not None:
         Gate.parse(fail_if)
@@ -53,6 +54,8 @@ def compare(
     urls = (a, b, *others)
     stores, specs = zip(*(open_run(url) for url in urls), strict=True)
     _check_different(urls)
+    for store in stores:
+        check_summary(store)
     used = settings_of(stores[0].folder)
     rules, counting = load_normalizer(normalizer or used.normalizer), load_scorer(scorer or used.scorer)
     labels = _labels(urls)

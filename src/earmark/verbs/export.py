@@ -14,6 +14,7 @@ from earmark.formats.exports import CONVENTIONS, EXPORTS
 from earmark.records import ScoredUtterance
 from earmark.reports.heard import scored_utterances
 from earmark.reports.ranks import errors_by_rank
+from earmark.reports.scores import NOT_DONE_RULE
 from earmark.reports.settings import read_json, settings_of
 from earmark.scoring import load_scorer
 from earmark.scoring.alignment import aligned, render_diff
@@ -25,6 +26,7 @@ from earmark.store.folder import open_folder
 from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, Warned, nobody
 from earmark.verbs.open_run import check_scored, open_run
+from earmark.verbs.own_files import check_not_own
 from earmark.verbs.requests import requests_of
 
 _BYTES_AT_ONCE = 1 << 20
@@ -45,7 +47,8 @@ def export(
     the Open ASR leaderboard's does. ``observer`` hears of utterances that the format has no place for.
 
     Raises UnknownNameError for a format that is none, FolderError where there is no run or nothing was scored yet,
-    UsageError where the run has not what the format holds, and StoreError where a file cannot be read or written.
+    UsageError where the run has not what the format holds and where ``out`` is a file of the run itself, and StoreError
+    where a file cannot be read or written, or the run's summary is lost.
     """
     write: Callable[[ExportedRun], Iterator[bytes]] = EXPORTS.load(to)
     store, spec = open_run(os.fspath(run))
@@ -55,6 +58,8 @@ def export(
     where = os.fspath(out) if isinstance(out, str | os.PathLike) else out
     if where == "":
         raise UsageError("--out is empty", hint="--out FILE; without it, it goes to stdout")
+    if isinstance(where, str):
+        check_not_own([os.fspath(run)], where)
     if not isinstance(where, str):
         _copy(write(exported), where)
     elif _is_folder(where) and hasattr(write, "files"):
@@ -71,9 +76,12 @@ def export(
 def _exported(store: RunStore, spec: RunSpec, utterances: Iterable[ScoredUtterance]) -> ExportedRun:
     """The run as writers know it; what few of them want is made when they ask."""
     alignments = _Alignments(settings_of(store.folder).scorer)
+    summary = read_json(store.folder, layout.SUMMARY)
+    skipped = summary.get("skipped")
+    num_not_done = skipped.get(NOT_DONE_RULE, 0) if isinstance(skipped, dict) else 0
     return ExportedRun(
         utterances,
-        {"model": spec.recognizer.name, "data": spec.data.name, **read_json(store.folder, layout.SUMMARY)},
+        {"model": spec.recognizer.name, "data": spec.data.name, **summary, "num_not_done": num_not_done},
         operations=alignments.operations,
         diff=alignments.diff,
         requests=lambda: requests_of(store, spec),

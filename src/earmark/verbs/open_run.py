@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from earmark.errors import FolderError
+from earmark.errors import FolderError, StoreError
+from earmark.reports.settings import DEFAULT_NORMALIZER, read_json
+from earmark.scoring import DEFAULT_SCORER
 from earmark.spec import RunSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
@@ -35,10 +37,31 @@ def open_run(url: str) -> tuple[RunStore, RunSpec]:
 
 
 def check_scored(store: RunStore, spec: RunSpec) -> None:
-    """Raise FolderError, with what to type next, where the run has no scores yet."""
+    """Raise FolderError, with what to type next, where the run has no scores yet; StoreError without a summary."""
     if not store.folder.has(layout.SCORES):
         check_begun(store, spec)
         raise FolderError(store.url, "nothing of it is scored yet", hint=f"earmark score {shlex.quote(store.url)}")
+    check_summary(store, may_lack=False)
+
+
+def check_summary(store: RunStore, *, may_lack: bool = True) -> None:
+    """Raise StoreError where the run's summary is damaged, and where there is none unless it ``may_lack``.
+
+    The numbers are lost then, and by which rules they were counted: no default may stand for what somebody chose.
+    """
+    is_there = store.folder.has(layout.SUMMARY)
+    if may_lack and not is_there:
+        return
+    facts = read_json(store.folder, layout.SUMMARY)
+    named = [facts.get(role) for role in ("normalizer", "scorer")]
+    if "num_utterances" in facts and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in named):
+        return
+    raise StoreError(
+        f"{layout.SUMMARY} in {store.url} is {'damaged' if is_there else 'missing'}",
+        cause="by which normalizer and scorer the run was scored stood in it",
+        hint=f"earmark score {shlex.quote(store.url)} scores it again; --normalizer and --scorer name other rules than "
+        f"{DEFAULT_NORMALIZER} and {DEFAULT_SCORER}",
+    )
 
 
 def check_begun(store: RunStore, spec: RunSpec) -> None:

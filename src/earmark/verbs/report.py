@@ -23,7 +23,8 @@ from earmark.store.folder import Folder, open_folder
 from earmark.store.run import RunStore
 from earmark.text import load_normalizer
 from earmark.verbs.compare import compare
-from earmark.verbs.open_run import open_run
+from earmark.verbs.open_run import check_summary, open_run
+from earmark.verbs.own_files import check_not_own
 from earmark.verbs.page_audio import page_audio
 
 LARGEST_FILE_BYTES = 25_000_000
@@ -68,6 +69,7 @@ def report(
     urls = [os.fspath(run) for run in runs]
     place = os.fspath(out) if out is not None else f"{urls[0].rstrip('/')}/{layout.REPORT}"
     _check_place(place)
+    check_not_own(urls, place)
     comparison = compare(*urls, intersect=intersect) if len(urls) > 1 else None
     with ExitStack() as stack:
         scored = _scored(urls, comparison, stack)
@@ -89,6 +91,8 @@ def report(
 def _scored(urls: Sequence[str], comparison: Comparison | None, stack: ExitStack) -> list[ScoredRun]:
     """The runs, scored with the settings of the first. What must be scored anew is, into a folder that goes again."""
     opened = [open_run(url) for url in urls]
+    for store, _ in opened:
+        check_summary(store)
     used = settings_of(opened[0][0].folder)
     labels = comparison.labels if comparison else (_name(urls[0]),)
     found = []

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from earmark.reports.page.columns import STATUSES, Columns, ColumnsTally, Number
 from earmark.reports.page.provenance import command, facts
 from earmark.reports.page.texts import other_chunk, shown, text_chunk
 from earmark.reports.settings import read_json
-from earmark.reports.speed import attempts
+from earmark.reports.speed import Attempt, attempts
 from earmark.schema import SCORED
 from earmark.scoring.scorer import Scorer
 from earmark.spec import RunSpec
@@ -107,6 +108,7 @@ def gather(
             for attempt in kept[-1:]
             for number, unix_ms, numbers in attempt.progress
         ],
+        "progress_from_ms": _began_unix_ms(kept[-1]) if kept else None,
         "workers": [dict(worker) for attempt in kept[-1:] for worker in attempt.workers],
         "engine_s": kept[-1].engine_s if kept else 0,
         "confusions": rows.confusions.most(NUM_CONFUSIONS).facts(),
@@ -127,6 +129,15 @@ def gather(
         "comparison": _comparison_facts(comparison, rows.suspects) if comparison else None,
     }
     return PageData(head, chunks, audio)
+
+
+def _began_unix_ms(attempt: Attempt) -> int | None:
+    """When the attempt began, in milliseconds since 1970; None where its name says no time."""
+    try:
+        began = datetime.strptime(attempt.started, "%Y%m%dT%H%M%S.%f%z")
+    except ValueError:
+        return None
+    return round(1000 * began.timestamp())
 
 
 def packed(value: object) -> bytes:

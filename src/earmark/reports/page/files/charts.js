@@ -157,7 +157,7 @@ function histogramCard() {
 function overTimeCard() {
   const seen = head.progress.filter(([, , wer]) => wer !== null);
   if (seen.length < 3) return null;
-  const from = seen[0][1], until = seen.at(-1)[1];
+  const from = head.progress_from_ms ?? seen[0][1], until = seen.at(-1)[1];
   if (until <= from) return null;
   const most = ceiling(Math.max(0.01, ...seen.map(([, , wer]) => wer)));
   const figure = curve(seen.map(([, ms, wer]) => [(ms - from) / (until - from), wer / most]), "WER while the run went on", (x) => spoken((x * (until - from)) / 1000), { most },

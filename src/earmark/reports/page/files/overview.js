@@ -18,6 +18,9 @@ function inWords(summary) {
   return `Of 100 words that were said, ${per(summary.substitutions)} were heard as others and ${per(summary.deletions)} were lost; ${per(summary.insertions)} were added that nobody said.`;
 }
 
+// By which rules; of an unfinished run most are only not transcribed yet.
+const skippedInWords = (summary) => Object.entries(summary.skipped || {}).map(([rule, number]) => `${count(number)} ${rule}`).join(", ") || "0 skipped";
+
 const tile = (name, value, note, title) => el("div", { class: "tile", title }, quiet(visible(name)), el("b", {}, value), note ? quiet(note) : null);
 
 function kindsTile(summary) {
@@ -37,11 +40,11 @@ function drawVerdict() {
   fill($("verdict"), el("div", { class: "main" }, quiet(visible(derived.runs.length > 1 ? `word error rate of ${head.label}` : "word error rate")), el("b", { class: "wer" }, perCent(summary.wer)), intervalPicture(summary.wer, interval), quiet(drawn), el("p", {}, inWords(summary))),
     el("div", { class: "tiles" },
       summary.num_reference_words ? kindsTile(summary) : null,
-      tile("utterances", count(summary.num_utterances), `${count(summary.num_scored)} scored, ${count(summary.num_failed)} failed, ${count(summary.num_skipped)} skipped`),
+      tile("utterances", count(summary.num_utterances), `${count(summary.num_scored)} scored, ${count(summary.num_failed)} failed, ${skippedInWords(summary)}`),
       tile("with an error", perCent(summary.ser, 1), "of the scored utterances (SER)"),
       tile("character error rate", perCent(summary.cer), null),
       tile("audio", spoken(summary.audio_s || null), summary.coverage?.ratio < 1 ? `${perCent(summary.coverage.ratio, 1)} of it transcribed` : null),
-      tile("speed", summary.rtfx?.wall ? `${tidy(summary.rtfx.wall)} ×` : "–", summary.rtfx?.wall ? `real time, loading included; the recognizer alone ${tidy(summary.rtfx.compute)} ×` : "nobody measured it"),
+      tile("speed", summary.rtfx?.wall ? `${tidy(summary.rtfx.wall)} ×` : "–", summary.rtfx?.wall ? `real time, loading included; the recognizer of one worker alone ${tidy(summary.rtfx.compute)} ×` : "nobody measured it"),
       cost ? tile("cost", `${tidy(cost.amount)} ${cost.currency || ""}`, cost.basis) : null));
   fill($("subtitle"), visible([summary.model_place || summary.model, summary.data, summary.normalizer?.name && `normalizer ${summary.normalizer.name}`, summary.scorer?.name && `scorer ${summary.scorer.name}`].filter(Boolean).join("  ·  ")));
 }

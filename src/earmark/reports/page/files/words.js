@@ -33,7 +33,7 @@ function drawFlags() {
   if (head.comparison?.num_agreed) entries.push(["suspect references", `all runs heard the same other words (of ${count(head.comparison.num_agreed)} where they agree)`, head.comparison.suspects.length, pack("suspect")]);
   for (const [name, code] of [["failed", 1], ["skipped", 2]]) {
     const number = head.columns.status.filter((one) => one === code).length;
-    if (number) entries.push([name, code === 1 ? "no hypothesis, each with its reason" : "left out by a rule", number, pack("status", name)]);
+    if (number) entries.push([name, code === 1 ? "no hypothesis, each with its reason" : skippedInWords(head.summary), number, pack("status", name)]);
   }
   const seen = entries.filter(([, , number]) => number), others = entries.filter(([, , number]) => !number);
   fill($("flags").querySelector(".flaglist"),

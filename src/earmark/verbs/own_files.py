@@ -1,0 +1,34 @@
+"""Which files are a run's own, so that nothing else is written in their place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from earmark.errors import UsageError
+from earmark.store import layout
+
+_OWN = frozenset(value for name, value in vars(layout).items() if name.isupper()) - {layout.REPORT}
+
+
+def check_not_own(runs: Sequence[str], place: str) -> None:
+    """Raise UsageError where the file or the folder ``place`` is one that a run in ``runs`` is made of, or in one."""
+    for run in runs:
+        inside = _inside(run, place)
+        if inside and inside[0] in _OWN:
+            raise UsageError(
+                f"{place} is a file of the run {run} itself",
+                cause=f"{'/'.join(inside)} would be lost",
+                hint="--out another name, or a place outside the run's folder",
+            )
+
+
+def _inside(run: str, place: str) -> tuple[str, ...]:
+    """The parts of the path from the run's folder to the place; none where it lies elsewhere."""
+    try:
+        if "://" in run or "://" in place:
+            return PurePosixPath(place).relative_to(PurePosixPath(run)).parts
+        return Path(os.path.realpath(place)).relative_to(os.path.realpath(run)).parts
+    except ValueError:  # it lies elsewhere, or is no path at all
+        return ()
