@@ -26,7 +26,6 @@ from earmark.worker.hearing import in_recorded_time
 
 Said = TypeVar("Said")
 Texts = Sequence[Hypothesis]
-OUT_OF_MEMORY = "out_of_memory"
 
 
 @dataclass(slots=True)
@@ -104,7 +103,7 @@ class Asking:
             return heard
         if not isinstance(found, Failure):
             heard.outputs = found
-        elif found.kind == OUT_OF_MEMORY:
+        elif found.kind == "out_of_memory":
             heard.was_too_much = True
         else:
             heard.failure = found
@@ -143,7 +142,7 @@ class Asking:
             found, outcomes = outcomes, None
             if isinstance(found, Failure) and len(piece) > 1:
                 # Out of the handler by now, so the traceback no longer holds what the failed batch allocated.
-                if found.kind == OUT_OF_MEMORY:
+                if found.kind == "out_of_memory":
                     was_too_much = True
                     gc.collect()  # a second where much is loaded, which is long where one bad file fails batch by batch
                 middle = len(piece) // 2
@@ -177,7 +176,7 @@ def _tried(ask: Callable[[], Said]) -> tuple[Said | Failure, float]:
     try:
         outcome = ask()
     except (OutOfMemoryError, MemoryError) as error:
-        outcome = Failure(OUT_OF_MEMORY, sentence_of(error))
+        outcome = Failure("out_of_memory", sentence_of(error))
     except RecognizerGoneError:
         raise
     except UnansweredError as error:
