@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -16,11 +17,13 @@ from typing import Any
 import pytest
 
 from earmark.errors import (
+    EXIT_INTERRUPTED,
     CheckpointError,
     FolderError,
     RecognizerError,
     RunLockedError,
     RunMismatchError,
+    StoppedTrainingError,
     StoreError,
     UsageError,
 )
@@ -167,6 +170,26 @@ def test_a_folder_in_which_somebody_trains_is_refused(toy, tmp_path):
     with locked(LocalFolder(tmp_path / "out")), pytest.raises(RunLockedError, match="in use") as caught:
         train(toy, out=tmp_path / "out", device="cpu")
     assert caught.value.holder.startswith(f"process {os.getpid()} on ")
+
+
+def test_a_rank_of_ray_that_is_stopped_while_it_waits_for_one_that_still_writes_says_how_far_it_is(tmp_path):
+    """As Ctrl-C in the middle of it; the folder is not in use by anybody whom the user knows."""
+    from earmark.training.checkpoints import Checkpoints
+    from earmark.verbs.train_ray import only_writer
+
+    folder = LocalFolder(tmp_path)
+    Checkpoints(folder, lambda _: None).keep({}, step=1200, is_best=True)
+    asked = iter([False, True])
+    with (tmp_path / ".lock-rank-0").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # as another process has it
+        with (
+            pytest.raises(StoppedTrainingError, match="1,200 steps") as caught,
+            only_writer(folder, lambda: next(asked)),
+        ):
+            pytest.fail("two write")
+    assert caught.value.exit_code == EXIT_INTERRUPTED
+    with only_writer(folder, lambda: True):
+        """One that is free is had, whoever asks for an end."""
 
 
 @pytest.mark.parametrize(
