@@ -232,10 +232,11 @@ class Shard:
 class Receipt:
     """What a worker says of a part that it committed. It is in the part's metadata, so neither is without the other.
 
-    Seconds are wall-clock. ``compute_s`` is spent inside the recognizer, with the device synchronised, in whatever
-    thread, so it may be more than passed; ``wait_s`` is what the recognizer waited for audio; ``worker_s`` is the whole
-    shard, decoding and waiting included. ``batches`` are the ones that are whole in the part; ``num_piece_rows`` counts
-    the rows of others, which were cut. ``usage`` is that of all rows, None where no server was asked.
+    Seconds are wall-clock. ``compute_s`` is what the worker waited for the recognizer, with the device synchronised:
+    the model, and texts that were not there yet; ``wait_s`` is what the recognizer waited for audio and its inputs,
+    which others make; ``worker_s`` is the whole shard, both included. ``batches`` are the ones that are whole in the
+    part; ``num_piece_rows`` counts the rows of others, which were cut. ``usage`` is that of all rows, None where no
+    server was asked.
     """
 
     part: str

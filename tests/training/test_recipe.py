@@ -55,7 +55,11 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_near_one(toy):
         (["augmentation.noise_snr_db=[nan, nan]"], "are not numbers of decibels"),
         (["augmentation.noise_snr_db=[10, inf]"], "are not numbers of decibels"),
         (["model.parts.lm=3"], "3 is not a text"),
-        (["model.parts.lm=x"], "parts from other places are for a language model"),
+        (["kind=whisper", "model.parts.lm=x"], "a Whisper has no parts from other places"),
+        (["model.parts.tokenizer=x"], "labels go with the hyperparams of a CTC model"),
+        (["optimizer.rule=LBFGS"], "'LBFGS' is none of AdamW"),
+        (["optimizer.arguments.eps=small"], "'small' is not a number"),
+        (["optimizer.decay=noam", "optimizer.warmup_steps=0"], "decay noam goes with warmup_steps"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(toy, overrides, problem):

@@ -219,11 +219,12 @@ TRAIN = """Train a speech recognizer by a recipe, and compare it with what it wa
 
 earmark train recipe.toml --out trained/NAME
 earmark train digits_ctc --set data.source=digits/manifest.jsonl --out trained/d
+earmark train hparams.yaml --set lr=1e-5 --out trained/NAME
 earmark train recipe.toml --out trained/NAME --engine torchrun
 earmark train recipe.toml --out /mnt/trained/NAME --engine ray --address auto
 earmark train sudoku --size 4 --out solvers/four
 
-The same line again goes on where an earlier attempt stopped. The third one is
+The same line again goes on where an earlier attempt stopped. The fourth one is
 for the ranks that torchrun starts. earmark train sudoku trains a solver of
 puzzles.
 """

@@ -28,6 +28,7 @@ def train_command(
     *,
     out: Annotated[str, Parameter(name=["--out", "-o"], group=OUTPUT)],
     set_: Annotated[list[str] | None, Parameter(name="--set", group=MODEL, negative="")] = None,
+    trust: Annotated[bool, Parameter(group=MODEL, negative="")] = False,
     device: Annotated[str, Parameter(group=MODEL)] = "auto",
     workers: Annotated[
         str, Parameter(name=["--workers", "--num-requests"], converter=workers_text, group=WORKERS)
@@ -42,11 +43,13 @@ def train_command(
     Parameters
     ----------
     config
-        The recipe: a TOML file, or the name of one of earmark's.
+        The recipe: TOML, SpeechBrain's YAML, or the name of one of earmark's.
     out
         The run's folder; the model is in it, and two runs.
     set_
         KEY=VALUE (SECTION.KEY of the recipe); may be repeated.
+    trust
+        Let code run that the model brings with it: read it first.
     device
         auto, cpu, cuda or cuda:N; auto: a GPU where there is one.
     workers
@@ -65,7 +68,7 @@ def train_command(
     with recipe_observer(progress) as observer:
         done = train(
             config, out=out, overrides=set_ or [], engine=engine, workers=None if workers == "auto" else int(workers),
-            address=address, device=device, track=track or [], observer=observer,
+            address=address, device=device, trust=trust, track=track or [], observer=observer,
         )  # fmt: skip
     if done is not None:
         for line in _recipe_lines(done):

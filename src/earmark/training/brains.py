@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import torch
 from speechbrain.core import Brain
-from torch import Tensor
+from torch import Tensor, nn
 
-from earmark.errors import RecognizerError
-from earmark.training.recipe import Recipe
+from earmark.errors import RecognizerError, UsageError, first_line
+from earmark.training.recipe import OptimizerRecipe, Recipe
 
 Made = TypeVar("Made", bound="FiniteBrain")
 
@@ -30,11 +30,11 @@ class FiniteBrain(Brain):  # type: ignore[misc]  # SpeechBrain has no types
 
 
 def brain_of(kind: type[Made], modules: Mapping[str, Any], recipe: Recipe, device: torch.device) -> Made:
-    """A Brain of this kind with these modules, and AdamW, as the recipe says."""
+    """A Brain of this kind with these modules, and the recipe's optimizer. Raises UsageError for its arguments."""
     rule = recipe.optimizer
     return kind(
         dict(modules),
-        partial(torch.optim.AdamW, lr=rule.learning_rate, weight_decay=rule.weight_decay),
+        _optimizer_of(rule),
         run_opts={
             "device": str(device),
             "precision": {"float32": "fp32", "bfloat16": "bf16"}[recipe.precision],
@@ -43,3 +43,16 @@ def brain_of(kind: type[Made], modules: Mapping[str, Any], recipe: Recipe, devic
             "distributed_backend": "gloo" if device.type == "cpu" else "nccl",
         },
     )
+
+
+def _optimizer_of(rule: OptimizerRecipe) -> partial[torch.optim.Optimizer]:
+    """What makes it. It is tried on one number, so that a wrong argument is known before anything is begun."""
+    known = {"AdamW": torch.optim.AdamW, "Adam": torch.optim.Adam, "SGD": torch.optim.SGD}
+    kind = known.get(rule.rule, torch.optim.Adadelta)
+    made = partial(kind, lr=rule.learning_rate, weight_decay=rule.weight_decay, **rule.arguments)
+    try:
+        made([nn.Parameter(torch.zeros(1))])
+    except (TypeError, ValueError) as error:
+        said = ", ".join(rule.arguments)
+        raise UsageError(f"torch's {rule.rule} does not take the arguments {said}", cause=first_line(error)) from error
+    return made

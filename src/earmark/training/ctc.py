@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from earmark.errors import UsageError
-from earmark.recognizers.speechbrain.allowed import check_allowed, is_backbone
+from earmark.recognizers.speechbrain.allowed import is_backbone
 from earmark.recognizers.speechbrain.building import Builder
-from earmark.recognizers.speechbrain.document import Document, all_wanted, read_document
-from earmark.recognizers.speechbrain.pretrained import HYPERPARAMS, pretrainer_of
+from earmark.recognizers.speechbrain.document import all_wanted
+from earmark.recognizers.speechbrain.pretrained import pretrainer_of
 from earmark.recognizers.speechbrain.weights import fill
 from earmark.records import SAMPLE_RATE_HZ
 from earmark.store.folder import LocalFolder
 from earmark.training.brains import FiniteBrain, brain_of
+from earmark.training.documents import check_parts, model_document, part_files
 from earmark.training.examples import Letters
 from earmark.training.hearing import Hearing
 from earmark.training.loading import PaddedBatch
@@ -56,23 +57,26 @@ class CtcSystem(Hearing):
     def __init__(self, read: ReadRecipe) -> None:
         """Build it as the recipe says. Raises UsageError and RecognizerError for what cannot be built."""
         self._recipe = recipe = read.recipe
-        file = recipe.model.hyperparams
-        path = read.beside(file) if file is not None else Path(recipe.model.pretrained or "") / HYPERPARAMS
-        if not path.is_file():
-            raise UsageError(f"there is no {path}", hint="model.hyperparams starts from the folder of the recipe")
-        self._path, self._place = path, str(path)
-        self._document = _checked(path, self._place)
-        loadables, paths = pretrainer_of(self._document.tree, self._place)
+        self._document = document = model_document(read)
+        self._place, tree = document.place, document.tree
+        if any(map(is_backbone, all_wanted(tree))):
+            raise UsageError(f"{self._place} is made from a model of Transformers, which no recipe trains yet")
+        if not isinstance(tree.get("modules"), Mapping):
+            raise UsageError(f"{self._place} has no modules")
+        loadables, paths = pretrainer_of(tree, self._place)
         if paths:
             raise UsageError(f"{self._place} takes parts from elsewhere, and a training has all in one folder")
         with torch.random.fork_rng(), tempfile.TemporaryDirectory() as cache:
             torch.manual_seed(recipe.seed)
-            build = Builder(self._place, backbone=None, cache=Path(cache), trust=False)
-            self.modules: dict[str, Any] = build(self._document.tree["modules"])
+            build = Builder(self._place, backbone=None, cache=Path(cache), trust=read.trust)
+            self.modules: dict[str, Any] = build(tree["modules"])
             self._parts: dict[str, Any] = build(loadables)
         self._tokenizer = self._tokenizer_of(recipe.model.labels)
-        if recipe.model.labels is None:
-            fill(self._parts, {name: path.parent / f"{name}.ckpt" for name in self._parts}, self._place)
+        given = recipe.model.parts
+        check_parts(given, [*loadables], self._place)
+        loaded = [name for name in loadables if name in given or recipe.model.hyperparams is None]
+        files = part_files(loaded, {}, given, document.folder)
+        fill({name: self._parts[name] for name in loaded}, files, self._place)
         labels = {str(letter): number for letter, number in self._tokenizer.lab2ind.items() if number != BLANK}
         self._letters = {number: letter for letter, number in labels.items()}
         self.spelling = Letters(labels, self._measured())
@@ -81,7 +85,7 @@ class CtcSystem(Hearing):
     def content_hash(self) -> str:
         """Hex SHA-256 over the documents and over the weights that it begins with."""
         found = hashlib.sha256()
-        for name, data in self._documents():
+        for name, data in self._document.files:
             found.update(repr((name, hashlib.sha256(data).hexdigest())).encode())
         found.update(weights_hash(self.modules).encode())
         return found.hexdigest()
@@ -106,19 +110,12 @@ class CtcSystem(Hearing):
         """Write a folder that ``speechbrain:FOLDER`` loads. Raises StoreError."""
         for name, part in self._parts.items():
             folder.write(f"{name}.ckpt", _bytes_of(part))
-        for name, data in self._documents():  # last: a folder with them is whole
+        for name, data in self._document.files:  # last: a folder with them is whole
             folder.write(name, data)
 
     def _text(self, frames: list[int]) -> str:
         kept = [one for one, before in zip(frames, [BLANK, *frames], strict=False) if one not in (before, BLANK)]
         return " ".join("".join(self._letters.get(one, "") for one in kept).split())
-
-    def _documents(self) -> Iterator[tuple[str, bytes]]:
-        """What is included first, each with its name in the model's folder, and its bytes."""
-        for name in self._document.files:
-            if name != self._path.name:
-                yield name, (self._path.parent / name).read_bytes()
-        yield HYPERPARAMS, self._path.read_bytes()
 
     def _tokenizer_of(self, labels: str | None) -> Any:  # noqa: ANN401  # SpeechBrain's
         from speechbrain.dataio.encoder import CTCTextEncoder
@@ -146,17 +143,6 @@ class CtcSystem(Hearing):
                 hint="model.labels, and the size of the last layer",
             )
         return float(found.shape[1]) / _MEASURED_S
-
-
-def _checked(path: Path, place: str) -> Document:
-    document = read_document(path, place)
-    wanted = all_wanted(document.tree)
-    check_allowed(wanted, place)
-    if any(map(is_backbone, wanted)):
-        raise UsageError(f"{place} is made from a model of Transformers, which no recipe trains yet")
-    if not isinstance(document.tree.get("modules"), Mapping):
-        raise UsageError(f"{place} has no modules")
-    return document
 
 
 def _bytes_of(part: Any) -> bytes:  # noqa: ANN401  # SpeechBrain's

@@ -7,6 +7,7 @@ checkpoints', and no screen.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -142,8 +143,12 @@ class Fit:
     def _rate(self, num_batches: int) -> float:
         recipe = self._recipe.optimizer
         warm = min(1.0, (self.step + 1) / max(1, recipe.warmup_steps))
-        left = 1.0 - (self._epoch + self._num_done / num_batches) / self._recipe.epochs
-        return recipe.learning_rate * warm * (left if recipe.decay == "linear" else 1.0)
+        left = 1.0
+        if recipe.decay == "linear":
+            left -= (self._epoch + self._num_done / num_batches) / self._recipe.epochs
+        elif recipe.decay == "noam":
+            left = min(1.0, math.sqrt(recipe.warmup_steps / (self.step + 1)))
+        return recipe.learning_rate * warm * left
 
     def _is_stop_due(self, stop: StopCheck) -> bool:
         """As ``_is_stopped``. To ask all ranks takes a while, so it is not done at each step."""

@@ -58,7 +58,7 @@ class LmSystem:
 
     def __init__(self, read: ReadRecipe) -> None:
         """Raises UsageError, FetchError and RecognizerError for parts that are not there, or do not fit each other."""
-        self._recipe = read.recipe
+        self._recipe, self._trust = read.recipe, read.trust
         self._parts = LmParts(read)
         self.modules: dict[str, Any] = {LM: self._parts.lm}
         self._bos, self._eos = self._parts.marks()
@@ -127,7 +127,7 @@ class LmSystem:
         with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
             self.save(LocalFolder(Path(folder)))
             try:
-                with SpeechBrain(model=folder, device="cpu") as recognizer:
+                with SpeechBrain(model=folder, device="cpu", trust=self._trust) as recognizer:
                     recognizer.transcribe([Waveform("silence", np.zeros(SAMPLE_RATE_HZ, np.float32))])
             except (EarmarkError, *FAILURES) as error:
                 said = [str(error)] if not isinstance(error, EarmarkError) else [error.what, error.cause or ""]

@@ -16,15 +16,13 @@ import torch
 from torch import nn
 
 from earmark.errors import UsageError
-from earmark.fetching import FetchOptions
-from earmark.recognizers.model_files import ModelFiles, outright
-from earmark.recognizers.speechbrain.allowed import check_allowed
 from earmark.recognizers.speechbrain.building import Builder
-from earmark.recognizers.speechbrain.document import Wanted, all_wanted, read_document
-from earmark.recognizers.speechbrain.parts import files_named, parts_of
-from earmark.recognizers.speechbrain.pretrained import HYPERPARAMS, pretrainer_of
+from earmark.recognizers.speechbrain.document import Wanted
+from earmark.recognizers.speechbrain.parts import files_named
+from earmark.recognizers.speechbrain.pretrained import pretrainer_of
 from earmark.recognizers.speechbrain.weights import check_complete, fill
 from earmark.store.folder import LocalFolder
+from earmark.training.documents import check_parts, model_document, part_files
 from earmark.training.recipe import ReadRecipe
 
 LM, TOKENIZER = "lm", "tokenizer"
@@ -38,23 +36,15 @@ class LmParts:
     def __init__(self, read: ReadRecipe) -> None:
         """Raises UsageError, FolderError, FetchError and RecognizerError for what is not there, or does not fit."""
         model = read.recipe.model
-        folder = Path(model.pretrained) if model.pretrained is not None else None
-        self._path = path = read.beside(model.hyperparams) if model.hyperparams is not None else _in(folder)
-        self.place = str(path)
-        if not path.is_file():
-            raise UsageError(f"there is no {path}", hint="model.hyperparams starts from the folder of the recipe")
-        document = read_document(path, self.place)
-        self._included = [name for name in document.files if name != path.name]
-        if HYPERPARAMS in self._included:
-            raise UsageError(f"{path} includes a {HYPERPARAMS}, which is its own name later", hint="rename that one")
-        check_allowed(all_wanted(document.tree), self.place)
-        self._tree: Mapping[str, Any] = document.tree
+        self._document = document = model_document(read)
+        self.place, self._trust, self._tree = document.place, read.trust, document.tree
         loadables, paths = pretrainer_of(document.tree, self.place)
         if missing := {LM, TOKENIZER} - loadables.keys():
             raise UsageError(f"the Pretrainer of {self.place} loads no {min(missing)}, which a language model needs")
         is_from_chance = model.hyperparams is not None and LM not in model.parts
         wanted = [name for name in loadables if name != LM or not is_from_chance]
-        self._files = _files(wanted, paths, model.parts, folder or path.parent, self.place)
+        check_parts(model.parts, [*loadables], self.place)
+        self._files = part_files(wanted, paths, model.parts, document.folder)
         self._saved_as = dict(zip(loadables, files_named(loadables, paths, self.place), strict=True))
         self.lm, self.tokenizer = self._built(loadables, read.recipe.seed)
         fill({TOKENIZER: self.tokenizer}, self._files, self.place)
@@ -79,9 +69,7 @@ class LmParts:
         for name, path in sorted(self._files.items()):
             if name != LM:
                 yield self._saved_as[name], path.read_bytes()
-        for name in self._included:
-            yield name, (self._path.parent / name).read_bytes()
-        yield HYPERPARAMS, self._path.read_bytes()
+        yield from self._document.files
 
     def digest(self) -> str:
         """Hex SHA-256 over what stays as it is."""
@@ -100,27 +88,8 @@ class LmParts:
         with torch.random.fork_rng(), tempfile.TemporaryDirectory() as cache, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SpeechBrain gives the dropout between layers where there is one layer
             torch.manual_seed(seed)
-            build = Builder(self.place, backbone=None, cache=Path(cache), trust=False)
+            build = Builder(self.place, backbone=None, cache=Path(cache), trust=self._trust)
             lm, tokenizer = build(loadables[LM]), build(loadables[TOKENIZER])
         if not isinstance(lm, nn.Module):
             raise UsageError(f"the lm of {self.place} is nothing that learns")
         return lm, tokenizer
-
-
-def _in(folder: Path | None) -> Path:
-    return (folder or Path()) / HYPERPARAMS
-
-
-def _files(
-    wanted: list[str], paths: Mapping[str, str], given: Mapping[str, str], folder: Path, place: str
-) -> dict[str, Path]:
-    """Where each part is on this machine. What is elsewhere is fetched."""
-    if unknown := given.keys() - {*wanted, LM}:
-        raise UsageError(f"{place} has no part {min(unknown)}", cause=f"its parts are {', '.join(wanted)}")
-    named = {name: path for name, path in paths.items() if name in wanted}
-    found = parts_of(wanted, named, given=given, folder=folder, repository=None, place=str(folder))
-    elsewhere = {name: outright(one) for name, one in found.elsewhere.items()}
-    return {
-        **{name: folder / file for name, file in found.own.items()},
-        **ModelFiles(elsewhere, folders=(), fetching=FetchOptions()).paths(),
-    }

@@ -71,7 +71,7 @@ class ModelRecipe:
 
     Both are in SpeechBrain's format; a Whisper's folder is in that of Transformers. ``labels`` are the letters that a
     model from chance learns. ``language`` and ``task`` are what a Whisper is told, ``freeze`` what of it stays.
-    ``parts`` are places of files, by part, that come before those in ``pretrained``.
+    ``parts`` are places of files, by part, that come before those in ``pretrained``, and before chance.
     """
 
     hyperparams: str | None = None
@@ -99,15 +99,18 @@ class ModelRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerRecipe:
-    """AdamW. The rate climbs for ``warmup_steps``, and falls in a straight line to nothing unless ``decay`` is none.
+    """One of torch's, with ``arguments`` beside the rate. The rate climbs for ``warmup_steps``.
 
-    The gradients of ``accumulate`` batches are one step. Their norm is cut to ``most_gradient_norm``.
+    Then it falls in a straight line to nothing, or with the root of the steps (``noam``), unless ``decay`` is none. The
+    gradients of ``accumulate`` batches are one step. Their norm is cut to ``most_gradient_norm``.
     """
 
+    rule: Literal["AdamW", "Adam", "SGD", "Adadelta"] = "AdamW"
+    arguments: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup_steps: int = 100
-    decay: Literal["linear", "none"] = "linear"
+    decay: Literal["linear", "noam", "none"] = "linear"
     accumulate: int = 1
     most_gradient_norm: float = 5.0
 
@@ -117,6 +120,8 @@ class OptimizerRecipe:
             raise UsageError("learning_rate and most_gradient_norm are above 0, weight_decay is not below")
         if self.warmup_steps < 0 or self.accumulate < 1:
             raise UsageError("warmup_steps is a number from 0, accumulate one from 1")
+        if self.decay == "noam" and self.warmup_steps < 1:
+            raise UsageError("decay noam goes with warmup_steps", cause="the rate falls as it climbed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,9 +213,10 @@ class Recipe:
         model = self.model
         if self.kind != "lm" and model.hyperparams is not None and model.pretrained is not None:
             raise UsageError("one of hyperparams and pretrained says where the model begins")
-        if self.kind != "lm" and model.parts:
-            raise UsageError("parts from other places are for a language model", hint="model.pretrained is one folder")
-        if (self.kind == "ctc") != (model.labels is not None) and model.hyperparams is not None:
+        if self.kind == "whisper" and model.parts:
+            raise UsageError("a Whisper has no parts from other places", hint="model.pretrained is one folder")
+        has_labels = self.kind == "ctc" and "tokenizer" not in model.parts
+        if has_labels != (model.labels is not None) and model.hyperparams is not None:
             raise UsageError("labels go with the hyperparams of a CTC model", cause="others have their own")
         if self.kind == "whisper" and model.pretrained is None:
             raise UsageError("a Whisper is not trained from chance", hint="--set model.pretrained=FOLDER")
@@ -221,6 +227,9 @@ class Recipe:
         """What changes the weights, beside the data's and the model's own bytes, as plain values."""
         told = asdict(self)
         del told["checkpoint_every_steps"]
+        for name, usual in (("rule", "AdamW"), ("arguments", {})):
+            if told["optimizer"][name] == usual:
+                del told["optimizer"][name]
         if self.augmentation == AugmentationRecipe():
             del told["augmentation"]
         data = told["data"]
@@ -234,34 +243,57 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelDocument:
+    """How a model in SpeechBrain's format is built: the plain values of its document, called ``place`` in messages.
+
+    ``folder`` is where its files are. ``files`` are the documents as they lie in the folder of the model, with their
+    names, those that are included first.
+    """
+
+    place: str
+    folder: Path
+    tree: Mapping[str, Any]
+    files: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRecipe:
-    """A recipe with the file that it was read from, and what was set over it."""
+    """A recipe with the file that it was read from, and what was set over it.
+
+    ``trust`` builds whatever the model's document names. ``document`` is that of a recipe that holds its model itself,
+    ``included`` the texts that such a one was put together from, and ``not_read`` its keys that are not for earmark.
+    """
 
     recipe: Recipe
     path: Path
     text: str
     overrides: tuple[str, ...]
+    trust: bool = False
+    document: ModelDocument | None = None
+    included: Mapping[str, str] = field(default_factory=dict)
+    not_read: tuple[str, ...] = ()
 
     def beside(self, place: str) -> Path:
         """A path of the recipe, which starts from its own folder."""
         return self.path.parent / place
 
 
-def read_recipe(name: str, overrides: Sequence[str] = ()) -> ReadRecipe:
+def read_recipe(name: str, overrides: Sequence[str] = (), *, trust: bool = False) -> ReadRecipe:
     """The recipe in the TOML file ``name``, or the packaged one of that name, with ``SECTION.KEY=VALUE`` set over it.
 
     Raises UsageError, with the line where there is one.
     """
-    path = _path(name)
+    path = recipe_path(name)
     document = RecipeText(path, overrides)
-    return ReadRecipe(made_of(Recipe, document), path, document.text, tuple(overrides))
+    return ReadRecipe(made_of(Recipe, document), path, document.text, tuple(overrides), trust)
 
 
-def _path(name: str) -> Path:
+def recipe_path(name: str) -> Path:
+    """The file of a recipe, which may be one of earmark's. Raises UnknownNameError."""
     path = Path(name)
     if path.exists() or path.suffix:
         return path
-    known = {one.stem: one for one in sorted(PACKAGED.glob("*.toml"))}
+    known = {one.stem: one for one in sorted([*PACKAGED.glob("*.toml"), *PACKAGED.glob("*_hparams.yaml")])}
     if name in known:
         return known[name]
     raise UnknownNameError("recipe", name, known, hint="a file, or one of these names")

@@ -12,12 +12,23 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from earmark.errors import ManifestError, UsageError
 
 Made = TypeVar("Made")
 _WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+class RecipeDocument(Protocol):
+    """Plain values by section and key. ``name`` is what it is called in messages."""
+
+    name: str
+    tree: dict[str, Any]
+
+    def wrong(self, keys: Sequence[str], problem: str, *, hint: str | None = None) -> UsageError:
+        """The error about the value under ``keys``, which says where it stands."""
+        ...
 
 
 class RecipeText:
@@ -71,7 +82,7 @@ class RecipeText:
         return None
 
 
-def made_of(kind: type[Made], document: RecipeText) -> Made:
+def made_of(kind: type[Made], document: RecipeDocument) -> Made:
     """The dataclass ``kind`` from the document. Raises UsageError for what does not fit, with its line."""
     made: Made = _dataclass(kind, document.tree, (), document)
     return made
@@ -85,7 +96,7 @@ def _read(path: Path) -> str:
         raise UsageError(f"the recipe {path} cannot be read", cause=str(problem)) from error
 
 
-def _dataclass(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText) -> Any:  # noqa: ANN401  # any dataclass
+def _dataclass(kind: Any, found: object, keys: tuple[str, ...], document: RecipeDocument) -> Any:  # noqa: ANN401  # any dataclass
     if not isinstance(found, Mapping):
         raise document.wrong(keys, f"it is a section, and not {found!r}")
     known = {one.name: one for one in fields(kind)}
@@ -105,7 +116,7 @@ def _dataclass(kind: Any, found: object, keys: tuple[str, ...], document: Recipe
         raise document.wrong(keys, error.what, hint=error.hint) from error
 
 
-def _value(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText) -> Any:  # noqa: ANN401  # a field's type
+def _value(kind: Any, found: object, keys: tuple[str, ...], document: RecipeDocument) -> Any:  # noqa: ANN401  # a field's type
     if is_dataclass(kind):
         return _dataclass(kind, found, keys, document)
     if get_origin(kind) is Literal:
@@ -123,17 +134,27 @@ def _value(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText
     return found
 
 
-def _several(kind: Any, found: object, keys: tuple[str, ...], document: RecipeText) -> Any:  # noqa: ANN401  # a field's type
-    """A list of values of one type; names, each with a text; or columns, each with the values wanted of it."""
+def _several(kind: Any, found: object, keys: tuple[str, ...], document: RecipeDocument) -> Any:  # noqa: ANN401  # a field's type
+    """A list of values of one type; names, each with a text or with numbers; or columns, each with those wanted."""
     if get_origin(kind) is tuple:
         if not isinstance(found, list):
             raise document.wrong(keys, f"{found!r} is no list")
         return tuple(_value(get_args(kind)[0], one, keys, document) for one in found)
     if not isinstance(found, Mapping):
         raise document.wrong(keys, f"{found!r} is no table")
+    if get_origin(get_args(kind)[1]) in (Union, types.UnionType):
+        return {str(name): _numbers(one, (*keys, name), document) for name, one in found.items()}
     if get_args(kind) != (str, str):
         return {str(name): tuple(map(str, one if isinstance(one, list) else [one])) for name, one in found.items()}
     for name, one in found.items():
         if not isinstance(one, str):
             raise document.wrong((*keys, name), f"{one!r} is not a text")
     return dict(found)
+
+
+def _numbers(found: object, keys: tuple[str, ...], document: RecipeDocument) -> float | tuple[float, ...]:
+    """A number, or a list of them."""
+    if isinstance(found, (list, tuple)):
+        return tuple(_value(float, one, keys, document) for one in found)
+    number: float = _value(float, found, keys, document)
+    return number

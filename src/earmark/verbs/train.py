@@ -20,7 +20,8 @@ from earmark.recognizers.speechbrain.loading import import_speechbrain
 from earmark.store.folder import LocalFolder
 from earmark.store.lock import locked
 from earmark.training.examples import part_of
-from earmark.training.recipe import ReadRecipe, read_recipe
+from earmark.training.hparams import read_any_recipe
+from earmark.training.recipe import ReadRecipe
 from earmark.training.systems import SAVED
 from earmark.verbs.compare import compare
 from earmark.verbs.evaluate import evaluate
@@ -70,13 +71,15 @@ def train(
     workers: int | None = None,
     address: str | None = None,
     device: str = "auto",
+    trust: bool = False,
     track: Sequence[str] = (),
     observer: RecipeObserver = no_recipe_observer,
 ) -> Training | None:
     """Train what the recipe ``config`` says in the local folder ``out``, and compare before with after.
 
-    ``config`` is a TOML file, or the name of a recipe that comes with earmark. ``overrides`` are
-    ``SECTION.KEY=VALUE``. ``engine`` is ``torchrun`` in each process that torchrun started, and ``ray`` on
+    ``config`` is a TOML file, a YAML file of SpeechBrain's, or the name of a recipe that comes with earmark.
+    ``overrides`` are ``SECTION.KEY=VALUE``. ``trust`` builds what a document names beyond the list of what a model may
+    build: code that it brings runs. ``engine`` is ``torchrun`` in each process that torchrun started, and ``ray`` on
     ``workers`` places of the Ray cluster at ``address`` (of one that is started here without); ``auto`` is this process
     alone. ``device`` is ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:0``. ``track`` names trackers
     that are sent the numbers as they come; what one does or fails to do is told to the observer, and is no error.
@@ -92,9 +95,9 @@ def train(
         check_launcher("inline")
     trackers = check_trackers(track)
     options = options_of(engine, device, workers, address)
-    read = read_recipe(config, overrides)
     folder = LocalFolder(Path(out))
     with packages_of("speechbrain"):
+        read = read_any_recipe(config, overrides, trust=trust)
         import_speechbrain()
     with tracked_training(read.recipe, folder, trackers, observer) as following:
         found: tuple[Fitted, int] | None
@@ -147,6 +150,7 @@ def _finished(read: ReadRecipe, folder: LocalFolder, fitted: Fitted, num_before:
             normalizer=recipe.evaluation.normalizer,
             scorer=recipe.evaluation.scorer,
             options=recipe.model.decoding(),
+            trust=read.trust,
             engine="inline",
         )
         for name in (BEFORE, AFTER)

@@ -87,6 +87,8 @@ def report(folder: LocalFolder, read: ReadRecipe, fitted: Fitted, *, num_ranks: 
     """Write what was done, and with what."""
     told = {
         "recipe": without_secret(read.text),
+        **({"included": {name: without_secret(text) for name, text in read.included.items()}} if read.included else {}),
+        **({"not_read": list(read.not_read)} if read.not_read else {}),
         "overrides": [without_secret(one) for one in read.overrides],
         "versions": {name: version(name) for name in _VERSIONS},
         "num_ranks": num_ranks,

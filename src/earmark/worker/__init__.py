@@ -85,7 +85,7 @@ class Transcription:
             raise RecognizerError(f"cannot load {self.spec.recognizer.name}", cause=sentence_of(error)) from error
         self.device = getattr(self.recognizer, "device_kind", self.device)
         ahead = Ahead(self.recognizer, self.spec)
-        self._threads = _Threads(ahead, Asking(self.recognizer, self.spec, ahead.alone))
+        self._threads = _Threads(ahead, Asking(self.recognizer, self.spec, ahead))
         return self
 
     def __exit__(
@@ -95,6 +95,7 @@ class Transcription:
         if self._threads is not None:
             self._threads.ahead.close()
             self._threads.asking.close()
+            self._threads = None
         self.recognizer.__exit__(kind, error, trace)
 
     def __call__(self, shard: Shard, *, rank: int, stop: StopCheck) -> Receipt | None:

@@ -30,14 +30,10 @@ _DECODING_THREADS = 2
 
 @dataclass(slots=True)
 class Ready:
-    """A batch that is decoded, and the inputs that the recognizer made of its waveforms; None where it made nothing.
-
-    ``inputs_s`` is what that took, in seconds.
-    """
+    """A batch that is decoded, and the inputs that the recognizer made of its waveforms; None where it made nothing."""
 
     decoded: list[Decoded]
     inputs: object = None
-    inputs_s: float = 0.0
 
     @property
     def good(self) -> list[Decoded]:
@@ -62,7 +58,13 @@ class Ahead:
         self._spec = spec
         self._decoders = ThreadPoolExecutor(_DECODING_THREADS, thread_name_prefix="decode")
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="inputs")
+        self._made: list[Ready] = []
         self.alone = threading.Lock()
+
+    def let_go(self) -> None:
+        """Forget the inputs that nobody has taken: their batches are asked as they are. To be called ``alone``."""
+        for ready in self._made:
+            ready.inputs = None
 
     def close(self) -> None:
         """Leave what is not begun. What waits for a decoding that was left ends with it."""
@@ -88,9 +90,8 @@ class Ahead:
         waveforms = [one.outcome for one in ready.good if isinstance(one.outcome, Waveform)]
         if waveforms:
             with suppress(Exception), self.alone:
-                started = time.perf_counter()
                 ready.inputs = inputs_of(waveforms)
-                ready.inputs_s = time.perf_counter() - started
+                self._made = [*(one for one in self._made if one.inputs is not None), ready]
         return ready
 
 

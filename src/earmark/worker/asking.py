@@ -1,13 +1,13 @@
 """Asking a recognizer for batches, one after the other, and what becomes of what it cannot do.
 
 One that takes its steps apart hears a batch while the texts of the one before are made in a thread. Whatever goes wrong
-with a batch is asked again in pieces, down to the one utterance that is a failed row: out of memory as well.
+with a batch is asked again in pieces, down to the one utterance that is a failed row: out of memory as well, once it
+was tried with nothing else on the device.
 """
 
 from __future__ import annotations
 
 import gc
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,21 +19,23 @@ from earmark.errors import EarmarkError, OutOfMemoryError, RecognizerError, Reco
 from earmark.recognizers.base import InSteps, Recognizer, UnansweredError
 from earmark.records import Batch, Hypothesis, Waveform
 from earmark.spec import RunSpec
-from earmark.worker.ahead import Ready
+from earmark.worker.ahead import Ahead, Ready
 from earmark.worker.answers import Answer, Decoded, Failure, answer_of, broken_contract
 from earmark.worker.contract import broken_usage
 from earmark.worker.hearing import in_recorded_time
 
 Said = TypeVar("Said")
 Texts = Sequence[Hypothesis]
+OUT_OF_MEMORY = "out_of_memory"
 
 
 @dataclass(slots=True)
 class _Heard:
-    """A batch that the model was given, which took the recognizer ``seconds``: what it gave, or why it gave nothing.
+    """A batch that the model was given, which took it ``seconds``: what it gave, or why it gave nothing.
 
-    ``outputs`` holds one thing or none, ``failure`` is why; without either the batch is to be asked as it is. ``texts``
-    are being made of the outputs, and come with the seconds of that; None where they could not be made.
+    ``outputs`` holds one thing or none, ``failure`` is why; without either the batch is to be asked as it is, and where
+    it ``was_too_much`` for the device, with nothing else there. ``texts`` are being made of the outputs; they are None
+    where they could not be made.
     """
 
     batch: Batch
@@ -41,26 +43,31 @@ class _Heard:
     seconds: float
     outputs: list[object] = field(default_factory=list)
     failure: Failure | RecognizerGoneError | None = None
-    texts: Future[tuple[Texts | None, float]] | None = None
+    was_too_much: bool = False
+    texts: Future[Texts | None] | None = None
 
     def outcome(self) -> tuple[Texts | Failure | None, float]:
-        """What is known once texts are made, and the seconds that the recognizer took. Raises RecognizerGoneError."""
+        """What is known once texts are made, and the seconds of the model and of waiting for texts.
+
+        Raises RecognizerGoneError.
+        """
         if isinstance(self.failure, RecognizerGoneError):
             raise self.failure
         if self.texts is None:
             return self.failure, self.seconds
-        texts, texts_s = self.texts.result()
-        return texts, self.seconds + texts_s
+        waiting = time.perf_counter()
+        texts = self.texts.result()
+        return texts, self.seconds + time.perf_counter() - waiting
 
 
 class Asking:
-    """Asks ``recognizer`` in the order of the batches. ``alone`` is held while it is asked to ``transcribe``.
+    """Asks ``recognizer`` in the order of the batches, which ``ahead`` makes ready.
 
     One thread makes texts: those of one batch, while the model hears the next, and never beside ``transcribe``.
     """
 
-    def __init__(self, recognizer: Recognizer, spec: RunSpec, alone: threading.Lock) -> None:
-        self._recognizer, self._spec, self._alone = recognizer, spec, alone
+    def __init__(self, recognizer: Recognizer, spec: RunSpec, ahead: Ahead) -> None:
+        self._recognizer, self._spec, self._ahead = recognizer, spec, ahead
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="texts")
 
     def close(self) -> None:
@@ -87,32 +94,31 @@ class Asking:
             yield before.batch, self._answers(before)
 
     def _heard(self, batch: Batch, ready: Ready) -> _Heard:
-        heard = _Heard(batch, ready, ready.inputs_s)
+        heard = _Heard(batch, ready, 0.0)
         if ready.inputs is None:
             return heard
         try:
-            found, outputs_s = _tried(lambda: [self._steps.outputs(ready.taken())])
+            found, heard.seconds = _tried(lambda: [self._steps.outputs(ready.taken())])
         except RecognizerGoneError as error:
             heard.failure = error
             return heard
-        heard.seconds += outputs_s
-        if isinstance(found, Failure):
-            heard.failure = found
-        else:
+        if not isinstance(found, Failure):
             heard.outputs = found
+        elif found.kind == OUT_OF_MEMORY:
+            heard.was_too_much = True
+        else:
+            heard.failure = found
         return heard
 
     @property
     def _steps(self) -> InSteps:
         return cast(InSteps, self._recognizer)
 
-    def _written(self, outputs: list[object], num_waveforms: int) -> tuple[Texts | None, float]:
+    def _written(self, outputs: list[object], num_waveforms: int) -> Texts | None:
         """The texts of ``outputs``, which are taken out of their list, so that nobody holds them any more."""
-        started = time.perf_counter()
-        texts: Texts | None = None
         with suppress(Exception):  # asked as it is, the batch says what is wrong
-            texts = self._checked(self._steps.hypotheses(outputs.pop()), num_waveforms)
-        return texts, time.perf_counter() - started
+            return self._checked(self._steps.hypotheses(outputs.pop()), num_waveforms)
+        return None
 
     def _answers(self, heard: _Heard) -> list[Answer]:
         """Answers in the order of the batch; what did not decode is answered without troubling the recognizer."""
@@ -128,15 +134,17 @@ class Asking:
         good = heard.ready.good
         pending = [(good, heard.batch.is_split)] if good else []
         outcomes, spent_s = heard.outcome()
+        was_too_much = heard.was_too_much
         while pending:
             piece, was_split = pending.pop()
             if outcomes is None:
-                outcomes, compute_s = self._as_it_is(piece)
+                outcomes, compute_s = self._as_it_is(piece, with_nothing_else=was_too_much)
                 spent_s += compute_s
             found, outcomes = outcomes, None
             if isinstance(found, Failure) and len(piece) > 1:
                 # Out of the handler by now, so the traceback no longer holds what the failed batch allocated.
-                if found.kind == "out_of_memory":
+                if found.kind == OUT_OF_MEMORY:
+                    was_too_much = True
                     gc.collect()  # a second where much is loaded, which is long where one bad file fails batch by batch
                 middle = len(piece) // 2
                 pending += [(piece[middle:], True), (piece[:middle], True)]
@@ -148,9 +156,11 @@ class Asking:
                 share = one.audio_s / audio_s if audio_s else 1.0 / len(piece)
                 yield one, answer_of(one, text, compute_s * share, is_split=was_split)
 
-    def _as_it_is(self, piece: Sequence[Decoded]) -> tuple[Texts | Failure, float]:
+    def _as_it_is(self, piece: Sequence[Decoded], *, with_nothing_else: bool) -> tuple[Texts | Failure, float]:
         waveforms = [one.outcome for one in piece if isinstance(one.outcome, Waveform)]
-        with self._alone:
+        with self._ahead.alone:
+            if with_nothing_else:
+                self._ahead.let_go()
             return _tried(lambda: self._checked(self._recognizer.transcribe(waveforms), len(waveforms)))
 
     def _checked(self, texts: Texts, num_waveforms: int) -> Texts:
@@ -167,7 +177,7 @@ def _tried(ask: Callable[[], Said]) -> tuple[Said | Failure, float]:
     try:
         outcome = ask()
     except (OutOfMemoryError, MemoryError) as error:
-        outcome = Failure("out_of_memory", sentence_of(error))
+        outcome = Failure(OUT_OF_MEMORY, sentence_of(error))
     except RecognizerGoneError:
         raise
     except UnansweredError as error:

@@ -49,6 +49,7 @@ def answer(model: Hrm, clues: Tokens, *, halt: Halt = "fixed", num_threads: int 
     """Answer ``clues``, uint8 (rows, cells). The model is in its evaluation mode, on the device where it works.
 
     On a processor, where no row leaves early, ``num_threads`` work at once; answers do not depend on their number.
+    Where rows leave, a step ends with a look at all of them, and one thread works.
 
     Raises ValueError where ``verifier`` is asked of a model whose data are no Sudoku.
     """
@@ -92,9 +93,12 @@ def _all_steps(model: Hrm, clues: Tokens, size: int, num_threads: int) -> Answer
         said = _here(model, _first(model.inner.said(carry), rows.stop - start))
         answers.tokens[rows], answers.scores[rows], answers.is_halted[rows] = said.tokens, said.scores, said.is_halted
 
-    with ThreadPoolExecutor(max(1, num_threads)) as threads:
+    threads = ThreadPoolExecutor(max(1, num_threads))
+    try:
         for done in [threads.submit(chunk_from, start) for start in range(0, len(clues), size)]:
             done.result()
+    finally:
+        threads.shutdown(cancel_futures=True)  # after an error no other chunk is begun
     return answers
 
 

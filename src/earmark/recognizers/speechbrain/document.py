@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from earmark.errors import FolderError
+from earmark.recognizers.speechbrain.overriding import Override, lines_of, put
 from earmark.recognizers.speechbrain.references import Budget, calculated, copied, pieces
 
 WantedKind = Literal["new", "name", "apply", "module", "attribute"]
@@ -31,10 +32,17 @@ _MOST_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The top-level keys, and the files that they were read from: paths in the folder of the document, with ``/``."""
+    """The top-level keys, and the files that they were read from: paths in the folder of the document, with ``/``.
+
+    Of its first file: ``hidden`` are the keys that begin with two underscores, ``lines`` the line of each key, whose
+    name has a dot for each section above it, and ``referred`` the top-level keys that another one refers to.
+    """
 
     tree: dict[str, Any]
     files: tuple[str, ...]
+    hidden: dict[str, Any]
+    lines: Mapping[str, int]
+    referred: frozenset[str]
 
 
 @dataclass(eq=False, slots=True)
@@ -52,17 +60,20 @@ class Wanted:
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
-def read_document(path: Path, place: str) -> Document:
+def read_document(path: Path, place: str, overrides: Sequence[Override] | None = None) -> Document:
     """The document at ``path``, its references resolved; ``place`` is its model's name in messages.
 
-    Two references to one thing give one and the same value, as in HyperPyYAML. Raises FolderError for what is no such
+    Two references to one thing give one and the same value, as in HyperPyYAML. ``overrides`` go before what it says;
+    None is for what nobody fills in, of which hidden keys are not looked at. Raises FolderError for what is no such
     document, with the line.
     """
     opened: set[Path] = set()
     reader = _Reader(path, place, Budget(), frozenset(), opened)
     try:
-        tree = reader.read({})
-        return Document(tree, tuple(sorted(one.relative_to(path.parent).as_posix() for one in opened)))
+        tree = reader.read({}, overrides or (), may_add=True)
+        hidden = reader.hidden(is_filled_in=overrides is not None)
+        files = tuple(sorted(one.relative_to(path.parent).as_posix() for one in opened))
+        return Document(tree, files, hidden, reader.lines, frozenset(reader.referred))
     except RecursionError as error:
         raise reader.wrong(None, "it is nested too deeply") from error
 
@@ -78,20 +89,31 @@ class _Reader:
         self._doing: set[int] = set()
         self._top: dict[str, Node] = {}
         self._given: Mapping[str, Any] = {}
+        self._below: dict[int, list[Override]] = {}
+        self.lines: dict[str, int] = {}
+        self.referred: set[str] = set()
 
     def wrong(self, node: Node | None, problem: str, *, hint: str | None = None) -> FolderError:
         """What to raise for a node."""
         line = f", line {node.start_mark.line + 1}" if node is not None else ""
         return FolderError(f"{self._place}/{self._path.name}{line}", problem, hint=hint)
 
-    def read(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def read(self, given: Mapping[str, Any], overrides: Sequence[Override], *, may_add: bool = False) -> dict[str, Any]:
         """All keys but those that begin with two underscores; ``given`` goes before what the file says."""
         root = self._composed()
         if root is None or root.tag != f"{_CORE}map":
             raise self.wrong(root, "it holds no keys and values")
+        self.lines = lines_of(root)
+        for one in overrides:
+            if not put(root, one, self._below, may_add=may_add):
+                raise self.wrong(None, f"--set {one.name}: there is no {'.'.join(one.keys)} in it")
         self._top = self._keyed(root)
         self._given = given
         return {name: self._of(name) for name in {**self._top, **given} if not name.startswith("__")}
+
+    def hidden(self, *, is_filled_in: bool) -> dict[str, Any]:
+        """The others, of a document whose hidden keys count."""
+        return {name: self._of(name) for name in self._top if is_filled_in and name.startswith("__")}
 
     def _of(self, name: str) -> Any:  # noqa: ANN401  # whatever the document says
         return self._given[name] if name in self._given else self._value(self._top[name])
@@ -137,9 +159,8 @@ class _Reader:
         ):  # where HyperPyYAML was imported, ruamel.yaml says so itself
             return self._perhaps_tuple(node, node.value)
         if tag == "!PLACEHOLDER":
-            raise self.wrong(
-                node, "it was left to be filled in", hint="a model that was saved whole has no !PLACEHOLDER"
-            )
+            hint = "a model that was saved whole has no !PLACEHOLDER; of a recipe, --set KEY=VALUE fills it in"
+            raise self.wrong(node, "it was left to be filled in", hint=hint)
         makers: dict[str, Callable[[Node], Any]] = {f"{_CORE}map": self._mapping, f"{_CORE}seq": self._sequence}
         if tag in makers:
             return makers[tag](node)
@@ -207,7 +228,8 @@ class _Reader:
         if path in self._above:
             raise self.wrong(node, "it includes itself")
         given = {} if isinstance(node.value, str) else self._mapping(node)
-        return _Reader(path, self._place, self._budget, self._above, self._opened).read(given)
+        reader = _Reader(path, self._place, self._budget, self._above, self._opened)
+        return reader.read(given, self._below.get(id(node), ()))
 
     def _referred(self, node: Node, text: str, *, is_copy: bool) -> Any:  # noqa: ANN401  # whatever it refers to
         """A text with ``<key>`` in it: alone it is the thing itself, within a text it is written out."""
@@ -236,6 +258,7 @@ class _Reader:
     def _walked(self, node: Node, name: str) -> Any:  # noqa: ANN401  # whatever is there
         """What ``a[b][c]`` is: down the nodes as far as they go, so that a part of ``a`` may refer to another."""
         first, *rest = [part.rstrip("]") for part in name.split("[")]
+        self.referred.add(first)
         if first in self._given:
             here = self._given[first]
         elif first in self._top:
