@@ -272,6 +272,17 @@ def test_yaml_that_would_run_code_is_refused(toy, tmp_path):
     assert not (tmp_path / "made").exists()
 
 
+def test_a_document_that_includes_one_of_its_own_later_name_is_refused(tmp_path):
+    """In the saved folder the one would be written over the other."""
+    recipe = write_toy(tmp_path / "toy")
+    yaml = recipe.parent / "toy.yaml"
+    (recipe.parent / "hyperparams.yaml").write_text("more: 1\n")
+    yaml.write_text(yaml.read_text() + "included: !include:hyperparams.yaml\n")
+    with pytest.raises(UsageError, match="which is its own name later") as caught:
+        train(str(recipe), out=tmp_path / "out", device="cpu")
+    assert caught.value.hint == "rename that one"
+
+
 def test_training_goes_on_from_a_trained_folder(toy, trained, tmp_path):
     """``pretrained`` takes weights and labels; before is then what that model heard."""
     done, _ = trained
