@@ -48,7 +48,7 @@ def is_running(pid: int) -> bool:
     """Whether there is such a process; a dead one that nobody has waited for is not running."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except OSError:  # one that is waited for between the opening and the reading gives another than one that is gone
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
 

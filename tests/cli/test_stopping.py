@@ -21,6 +21,7 @@ from earmark.store import layout
 from earmark.store.folder import LocalFolder
 from earmark.store.lock import locked
 from tests.cli.plugged import plugged
+from tests.diary import is_running
 from tests.toys import toy_source, write_manifest
 
 NUM_UTTERANCES = 12
@@ -245,6 +246,7 @@ def test_kill_9_costs_only_what_was_not_committed(gated, workers):
     process = gated.start("--workers", workers)
     gated.wait(process, 2)
     children = children_of(process.pid)
+    assert children, "workers are what this is about"
     process.kill()
     said_by(process)
     wait_until_gone(children)
@@ -265,14 +267,6 @@ def wait_until_gone(pids: list[int]) -> None:
         while is_running(pid):
             assert time.monotonic() < deadline, f"process {pid} outlived its driver"
             time.sleep(0.05)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        return state_of(pid) != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
 
 
 def state_of(pid: int) -> str:

@@ -96,3 +96,58 @@ def test_a_full_disk_leaves_what_was_there(folder, monkeypatch):
         full.keep(state(50), step=50, is_best=True)
     assert kept(folder).newest()["step"] == 40
     assert kept(folder).best()["step"] == 20
+
+
+@pytest.mark.parametrize("step", [40, 50])
+@pytest.mark.parametrize("is_best", [False, True])
+def test_a_kill_at_any_operation_costs_no_checkpoint(tmp_path, step, is_best):
+    """Neither the newest nor the best; the end of an epoch keeps the step that the last batch of it has kept."""
+    from earmark.store.disk import Disk
+
+    class KilledError(BaseException):
+        pass
+
+    class Dying(Disk):
+        """One that does so many operations, and no more."""
+
+        def __init__(self, left: int) -> None:
+            self.left = left
+
+        def __getattribute__(self, name):
+            if name in vars(Disk):
+                if not self.left:
+                    raise KilledError
+                self.left -= 1
+            return super().__getattribute__(name)
+
+    num_done, is_killed = 0, True
+    while is_killed:
+        folder = tmp_path / f"{num_done}"
+        for before, was_best in ((20, True), (30, False), (40, False)):
+            kept(folder).keep(state(before), step=before, is_best=was_best)
+        dying = Checkpoints(LocalFolder(folder, disk=Dying(num_done)), lambda _: None)
+        try:
+            dying.keep({**state(step), "epoch": 1}, step=step, is_best=is_best)
+            is_killed = False
+        except KilledError:
+            num_done += 1
+        told = []
+        newest = kept(folder, told).newest()
+        assert newest in (
+            {**state(40), "modules": newest["modules"]}, {**state(step), "epoch": 1, "modules": newest["modules"]}
+        )  # fmt: skip
+        assert kept(folder).best()["step"] == (step if is_best and "epoch" in newest else 20)
+        assert told == []
+    assert num_done > 5, "a kill before each operation is what this is about"
+    assert newest["epoch"] == 1
+    assert kept(folder).step == step
+    listed = {one["name"] for one in json.loads((folder / LIST).read_text())}
+    assert {f"checkpoints/{path.name}" for path in (folder / "checkpoints").iterdir()} == listed
+
+
+def test_a_step_that_is_kept_again_and_again_is_listed_once(tmp_path):
+    """The best stays the best, and of its step there is one file."""
+    for is_best in (False, True, False):
+        kept(tmp_path).keep(state(10), step=10, is_best=is_best)
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+    assert kept(tmp_path).best()["step"] == kept(tmp_path).step == 10

@@ -52,6 +52,8 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_near_one(toy):
         (["augmentation.speeds=['fast']"], "'fast' is not a number"),
         (["augmentation.speeds=[1.0, 3]"], "are not from 0.5 to 2.0"),
         (["augmentation.noise_snr_db=[30, 10]"], "the least and the most"),
+        (["augmentation.noise_snr_db=[nan, nan]"], "are not numbers of decibels"),
+        (["augmentation.noise_snr_db=[10, inf]"], "are not numbers of decibels"),
         (["model.parts.lm=3"], "3 is not a text"),
         (["kind=whisper", "model.parts.lm=x"], "a Whisper has no parts from other places"),
         (["model.parts.tokenizer=x"], "labels go with the hyperparams of a CTC model"),

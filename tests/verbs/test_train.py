@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -16,11 +17,13 @@ from typing import Any
 import pytest
 
 from earmark.errors import (
+    EXIT_INTERRUPTED,
     CheckpointError,
     FolderError,
     RecognizerError,
     RunLockedError,
     RunMismatchError,
+    StoppedTrainingError,
     StoreError,
     UsageError,
 )
@@ -169,6 +172,26 @@ def test_a_folder_in_which_somebody_trains_is_refused(toy, tmp_path):
     assert caught.value.holder.startswith(f"process {os.getpid()} on ")
 
 
+def test_a_rank_of_ray_that_is_stopped_while_it_waits_for_one_that_still_writes_says_how_far_it_is(tmp_path):
+    """As Ctrl-C in the middle of it; the folder is not in use by anybody whom the user knows."""
+    from earmark.training.checkpoints import Checkpoints
+    from earmark.verbs.train_ray import only_writer
+
+    folder = LocalFolder(tmp_path)
+    Checkpoints(folder, lambda _: None).keep({}, step=1200, is_best=True)
+    asked = iter([False, True])
+    with (tmp_path / ".lock-rank-0").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # as another process has it
+        with (
+            pytest.raises(StoppedTrainingError, match="1,200 steps") as caught,
+            only_writer(folder, lambda: next(asked)),
+        ):
+            pytest.fail("two write")
+    assert caught.value.exit_code == EXIT_INTERRUPTED
+    with only_writer(folder, lambda: True):
+        """One that is free is had, whoever asks for an end."""
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -247,6 +270,17 @@ def test_yaml_that_would_run_code_is_refused(toy, tmp_path):
     with pytest.raises(UsageError, match="not on the list"):
         train(str(evil), out=tmp_path / "out", device="cpu")
     assert not (tmp_path / "made").exists()
+
+
+def test_a_document_that_includes_one_of_its_own_later_name_is_refused(tmp_path):
+    """In the saved folder the one would be written over the other."""
+    recipe = write_toy(tmp_path / "toy")
+    yaml = recipe.parent / "toy.yaml"
+    (recipe.parent / "hyperparams.yaml").write_text("more: 1\n")
+    yaml.write_text(yaml.read_text() + "included: !include:hyperparams.yaml\n")
+    with pytest.raises(UsageError, match="which is its own name later") as caught:
+        train(str(recipe), out=tmp_path / "out", device="cpu")
+    assert caught.value.hint == "rename that one"
 
 
 def test_training_goes_on_from_a_trained_folder(toy, trained, tmp_path):

@@ -104,6 +104,30 @@ def test_a_killed_training_ends_in_the_same_weights(toy, trained, tmp_path):
     assert again.weights_hash == done.weights_hash
 
 
+def test_a_perplexity_that_no_float_holds_is_none_and_not_told(toy, capsys):
+    """Infinity would be no JSON in epochs.json; the epochs are still in order, and their lines say the rest."""
+    import torch
+
+    from earmark.cli.recipe_progress import recipe_observer
+    from earmark.training.ranks import Ranks
+
+    found = system(toy)
+    with torch.no_grad():
+        for weights in found.modules["lm"].parameters():
+            weights.mul_(1e4)
+    tried = found.tried(found.speech().valid, Ranks(torch.device("cpu")))
+    assert tried.perplexity is None
+    assert 1e3 < tried.order[0] < float("inf")
+    with recipe_observer("plain") as observer:
+        observer(
+            EpochEnded(
+                epoch=1, num_epochs=2, step=3, losses=(900.0,), wer=tried.wer, cer=tried.cer,
+                perplexity=tried.perplexity, is_best=True, padding_share=0.0, waiting_share=0.0,
+            )
+        )  # fmt: skip
+    assert capsys.readouterr().err.startswith("epoch  1 of 2: loss 900.000, the best so far (")
+
+
 def test_another_text_is_refused_in_the_folder(toy, trained, tmp_path):
     """It would be another model."""
     done, _ = trained

@@ -5,7 +5,9 @@
     checkpoints/step_<number>.state    a pickle of tensors and plain values, read as such
     checkpoints.json                   which there are, the oldest first, each with its SHA-256
 
-A state is written first, and then the list; so what the list names was whole once. What is damaged later is not used.
+A state is written first, under a name that the list does not have, and then the list; so a kill in between changes
+nothing that is listed, and what the list names was whole once. What is damaged later is not used.
+A state of a step that has one already, such as that of the epoch's end, is ``step_<number>_again.state``.
 """
 
 from __future__ import annotations
@@ -48,20 +50,27 @@ class Checkpoints:
         self._folder, self._tell = folder, tell
         self._kept = self._listed()
 
+    @property
+    def step(self) -> int:
+        """How many steps the newest has; 0 where there is none."""
+        return self._kept[-1].step if self._kept else 0
+
     def keep(self, state: State, *, step: int, is_best: bool) -> None:
-        """Write a state. Raises StoreError; then those before it still stand."""
+        """Write a state, in place of one of the same step. Raises StoreError; then those before it still stand."""
         stream = io.BytesIO()
         torch.save(state, stream)
         data = stream.getvalue()
-        name = f"{_FOLDER}/step_{step}.state"
+        listed = {one.name for one in self._kept}  # of a step only one: one of its two names is free
+        name = next(one for end in ("", "_again") if (one := f"{_FOLDER}/step_{step}{end}.state") not in listed)
         self._folder.write(name, data)
-        others = [one for one in self._kept if one.name != name]
-        was_best = any(one.is_best for one in self._kept if one.name == name)
+        others = [one for one in self._kept if one.step != step]
+        was_best = any(one.is_best for one in self._kept if one.step == step)
         others = [Kept(one.name, one.sha256, one.step, one.is_best and not is_best) for one in others]
         all_kept = [*others, Kept(name, hashlib.sha256(data).hexdigest(), step, is_best or was_best)]
-        self._kept = [one for one in all_kept[:-_NUM_NEWEST] if one.is_best] + all_kept[-_NUM_NEWEST:]
-        self._folder.write(LIST, (json.dumps([asdict(one) for one in self._kept], indent=1) + "\n").encode())
-        for gone in {one.name for one in all_kept} - {one.name for one in self._kept}:
+        kept = [one for one in all_kept[:-_NUM_NEWEST] if one.is_best] + all_kept[-_NUM_NEWEST:]
+        self._folder.write(LIST, (json.dumps([asdict(one) for one in kept], indent=1) + "\n").encode())
+        self._kept = kept
+        for gone in listed - {one.name for one in kept}:
             self._folder.remove(gone)
 
     def newest(self) -> State | None:

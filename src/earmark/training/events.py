@@ -12,7 +12,7 @@ class RecipeBegan:
     """All is checked; steps are about to begin, or to go on after ``step``. ``dropped`` counts by rule.
 
     There is so much to learn from: ``train_size`` in seconds of audio, or in tokens. ``perplexity`` is that of the
-    held-out texts before the first step, of a language model.
+    held-out texts before the first step, of a language model; None where it is larger than a float.
     """
 
     out: str
@@ -42,6 +42,7 @@ class EpochEnded:
     """All utterances of the training were seen once more, and those of ``valid`` were tried: transcribed, or predicted.
 
     ``losses`` are of its steps, means over all ranks; ``waiting_share`` is the time that its steps waited for audio.
+    ``perplexity`` is as that of ``RecipeBegan``.
     """
 
     epoch: int

@@ -63,7 +63,7 @@ class Fit:
         self._system, self._brain, self._speech, self._recipe = system, brain, speech, recipe
         self._ranks, self._checkpoints, self._tell = ranks, checkpoints, tell
         self._loader = system.loader(speech.train)
-        self.step = self._kept_step = 0
+        self.step = self._kept_step = self._asked_step = 0
         self._epoch, self._num_done, self._losses = 0, 0, list[float]()
         self._epochs: list[EpochEnded] = []
         self._best: tuple[float, ...] | None = None
@@ -107,8 +107,7 @@ class Fit:
         coming = self._loader.batches(left, rank=self._ranks.rank, num_ranks=self._ranks.num_ranks, epoch=self._epoch)
         with _closing(coming) as loaded:
             for batch in loaded:
-                self._learn(batch, len(planned))
-                if self._num_done % recipe.optimizer.accumulate:
+                if not self._learn(batch, len(planned)):
                     continue  # gradients that wait for others are in no state
                 is_stopped = self._is_stop_due(stop)
                 if is_stopped or self.step - self._kept_step >= recipe.checkpoint_every_steps:
@@ -117,10 +116,10 @@ class Fit:
                     return False
         waiting = (self._loader.waited_s - waited) / max(1e-9, time.monotonic() - began)
         self._end_epoch(planned, waiting)
-        return True
+        return not self._is_stopped(stop)
 
-    def _learn(self, batch: Batch, num_batches: int) -> None:
-        """One batch. The gradients of ``accumulate`` of them are one step of the optimizer; the last has fewer."""
+    def _learn(self, batch: Batch, num_batches: int) -> bool:
+        """One batch, and whether the optimizer made its step: ``accumulate`` batches are one, the last has fewer."""
         recipe = self._recipe.optimizer
         is_due = (self._num_done + 1) % recipe.accumulate == 0 or self._num_done + 1 == num_batches
         self._brain.step = recipe.accumulate if is_due else 1  # a multiple of it makes the optimizer step
@@ -139,6 +138,7 @@ class Fit:
         self._num_done += 1
         self.step += 1
         self._tell(StepMade(epoch=self._epoch + 1, step=self.step, loss=loss))
+        return is_due
 
     def _rate(self, num_batches: int) -> float:
         recipe = self._recipe.optimizer
@@ -151,9 +151,14 @@ class Fit:
         return recipe.learning_rate * warm * left
 
     def _is_stop_due(self, stop: StopCheck) -> bool:
-        """All ranks stop after the same step, or none; to ask them takes a while, so it is not done at each."""
-        if self._ranks.num_ranks > 1 and self.step % _ASKED_EVERY:
+        """As ``_is_stopped``. To ask all ranks takes a while, so it is not done at each step."""
+        if self._ranks.num_ranks > 1 and self.step - self._asked_step < _ASKED_EVERY:
             return False
+        return self._is_stopped(stop)
+
+    def _is_stopped(self, stop: StopCheck) -> bool:
+        """All ranks stop after the same step, or none."""
+        self._asked_step = self.step
         return any(self._ranks.gathered(stop()))
 
     def _end_epoch(self, planned: list[Rows], waiting: float) -> None:
@@ -204,7 +209,7 @@ class Fit:
         try:
             self._brain.optimizer.load_state_dict(state["optimizer"])
             self.step, self._epoch, self._num_done = (int(state[name]) for name in ("step", "epoch", "num_done"))
-            self._losses, self._kept_step = list(state["losses"]), self.step
+            self._losses, self._kept_step, self._asked_step = list(state["losses"]), self.step, self.step
             self._epochs = [EpochEnded(**{**one, "losses": tuple(one["losses"])}) for one in state["epochs"]]
             self._best = None if state["best"] is None else tuple(map(float, state["best"]))
         except UNREADABLE as error:

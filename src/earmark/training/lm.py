@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 _MOST_LOGARITHM = 700.0
-"""Beyond it, a perplexity is no number that a float holds."""
+"""Beyond it, a perplexity is no number that a float holds, and is not told."""
 
 
 class LmBrain(FiniteBrain):
@@ -95,7 +95,7 @@ class LmSystem:
         together = {row: one for found in ranks.gathered(lost) for row, one in found.items()}
         total = math.fsum(together[row] for row in range(len(lessons)))
         mean = total / float(lessons.sizes.sum())
-        return Tried(order=(total,), perplexity=math.exp(mean) if mean < _MOST_LOGARITHM else math.inf)
+        return Tried(order=(total,), perplexity=math.exp(mean) if mean < _MOST_LOGARITHM else None)
 
     def save(self, folder: LocalFolder) -> None:
         """Write a folder that ``speechbrain:FOLDER`` loads. Raises StoreError."""

@@ -5,6 +5,7 @@ All that changes the weights is in ``identity``; where things lie, and how often
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -152,6 +153,8 @@ class AugmentationRecipe:
             raise UsageError(f"speeds {list(self.speeds)} are not from {_LEAST_SPEED} to {_MOST_SPEED}")
         if self.noise_snr_db and (len(self.noise_snr_db) != 2 or self.noise_snr_db[0] > self.noise_snr_db[1]):  # noqa: PLR2004
             raise UsageError("noise_snr_db is the least and the most, in decibels", hint="noise_snr_db = [10, 30]")
+        if not all(map(math.isfinite, self.noise_snr_db)):
+            raise UsageError(f"noise_snr_db {list(self.noise_snr_db)} are not numbers of decibels", hint="[10, 30]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,16 @@ The driver holds the folder, looks at every node, and observes; the ranks train 
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from earmark.engines.options import EngineOptions
-from earmark.errors import UsageError
+from earmark.errors import RunLockedError, StoppedTrainingError, UsageError
 from earmark.recognizers.packages import packages_of
 from earmark.recognizers.speechbrain.loading import import_speechbrain
+from earmark.records import StopCheck
 from earmark.store.folder import LocalFolder
 from earmark.store.layout import LOCK
 from earmark.store.lock import locked
@@ -74,8 +76,23 @@ class _Rank:
 
         with ExitStack() as stack:
             ranks = stack.enter_context(in_group(context.device))
-            if ranks.is_main:  # one that outlived its driver, or its death, may write for some seconds more
-                name = f"{LOCK}-rank-0"
-                stack.enter_context(locked(self.folder, waits=True, name=name, stop=context.stop))
+            if ranks.is_main:
+                stack.enter_context(only_writer(self.folder, context.stop))
             tell = context.tell if ranks.is_main else no_recipe_observer
             return fitted_by(self.read, self.folder, ranks, context.stop, tell)
+
+
+@contextmanager
+def only_writer(folder: LocalFolder, stop: StopCheck) -> Iterator[None]:
+    """Be the only rank 0 in the folder, once one that outlived its driver, or its death, writes no more.
+
+    Raises StoppedTrainingError where it is stopped while it waits, and FolderError.
+    """
+    from earmark.training.checkpoints import Checkpoints
+
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder, waits=True, name=f"{LOCK}-rank-0", stop=stop))
+        except RunLockedError as error:
+            raise StoppedTrainingError(Checkpoints(folder, no_recipe_observer).step) from error
+        yield
