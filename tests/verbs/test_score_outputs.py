@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import earmark
-from earmark.errors import FolderError, ManifestError, RunMismatchError, UnknownNameError, UsageError
+from earmark.errors import FolderError, ManifestError, RunMismatchError, StoreError, UnknownNameError, UsageError
 from earmark.recognizers.doubles import Echo
 from earmark.store import layout
 from tests.toys import toy_source
@@ -432,12 +432,13 @@ def test_less_than_no_confusions_are_refused_for_files_too(manifest, tmp_path):
 
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"normalizer": {"name": 7}, "wer": "x"}', "[]", "\x00"])
 def test_a_summary_that_is_not_ours_says_nothing(tmp_path, content):
-    """The run is scored with the defaults."""
+    """The run is compared with no other by rules that nobody chose; scored again, it is by the defaults."""
     path = write(tmp_path / "r.jsonl", [{"id": "1", "reference": "a", "hypotheses": {"x": "a"}}])
     earmark.score_files(path, out=tmp_path / "run", normalizer="none")
     (tmp_path / "run" / layout.SUMMARY).write_text(content)
     other = shutil.copytree(tmp_path / "run", tmp_path / "other")
-    assert earmark.compare(str(tmp_path / "run"), str(other)).normalizer.name == "basic"
+    with pytest.raises(StoreError, match="is damaged"):
+        earmark.compare(str(tmp_path / "run"), str(other))
     assert earmark.score(tmp_path / "run").normalizer.name == "basic"
 
 
