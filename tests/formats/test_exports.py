@@ -41,14 +41,22 @@ SILENT = dataclasses.replace(SCORED, id="a", hypothesis="", hypothesis_normalize
 FAILED = ScoredUtterance(id="c", status="failed", reason="unreadable: no audio", reference="x", duration_s=0.0)
 
 
+UTTERANCES = {"words": [SCORED], "silence": [SILENT, dataclasses.replace(FAILED, duration_s=1.0)], "nothing": []}
+EMPTY_SUBTITLES = {("srt", "silence"), ("srt", "nothing"), ("vtt", "nothing")}
+
+
 def test_every_export_is_called_alike():
-    """With utterances, also none, it yields bytes; an unknown one is named with those that there are."""
+    """With utterances, also none, it yields bytes, or says that players refuse an empty file; an unknown one is named."""
     numbers = {"data": "hf:owner/set", "wer": 0.5, "num_scored": 1}
     rules = {role: {"name": "basic", "version": "1", "hash": "0" * 64} for role in ("normalizer", "scorer")}
     for name in EXPORTS.entries():
-        for utterances in ([SILENT, dataclasses.replace(FAILED, duration_s=1.0)], []):
-            pieces = list(EXPORTS.load(name)(ExportedRun(utterances, {**numbers, **rules})))
-            assert all(isinstance(piece, bytes) for piece in pieces), name
+        for kind, utterances in UTTERANCES.items():
+            pieces = EXPORTS.load(name)(ExportedRun(utterances, {**numbers, **rules}))
+            if (name, kind) in EMPTY_SUBTITLES:
+                with pytest.raises(UsageError, match=f"nothing to write as {name}"):
+                    list(pieces)
+            else:
+                assert all(isinstance(piece, bytes) for piece in pieces), name
     with pytest.raises(UnknownNameError, match="export format"):
         EXPORTS.load("xls")
 
