@@ -46,7 +46,7 @@ EMPTY_SUBTITLES = {("srt", "silence"), ("srt", "nothing"), ("vtt", "nothing")}
 
 
 def test_every_export_is_called_alike():
-    """With utterances, also none, it yields bytes, or says that players refuse an empty file; an unknown one is named."""
+    """It yields bytes, also of nothing, or says that players refuse an empty file; an unknown one is named."""
     numbers = {"data": "hf:owner/set", "wer": 0.5, "num_scored": 1}
     rules = {role: {"name": "basic", "version": "1", "hash": "0" * 64} for role in ("normalizer", "scorer")}
     for name in EXPORTS.entries():
