@@ -243,9 +243,36 @@ class Tight(Stepwise):
         return self.hypotheses(self.outputs(OnDevice([one.utterance_id for one in batch], self.device)))
 
 
-def test_what_fits_alone_is_done_however_much_is_made_ahead(tmp_path: Path, audio: Path) -> None:  # noqa: F811
+class TightForInputs(Tight):
+    """The inputs of its second batch cannot be made; those of the third lie there when that one is asked as it is."""
+
+    def inputs(self, batch: Sequence[Waveform]) -> list[str]:
+        if batch[0].utterance_id == "u1":
+            raise OutOfMemoryError("no room for inputs")
+        return super().inputs(batch)
+
+    def outputs(self, inputs: list[str]) -> list[str]:
+        if inputs == ["u0"]:
+            assert wait_until(lambda: self.device.used >= 20), "the third batch was not made ready meanwhile"
+        return list(inputs)
+
+    def hypotheses(self, outputs: list[str]) -> list[Hypothesis]:
+        return super().hypotheses(outputs)
+
+    def transcribe(self, batch: Sequence[Waveform]) -> list[Hypothesis]:
+        self.device.take(95)
+        self.device.take(-95)
+        return [Hypothesis(one.utterance_id) for one in batch]
+
+
+@pytest.mark.parametrize("kind", [Tight, TightForInputs])
+def test_what_fits_alone_is_done_however_much_is_made_ahead(
+    tmp_path: Path,
+    audio: Path,  # noqa: F811
+    kind: type[Tight],
+) -> None:
     """A batch that is too much beside the inputs of those behind it is asked once more without them."""
-    receipt, rows = transcribe(tmp_path, Tight(), shard(audio, [0], [1], [2], [3], [4]))
+    receipt, rows = transcribe(tmp_path, kind(), shard(audio, [0], [1], [2], [3], [4]))
     assert texts_of(rows) == ["u0", "u1", "u2", "u3", "u4"]
     assert receipt.num_splits == 0
 

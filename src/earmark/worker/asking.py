@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from earmark.errors import EarmarkError, OutOfMemoryError, RecognizerError, RecognizerGoneError, sentence_of
-from earmark.recognizers.base import InSteps, Recognizer, UnansweredError
+from earmark.recognizers.base import InSteps, Recognizer, UnansweredError, is_in_steps
 from earmark.records import Batch, Hypothesis, Waveform
 from earmark.spec import RunSpec
 from earmark.worker.ahead import Ahead, Ready
@@ -32,9 +32,8 @@ Texts = Sequence[Hypothesis]
 class _Heard:
     """A batch that the model was given, which took it ``seconds``: what it gave, or why it gave nothing.
 
-    ``outputs`` holds one thing or none, ``failure`` is why; without either the batch is to be asked as it is, and where
-    it ``was_too_much`` for the device, with nothing else there. ``texts`` are being made of the outputs; they are None
-    where they could not be made.
+    ``outputs`` holds one thing or none, ``failure`` is why; without either the batch is to be asked as it is. ``texts``
+    are being made of the outputs; they are None where they could not be made.
     """
 
     batch: Batch
@@ -42,7 +41,6 @@ class _Heard:
     seconds: float
     outputs: list[object] = field(default_factory=list)
     failure: Failure | RecognizerGoneError | None = None
-    was_too_much: bool = False
     texts: Future[Texts | None] | None = None
 
     def outcome(self) -> tuple[Texts | Failure | None, float]:
@@ -101,12 +99,10 @@ class Asking:
         except RecognizerGoneError as error:
             heard.failure = error
             return heard
-        if not isinstance(found, Failure):
-            heard.outputs = found
-        elif found.kind == "out_of_memory":
-            heard.was_too_much = True
-        else:
+        if isinstance(found, Failure):
             heard.failure = found
+        else:
+            heard.outputs = found
         return heard
 
     @property
@@ -133,18 +129,21 @@ class Asking:
         good = heard.ready.good
         pending = [(good, heard.batch.is_split)] if good else []
         outcomes, spent_s = heard.outcome()
-        was_too_much = heard.was_too_much
+        with_nothing_else = not is_in_steps(self._recognizer)  # then nothing was made ahead
         while pending:
             piece, was_split = pending.pop()
             if outcomes is None:
-                outcomes, compute_s = self._as_it_is(piece, with_nothing_else=was_too_much)
+                outcomes, compute_s = self._as_it_is(piece, with_nothing_else=with_nothing_else)
                 spent_s += compute_s
             found, outcomes = outcomes, None
-            if isinstance(found, Failure) and len(piece) > 1:
+            if isinstance(found, Failure) and found.kind == "out_of_memory":
                 # Out of the handler by now, so the traceback no longer holds what the failed batch allocated.
-                if found.kind == "out_of_memory":
-                    was_too_much = True
-                    gc.collect()  # a second where much is loaded, which is long where one bad file fails batch by batch
+                gc.collect()  # a second where much is loaded, which is long where one bad file fails batch by batch
+                if not with_nothing_else:
+                    with_nothing_else = True
+                    pending.append((piece, was_split))
+                    continue
+            if isinstance(found, Failure) and len(piece) > 1:
                 middle = len(piece) // 2
                 pending += [(piece[middle:], True), (piece[:middle], True)]
                 continue
