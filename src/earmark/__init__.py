@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from earmark.verbs.sweep_run import SweepSummary
     from earmark.verbs.sweep_speech import sweep_speech
     from earmark.verbs.track import track
-    from earmark.verbs.train import Training, train
+    from earmark.verbs.train import train
     from earmark.verbs.train_sudoku import SudokuTraining, train_sudoku
+    from earmark.verbs.training_events import Training
 
 __version__ = "0.1.0"
 
@@ -73,7 +74,7 @@ _HOMES = {
     "StageSummary": "earmark.verbs.stage",
     "SudokuTraining": "earmark.verbs.train_sudoku",
     "SweepSummary": "earmark.verbs.sweep_run",
-    "Training": "earmark.verbs.train",
+    "Training": "earmark.verbs.training_events",
     "Utterance": "earmark.records",
     "Waveform": "earmark.records",
     "audit": "earmark.verbs.audit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,3 +25,10 @@ def connected(job_cluster: Any) -> Iterator[Any]:
     ray.init(address=job_cluster.address, log_to_driver=False)
     yield job_cluster
     ray.shutdown()
+
+
+@pytest.fixture
+def submit(job_cluster: Any) -> list[str]:
+    """The beginning of a line that hands a command to the cluster."""
+    ray = [sys.executable, "-m", "ray.scripts.scripts"]
+    return [*ray, "job", "submit", "--address", f"http://{job_cluster.webui_url}"]

@@ -27,7 +27,7 @@ from tests.toys import toy_source, write_manifest
 pytestmark = pytest.mark.soak
 
 
-def test_the_documented_line_submits_a_run(job_cluster, tmp_path):
+def test_the_documented_line_submits_a_run(submit, tmp_path):
     """The driver works on the cluster, and the scores are those of a run in one process.
 
     The two nodes share Ray's folder, so that the second one removes the driver's working directory and makes it anew.
@@ -37,15 +37,6 @@ def test_the_documented_line_submits_a_run(job_cluster, tmp_path):
     (tmp_path / "folder").mkdir()
     out = tmp_path / "run"
     evaluation = [sys.executable, "-m", "earmark", "eval", "echo", "--data", str(manifest), "--max-batch-seconds", "1"]
-    submit = [
-        sys.executable,
-        "-m",
-        "ray.scripts.scripts",
-        "job",
-        "submit",
-        "--address",
-        f"http://{job_cluster.webui_url}",
-    ]
     command = [
         *submit,
         "--working-dir",

@@ -178,19 +178,10 @@ def test_a_node_that_dies_takes_no_step_with_it(toy, by_torchrun, tmp_path):
     assert weights_in(out) == weights_in(by_torchrun)
 
 
-def test_the_documented_line_submits_a_training(job_cluster, toy, tmp_path):
+def test_the_documented_line_submits_a_training(submit, toy, tmp_path):
     """The driver runs on the cluster, and so do its two ranks."""
     out, here = tmp_path / "out", tmp_path / "job"
     here.mkdir()
-    submit = [
-        sys.executable,
-        "-m",
-        "ray.scripts.scripts",
-        "job",
-        "submit",
-        "--address",
-        f"http://{job_cluster.webui_url}",
-    ]
     line = [*submit, "--working-dir", ".", "--", sys.executable, "-m", "earmark", "train", toy, "--device", "cpu"]
     line += ["--engine", "ray", "--address", "auto", "--out", str(out)]
     for _ in range(20):  # the part of Ray that starts jobs comes up after the cluster

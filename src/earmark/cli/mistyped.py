@@ -20,6 +20,9 @@ _EXAMPLES = {
     "track --to": "--to wandb or --to mlflow",
     "MODEL": "earmark {verb} MODEL --data DATA; earmark ls models names some",
     "DATA": "earmark {verb} manifest.jsonl",
+    "export RUN": "earmark export runs/NAME --to jsonl",
+    "compare RUNS": "earmark compare runs/BASELINE runs/CANDIDATE",
+    "track RUN": "earmark track runs/NAME --to wandb",
     "RUN": "earmark {verb} runs/NAME",
     "RUNS": "earmark {verb} runs/NAME",
 }

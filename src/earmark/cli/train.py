@@ -17,9 +17,8 @@ from earmark.cli.worker_flags import Engine
 
 if TYPE_CHECKING:
     from earmark.reports.summary import RunSummary
-    from earmark.verbs.train import Training
     from earmark.verbs.train_sudoku import SudokuTraining
-    from earmark.verbs.training_events import SnapshotKept
+    from earmark.verbs.training_events import SnapshotKept, Training
 
 
 def train_command(

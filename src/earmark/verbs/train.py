@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,35 +30,13 @@ from earmark.verbs.train_folder import AFTER, BEFORE, MODEL, check_folder
 from earmark.verbs.train_rank import fitted_by
 from earmark.verbs.train_ray import fitted_on_ray, options_of
 from earmark.verbs.train_tracking import tracked_training
-from earmark.verbs.training_events import RecipeObserver, TellRecipe, no_recipe_observer
+from earmark.verbs.training_events import RecipeObserver, TellRecipe, Training, no_recipe_observer
 from earmark.verbs.workforce import EngineName, check_launcher
 
 if TYPE_CHECKING:
-    from earmark.reports.compare import Comparison
-    from earmark.reports.summary import RunSummary
     from earmark.training.fit import Fitted
 
 _ENGINES = ("auto", "inline", "torchrun", "ray")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """What is in the folder ``out`` now: ``model`` is the folder's, and ``recognizer`` what ``evaluate`` takes for it.
-
-    ``before`` and ``after`` are of the test data, and ``comparison`` is of the two. ``step`` steps were made,
-    ``num_new_steps`` of them by this call.
-    """
-
-    out: str
-    model: str
-    recognizer: str
-    step: int
-    num_new_steps: int
-    best_epoch: int
-    weights_hash: str
-    before: RunSummary
-    after: RunSummary
-    comparison: Comparison
 
 
 def train(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from earmark.errors import EarmarkError, StoppedTrainingError, without_secret
 from earmark.store.folder import LocalFolder
@@ -17,10 +17,7 @@ from earmark.tracking.base import Outcome, Point, Result, RunCard, Value
 from earmark.tracking.kept import kept_id
 from earmark.training.recipe import Recipe
 from earmark.verbs.sinks import Sinks
-from earmark.verbs.training_events import EpochEnded, RecipeBegan, RecipeEvent, RecipeObserver, StepMade
-
-if TYPE_CHECKING:
-    from earmark.verbs.train import Training
+from earmark.verbs.training_events import EpochEnded, RecipeBegan, RecipeEvent, RecipeObserver, StepMade, Training
 
 _LOSS_EVERY_S = 1.0
 
