@@ -10,7 +10,7 @@ answer may depend on their number.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,7 +95,7 @@ def _all_steps(model: Hrm, clues: Tokens, size: int, num_threads: int) -> Answer
 
     threads = ThreadPoolExecutor(max(1, num_threads))
     try:
-        for done in [threads.submit(chunk_from, start) for start in range(0, len(clues), size)]:
+        for done in as_completed([threads.submit(chunk_from, start) for start in range(0, len(clues), size)]):
             done.result()
     finally:
         threads.shutdown(cancel_futures=True)  # after an error no other chunk is begun
