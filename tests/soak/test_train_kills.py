@@ -28,6 +28,8 @@ from tests.training.speech_toys import write_toy
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.filterwarnings("ignore::ResourceWarning:ray"),
+    # A socket with which Ray looks for a port; it is told where it is collected, which may be anywhere.
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context"),  # of Ray's own settings, by itself
 ]
 

@@ -10,7 +10,7 @@ import pytest
 
 from earmark.errors import ManifestError, UsageError
 from earmark.training.recipe import read_recipe
-from tests.training.hparams_toys import write_hparams_toy
+from tests.training.hparams_toys import WHISPER_RECIPE, write_hparams_toy
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ruamel") is None,
@@ -129,6 +129,9 @@ def test_a_tag_of_python_is_refused_even_with_trust(toy):
         ("opt_class: !name:torch.optim.AdamW", "opt_class: !new:torch.optim.AdamW", "no optimizer that is known here"),
         ("labels: abc", "", "a CTC system is told its letters"),
         ("decay: none", "lr_annealing: !new:speechbrain.nnet.schedulers.NewBobScheduler {}", "no schedule that is"),
+        ("decay: none", "lr_annealing_model: 0.5", "no schedule that is"),
+        ("seed: 0", "precision: fp16", "'fp16' is none of fp32, bf16"),
+        ("seed: 0", "test_csv: [one.csv, other.csv]", "it is a list, and one source is taken"),
         ("    lr: !ref <lr>", "    lr: 3.0", "it is 3.0, and lr is 0.01"),
         ("seed: 0", "seed: !PLACEHOLDER", "cannot use"),
     ],
@@ -167,6 +170,36 @@ def test_optimizers_schedules_and_batches_are_those_of_speechbrain(toy):
     assert (found.recipe.batching.max_batch_size, found.recipe.batching.max_batch_s) == (4, 40.0)
     assert found.recipe.precision == "bfloat16"
     assert found.not_read == ("output_folder",)
+
+
+def test_the_rate_of_newbob_falls_where_an_epoch_does_too_little(toy):
+    """Whatever the recipe calls the schedule: its class says what it is."""
+    newbob = (
+        "lr_annealing_model: !new:speechbrain.nnet.schedulers.NewBobScheduler\n    initial_value: !ref <lr>\n"
+        "    improvement_threshold: 0.01\n    annealing_factor: 0.8\n    patient: 1"
+    )
+    rule = read(changed(toy, "decay: none", newbob)).recipe.optimizer
+    assert (rule.decay, rule.learning_rate, rule.warmup_steps) == ("newbob", 0.01, 5)
+    assert (rule.annealing_factor, rule.improvement_threshold, rule.annealing_patience) == (0.8, 0.01, 1)
+    second = "decay: none\nnoam: !new:speechbrain.nnet.schedulers.NoamScheduler {lr_initial: 1.0, n_warmup_steps: 5}"
+    with pytest.raises(UsageError, match="noam is the schedule already"):
+        read(changed(toy, "lr_annealing_model", f"{second}\nlr_annealing_model"))
+
+
+def test_a_whisper_recipe_as_speechbrain_has_them_is_read_as_it_is(tmp_path):
+    """With what its script prepares and loads, and the schedule that only its checkpointer refers to."""
+    (tmp_path / "whisper.yaml").write_text(WHISPER_RECIPE)
+    found = read(tmp_path / "whisper.yaml", "data_folder=there", "precision=bf16")
+    rule, data = found.recipe.optimizer, found.recipe.data
+    assert (rule.decay, rule.warmup_steps, rule.learning_rate, rule.accumulate) == ("noam", 50, 1e-5, 2)
+    assert (found.recipe.model.pretrained, found.recipe.model.freeze) == ("hf:openai/whisper-tiny", "encoder")
+    assert (data.train.source, data.normalizer, found.recipe.evaluation.normalizer) == (
+        "there/train.csv",
+        "whisper-en",
+        "whisper-en",
+    )
+    assert (found.recipe.batching.max_batch_size, found.recipe.precision) == (8, "bfloat16")
+    assert {"train_splits", "eval_precision", "train_loader_kwargs", "test_search"} <= {*found.not_read}
 
 
 def test_a_whisper_is_told_where_it_begins(tmp_path):

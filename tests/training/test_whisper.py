@@ -82,6 +82,20 @@ def test_the_loss_of_a_batch_is_that_of_its_rows_by_their_weights(system):
     assert alone[0] != pytest.approx(alone[1], rel=1e-3)
 
 
+@pytest.mark.parametrize("overrides", [(), ("precision=bfloat16",)], ids=["float32", "bfloat16"])
+def test_what_it_hears_is_made_in_full_precision(toy, overrides):
+    """The steps may be in bfloat16; an evaluation makes the same features, and the weights stay in float32."""
+    system = system_of(toy, *overrides)
+    brain = system.brain(torch.device("cpu"))
+    brain.on_fit_start()
+    heard = []
+    brain.features = lambda batch, made=brain.features: heard.append(made(batch)) or heard[-1]
+    batch = batch_of(system, WORDS, [0.2, 0.5], [0.5, 0.5])
+    assert torch.isfinite(brain.fit_batch(batch))
+    assert heard[0]["input_features"].dtype == torch.float32
+    assert {one.dtype for one in system.modules["whisper"].parameters()} == {torch.float32}
+
+
 def test_it_is_taught_to_begin_as_its_generation_begins(system):
     """Start, language, task and no timestamps: those that Transformers gives the decoder first."""
     given = []

@@ -115,7 +115,7 @@ def test_a_multilingual_model_must_be_told_its_language(toy, tmp_path):
     (tmp_path / "untold.toml").write_text(text)
     with pytest.raises(UsageError, match="must be told the language") as caught:
         train(str(tmp_path / "untold.toml"), out=tmp_path / "out")
-    assert caught.value.hint == "--set model.language=en"
+    assert caught.value.hint == "--set model.language=en, or another; of a YAML --set language=en"
 
 
 def test_a_folder_of_another_model_is_no_whisper(toy, tmp_path):

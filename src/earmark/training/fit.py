@@ -7,7 +7,6 @@ checkpoints', and no screen.
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from earmark.training.batches import Rows, epoch_batches, padding_share
 from earmark.training.checkpoints import UNREADABLE, Checkpoints, State
 from earmark.training.events import EpochEnded, StepMade, TellRecipe
 from earmark.training.lessons import Batch, Speech, System
+from earmark.training.rates import rate_at
 from earmark.training.weights import weights_hash
 
 if TYPE_CHECKING:
@@ -141,14 +141,10 @@ class Fit:
         return is_due
 
     def _rate(self, num_batches: int) -> float:
-        recipe = self._recipe.optimizer
-        warm = min(1.0, (self.step + 1) / max(1, recipe.warmup_steps))
-        left = 1.0
-        if recipe.decay == "linear":
-            left -= (self._epoch + self._num_done / num_batches) / self._recipe.epochs
-        elif recipe.decay == "noam":
-            left = min(1.0, math.sqrt(recipe.warmup_steps / (self.step + 1)))
-        return recipe.learning_rate * warm * left
+        done = self._epoch + self._num_done / num_batches
+        return rate_at(
+            self._recipe.optimizer, self.step, epochs_done=done, num_epochs=self._recipe.epochs, tried=self._epochs
+        )
 
     def _is_stop_due(self, stop: StopCheck) -> bool:
         """As ``_is_stopped``. To ask all ranks takes a while, so it is not done at each step."""

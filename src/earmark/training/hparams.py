@@ -19,12 +19,12 @@ from earmark.recognizers.speechbrain.pretrained import HYPERPARAMS, pretrainer_o
 from earmark.recognizers.speechbrain.writing import written
 from earmark.records import SAMPLE_RATE_HZ
 from earmark.training import hparams_keys as keys
-from earmark.training.hparams_rules import batching_of, optimizer_of, whisper_of
+from earmark.training.hparams_rules import batching_of, is_schedule, optimizer_of, whisper_of
 from earmark.training.recipe import ModelDocument, ReadRecipe, Recipe, read_recipe, recipe_path
 from earmark.training.recipe_values import made_of
 
 _KNOWN = (
-    *keys.SAID, *keys.OF_A_WHISPER, *keys.SECTIONS, *keys.OPTIMIZER, *keys.SCHEDULE, *keys.BATCHES, *keys.CHECKED,
+    *keys.SAID, *keys.OF_A_WHISPER, *keys.SECTIONS, *keys.OPTIMIZER, "lr_annealing", *keys.BATCHES, *keys.CHECKED,
     *keys.OF_THE_MODEL,
 )  # fmt: skip
 _LM, _TOKENIZER = "lm", "tokenizer"
@@ -84,6 +84,7 @@ class Hparams:
     def check_known(self) -> tuple[str, ...]:
         """The keys that are left alone. Raises UsageError for those that are not known, all of them."""
         known = {*_KNOWN, *keys.NOT_READ}
+        known |= {name for name, one in self._values.items() if is_schedule(name, one)}
         lost = [name for name in self._values if name not in known and name not in self._document.referred]
         if not lost:
             left = keys.NOT_READ - self._document.referred
@@ -110,17 +111,28 @@ class Hparams:
         loadables, paths = self._loadables(modules)
         kind = self.tree["kind"] = self._kind(modules, loadables)
         self.tree |= {name: _copied(self._values[name]) for name in keys.SECTIONS if self._values.get(name) is not None}
-        for name, place in {**keys.SAID, **(keys.OF_A_WHISPER if kind == "whisper" else {})}.items():
-            if name in self._values:
-                self._put(name, place, self._values[name])
-        if "precision" in self.tree:
-            self.tree["precision"] = keys.PRECISIONS.get(str(self.tree["precision"]), self.tree["precision"])
+        self._put_said(kind)
         self._take(optimizer_of(self._values, self._wrong))
         self._take(batching_of(self._values, kind, self.tree.get("data"), self._wrong))
         if kind == "whisper":
             self._take(whisper_of(modules["whisper"], self._wrong))
             return None
         return self._model(modules, loadables, paths, kind)
+
+    def _put_said(self, kind: keys.Kind) -> None:
+        """The keys that hold one value each."""
+        for name, place in {**keys.SAID, **(keys.OF_A_WHISPER if kind == "whisper" else {})}.items():
+            if name in self._values:
+                if place[-1] == "source" and isinstance(self._values[name], list):
+                    raise self._wrong(name, "it is a list, and one source is taken", hint=f"--set {name}=FILE")
+                self._put(name, place, self._values[name])
+        if (precision := self.tree.get("precision")) is not None:
+            if precision not in keys.PRECISIONS:
+                hint = "--set precision=bf16, whose range needs no scaling of the loss; or fp32"
+                raise self._wrong("precision", f"{precision!r} is none of {', '.join(keys.PRECISIONS)}", hint=hint)
+            self.tree["precision"] = keys.PRECISIONS[precision]
+        if self._values.get("normalized_transcripts"):
+            self._take(keys.NORMALIZED)
 
     def _put(self, name: str, place: tuple[str, ...], value: object) -> None:
         """A value of the YAML at its place in the recipe."""

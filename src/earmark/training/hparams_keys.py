@@ -31,9 +31,13 @@ OF_A_WHISPER: dict[str, tuple[str, ...]] = {"language": ("model", "language"), "
 SECTIONS = ("data", "augmentation", "evaluation")
 """As in a recipe."""
 OPTIMIZER = ("opt_class", "whisper_opt_class")
-SCHEDULE = ("lr_annealing", "noam_annealing")
 BATCHES = ("batch_size", "dynamic_batching", "dynamic_batch_sampler")
-CHECKED = ("kind", "sample_rate", "blank_index", "pretrainer")
+CHECKED = ("kind", "sample_rate", "blank_index", "pretrainer", "normalized_transcripts")
+NORMALIZED: dict[str, tuple[tuple[str, ...], object]] = {
+    "normalized_transcripts": (("data", "normalizer"), "whisper-en"),
+    "normalized_transcripts ": (("evaluation", "normalizer"), "whisper-en"),
+}
+"""SpeechBrain takes the tokenizer's, in training and in the error rate, whatever the language."""
 OF_THE_MODEL = (
     "sample_rate", "modules", "tokenizer", "decoding_function", "test_beam_search", "transducer_beam_search",
     "transformer_beam_search",
@@ -46,7 +50,9 @@ NOT_READ = frozenset(
         "error_rate_computer", "wer_computer", "cer_computer", "compute_cost", "ctc_cost", "log_softmax", "num_workers",
         "sorting", "skip_prep", "model", "label_encoder", "train_dataloader_opts", "valid_dataloader_opts",
         "test_dataloader_opts", "valid_search", "test_search", "test_beam_size", "valid_batch_size", "test_batch_size",
-        "language", "task",
+        "language", "task", "valid_wer_file", "train_splits", "dev_splits", "test_splits", "train_tsv_file",
+        "dev_tsv_file", "test_tsv_file", "accented_letters", "train_loader_kwargs", "valid_loader_kwargs",
+        "test_loader_kwargs", "eval_precision", "nll_loss",
     }
 )  # fmt: skip
 """What earmark does itself, in its own way, or asks for elsewhere: it is not built, and does nothing."""
@@ -68,7 +74,18 @@ SAMPLER_NOT_READ = frozenset(
 OPTIMIZERS = {f"torch.optim.{name}": name for name in ("AdamW", "Adam", "SGD", "Adadelta")}
 USUAL_DECAY = {"AdamW": 0.01}
 """The weight decay of torch's own, where it is not 0."""
-NOAM = "speechbrain.nnet.schedulers.NoamScheduler"
+SCHEDULERS = "speechbrain.nnet.schedulers."
+_NOAM, _NEWBOB = f"{SCHEDULERS}NoamScheduler", f"{SCHEDULERS}NewBobScheduler"
+SCHEDULES: dict[str, dict[str, str]] = {
+    _NOAM: {"lr_initial": "learning_rate", "n_warmup_steps": "warmup_steps"},
+    _NEWBOB: {
+        "initial_value": "learning_rate", "annealing_factor": "annealing_factor",
+        "improvement_threshold": "improvement_threshold", "patient": "annealing_patience",
+    },
+}  # fmt: skip
+"""Their arguments, and what the optimizer of a recipe calls them."""
+SCHEDULES_NEED = ("lr_initial", "n_warmup_steps", "initial_value")
+SCHEDULES_AS = {_NOAM: "noam", _NEWBOB: "newbob"}
 WHISPER = "speechbrain.integrations.huggingface.whisper.Whisper"
 WHISPER_READ = frozenset(["source", "save_path", "freeze", "freeze_encoder", "language", "task", "sampling_rate"])
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}

@@ -34,10 +34,17 @@ def optimizer_of(values: Mapping[str, Any], wrong: Wrong) -> Placed:
         raise wrong(said[1], f"{said[0]} is the optimizer already")
     if said:
         found |= _optimizer(said[0], values, wrong)
-    for name in keys.SCHEDULE:
-        if values.get(name) is not None:
-            found |= _schedule(name, values, wrong)
-    return found
+    schedules = [name for name, one in values.items() if is_schedule(name, one)]
+    if len(schedules) > 1:
+        raise wrong(schedules[1], f"{schedules[0]} is the schedule already")
+    return found | (_schedule(schedules[0], values[schedules[0]], wrong) if schedules else {})
+
+
+def is_schedule(name: str, one: object) -> bool:
+    """By its class, whatever a recipe calls it: ``lr_annealing_whisper``, ``noam_annealing``."""
+    if isinstance(one, Wanted):
+        return one.name.startswith(keys.SCHEDULERS)
+    return one is not None and name.startswith("lr_annealing")
 
 
 def _optimizer(name: str, values: Mapping[str, Any], wrong: Wrong) -> Placed:
@@ -61,18 +68,16 @@ def _optimizer(name: str, values: Mapping[str, Any], wrong: Wrong) -> Placed:
     return found
 
 
-def _schedule(name: str, values: Mapping[str, Any], wrong: Wrong) -> Placed:
-    one = values[name]
-    told = one.kwargs if isinstance(one, Wanted) and one.name == keys.NOAM and not one.args else {}
-    if told.keys() != {"lr_initial", "n_warmup_steps"}:
-        said = one.name if isinstance(one, Wanted) else repr(one)
-        hint = f"!new:{keys.NOAM} with lr_initial and n_warmup_steps; or warmup_steps: 100 and decay: linear, or none"
-        raise wrong(name, f"{said} is no schedule that is known here", hint=hint)
-    return {
-        f"{name}.lr_initial": (("optimizer", "learning_rate"), told["lr_initial"]),
-        f"{name}.n_warmup_steps": (("optimizer", "warmup_steps"), told["n_warmup_steps"]),
-        name: (("optimizer", "decay"), "noam"),
-    }
+def _schedule(name: str, one: object, wrong: Wrong) -> Placed:
+    said, told = (one.name, one.kwargs) if isinstance(one, Wanted) else (repr(one), {})
+    read = keys.SCHEDULES.get(said, {})
+    is_whole = all(argument in told for argument in keys.SCHEDULES_NEED if argument in read)
+    if not read or not is_whole or told.keys() - read.keys() or (isinstance(one, Wanted) and one.args):
+        known = "; ".join(f"!new:{known} with {', '.join(names)}" for known, names in keys.SCHEDULES.items())
+        hint = f"{known}; or warmup_steps: 100 and decay: linear, or none"
+        raise wrong(name, f"{said} with {', '.join(told) or 'nothing'} is no schedule that is known here", hint=hint)
+    found: Placed = {f"{name}.{argument}": (("optimizer", read[argument]), value) for argument, value in told.items()}
+    return found | {name: (("optimizer", "decay"), keys.SCHEDULES_AS[said])}
 
 
 def batching_of(values: Mapping[str, Any], kind: keys.Kind, data: Any, wrong: Wrong) -> Placed:  # noqa: ANN401  # a section

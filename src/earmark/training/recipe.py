@@ -101,8 +101,10 @@ class ModelRecipe:
 class OptimizerRecipe:
     """One of torch's, with ``arguments`` beside the rate. The rate climbs for ``warmup_steps``.
 
-    Then it falls in a straight line to nothing, or with the root of the steps (``noam``), unless ``decay`` is none. The
-    gradients of ``accumulate`` batches are one step. Their norm is cut to ``most_gradient_norm``.
+    Then it falls in a straight line to nothing, with the root of the steps (``noam``), or by ``annealing_factor`` after
+    each epoch whose error rate is not less by the share ``improvement_threshold`` (``newbob``; ``annealing_patience``
+    such epochs are spared each time), unless ``decay`` is none. The gradients of ``accumulate`` batches are one step.
+    Their norm is cut to ``most_gradient_norm``.
     """
 
     rule: Literal["AdamW", "Adam", "SGD", "Adadelta"] = "AdamW"
@@ -110,7 +112,10 @@ class OptimizerRecipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup_steps: int = 100
-    decay: Literal["linear", "noam", "none"] = "linear"
+    decay: Literal["linear", "noam", "newbob", "none"] = "linear"
+    annealing_factor: float = 0.5
+    improvement_threshold: float = 0.0025
+    annealing_patience: int = 0
     accumulate: int = 1
     most_gradient_norm: float = 5.0
 
@@ -122,6 +127,8 @@ class OptimizerRecipe:
             raise UsageError("warmup_steps is a number from 0, accumulate one from 1")
         if self.decay == "noam" and self.warmup_steps < 1:
             raise UsageError("decay noam goes with warmup_steps", cause="the rate falls as it climbed")
+        if not (0 < self.annealing_factor < 1 and 0 <= self.improvement_threshold < 1 and self.annealing_patience >= 0):
+            raise UsageError("annealing_factor is above 0, improvement_threshold is not below, and both are below 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

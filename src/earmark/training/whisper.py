@@ -35,6 +35,8 @@ from earmark.training.recipe import ModelRecipe, Recipe
 from earmark.training.weights import weights_hash
 from earmark.training.whisper_tokens import tokens_of
 
+_IN_A_RECIPE = "--set model.language=en, or another; of a YAML --set language=en"
+
 
 class WhisperBrain(FiniteBrain):
     """``modules.whisper`` gives logits (rows, tokens, vocabulary) for features and the tokens before each."""
@@ -83,8 +85,13 @@ class WhisperSystem(Hearing):
     def brain(self, device: torch.device) -> WhisperBrain:
         """A Brain with the model, as the recipe says."""
         made = brain_of(WhisperBrain, self.modules, self._recipe, device)
-        made.features = lambda batch: window_inputs(self._loaded, list(_waveforms(batch)))
+        made.features = self._features
         return made
+
+    def _features(self, batch: PaddedBatch) -> dict[str, Tensor]:
+        """In float32, as an evaluation makes them, whatever the precision of the steps."""
+        with torch.autocast(batch.samples.device.type, enabled=False):
+            return window_inputs(self._loaded, list(_waveforms(batch)))
 
     def hypotheses(self, batch: PaddedBatch) -> list[str]:
         """What greedy generation says of each row; of one longer than the window, window after window."""
@@ -133,11 +140,10 @@ def _loaded(said: ModelRecipe, device: torch.device) -> tuple[Loaded, _Kept]:
     try:
         settings = resolved(checkpoint, settings)
     except UsageError as error:  # its hints are those of an evaluation
-        hint = (error.hint or "").replace("--set ", "--set model.")
-        raise UsageError(error.what, cause=error.cause, hint=hint) from error
+        raise UsageError(error.what, cause=error.cause, hint=_IN_A_RECIPE) from error
     if takes_language(checkpoint) and settings.language is None:
         problem = "it knows several, and what it is taught begins with one"
-        raise UsageError(f"{checkpoint.place} must be told the language", cause=problem, hint="--set model.language=en")
+        raise UsageError(f"{checkpoint.place} must be told the language", cause=problem, hint=_IN_A_RECIPE)
     with packages_of("transformers"):
         loaded = load_as_saved(checkpoint, settings)
     kept = tuple(one for one in files.digests()["model"] if not _is_weights(one[0]))
