@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from earmark import schema
 from earmark.planning.batching import cut, longest_first, padded_cost_s
-from earmark.planning.guided import ShardSize, cumulated_s, guided
+from earmark.planning.guided import ShardSize, guided
 from earmark.planning.queue_order import Queue, in_turn
 from earmark.records import AudioRef, Batch, Segment, Shard
 from earmark.spec import RunSpec
@@ -65,13 +65,12 @@ def left_of(plan: pa.Table, done: NDArray[np.bool_]) -> pa.Table:
 
 def shard_rows(queue: Queue, num_workers: int) -> Iterator[tuple[int, int]]:
     """The rows of each shard of what is ``in_turn``, as the first and the one after the last: see ``shards``."""
-    plan, stops = queue.plan, queue.stops
-    if not len(plan):
+    stops, ends_s = queue.stops, queue.ends_s
+    if not len(stops):
         return
-    ends_s = cumulated_s(plan["duration_s"].to_numpy())[stops - 1]
     least_of_most_s, most_of_most_s = _MOST_SHARD_S
     most_s = min(max(least_of_most_s, float(ends_s[-1]) / _SHARDS_AT_LEAST), most_of_most_s)
-    if len(stops) < len(plan):
+    if len(stops) < len(queue.plan):
         largest_s = float(np.diff(ends_s, prepend=0.0).max())
         least, most = _BATCHES_IN_SHARD
         most_s = max(most_s, least * largest_s, min(most * largest_s, most_of_most_s))

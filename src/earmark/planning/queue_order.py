@@ -7,6 +7,7 @@ Batches of one budget have much the same audio, so those of many short utterance
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,13 +22,21 @@ from earmark.planning.trials import trials
 class Queue:
     """What is handed out: the rows of a table of schema.PLAN in their turn.
 
-    ``stops`` is the row after the last one of each batch. ``first_stops`` is of the first shards, which are no share of
+    ``stops`` is the row after the last one of each batch, and ``ends_s`` the seconds of audio up to there, an utterance
+    of unknown length counting for 10 s. ``first_stops`` is of the first shards, which are no share of
     what remains: the batch after the last one of each.
     """
 
     plan: pa.Table
     stops: NDArray[np.int64]
     first_stops: tuple[int, ...]
+    ends_s: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, plan: pa.Table, stops: NDArray[np.int64], first_stops: Iterable[int]) -> Queue:
+        """With the seconds that the plan says."""
+        ends_s = cumulated_s(plan["duration_s"].to_numpy())
+        return cls(plan, stops, tuple(first_stops), ends_s if len(stops) == len(plan) else ends_s[stops - 1])
 
 
 def in_turn(plan: pa.Table, num_workers: int) -> Queue:
@@ -45,7 +54,7 @@ def _costly_first(plan: pa.Table, num_workers: int) -> Queue:
     """Batches by what they may cost, behind the first ones of the plan."""
     stops = batch_stops(plan)
     if len(stops) == len(plan):
-        return Queue(plan, stops, ())
+        return Queue.of(plan, stops, ())
     sizes = np.diff(stops, prepend=0)
     audio_s = np.add.reduceat(plan["duration_s"].to_numpy(), stops - sizes)
     shares = sizes / len(plan) + audio_s / max(float(audio_s.sum()), np.finfo(np.float64).tiny)
@@ -53,15 +62,12 @@ def _costly_first(plan: pa.Table, num_workers: int) -> Queue:
     order = np.argsort(-shares, kind="stable")
     num_first = min(num_workers, len(stops))
     rows = _rows((stops - sizes)[order], sizes[order])
-    return Queue(plan.take(rows), np.cumsum(sizes[order]), tuple(range(1, num_first + 1)))
+    return Queue.of(plan.take(rows), np.cumsum(sizes[order]), range(1, num_first + 1))
 
 
 def _behind_trials(queue: Queue, num_workers: int) -> Queue:
     """The same, but that the batches of trials are taken out and come first."""
-    if not len(queue.stops):
-        return queue
-    ends_s = cumulated_s(queue.plan["duration_s"].to_numpy())[queue.stops - 1]
-    edges = trials(np.diff(ends_s, prepend=0.0), num_workers)
+    edges = trials(np.diff(queue.ends_s, prepend=0.0), num_workers)
     if not edges:
         return queue
     first, last = edges[0], edges[-1]
@@ -70,7 +76,7 @@ def _behind_trials(queue: Queue, num_workers: int) -> Queue:
     row, stop = int(queue.stops[first - 1]), int(queue.stops[last - 1])
     plan = pa.concat_tables([queue.plan.slice(row, stop - row), queue.plan.slice(0, row), queue.plan.slice(stop)])
     alone = (min(batch, first) + last - first for batch in queue.first_stops)
-    return Queue(plan, np.cumsum(sizes), tuple(dict.fromkeys([*(edge - first for edge in edges[1:]), *alone])))
+    return Queue.of(plan, np.cumsum(sizes), dict.fromkeys([*(edge - first for edge in edges[1:]), *alone]))
 
 
 def batch_stops(plan: pa.Table) -> NDArray[np.int64]:
