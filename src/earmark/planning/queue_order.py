@@ -61,8 +61,8 @@ def _costly_first(plan: pa.Table, num_workers: int) -> Queue:
     shares[:num_workers] = np.inf
     order = np.argsort(-shares, kind="stable")
     num_first = min(num_workers, len(stops))
-    rows = _rows((stops - sizes)[order], sizes[order])
-    return Queue.of(plan.take(rows), np.cumsum(sizes[order]), range(1, num_first + 1))
+    plan = plan.take(_rows((stops - sizes)[order], sizes[order]))
+    return Queue.of(plan, np.cumsum(sizes[order]), range(1, num_first + 1))
 
 
 def _behind_trials(queue: Queue, num_workers: int) -> Queue:
