@@ -17,6 +17,7 @@ from earmark.engines.place import Place
 from earmark.engines.processes import Pool, ProcessEngine
 from earmark.errors import EngineError, StoreError, UsageError
 from tests.diary import Diary, is_running, never, plain_shards, run, shard, wait_until
+from tests.planning.test_plan import all_shards, planned, utterances
 
 SEEN_AT_IMPORT = os.environ.get("CUDA_VISIBLE_DEVICES")
 """By a worker, which imports this module to know what its work is."""
@@ -202,6 +203,28 @@ def test_what_one_worker_cannot_store_ends_the_run_after_the_others_have_committ
     assert raised.value.cause == "No space left on device"
     assert work.noted("done stoppable-a")
     assert work.noted("done s0") == []
+
+
+@dataclass
+class Unlike(Diary):
+    """Work of which rank 0 is so slow that rank 1 begins its second shard before it has done its first."""
+
+    def __call__(self, shard, *, rank, stop):
+        self.note(f"shard on {rank}")
+        if rank == 0 and len(self.noted("shard on 0")) == 1:
+            assert wait_until(lambda: len(self.noted("shard on 1")) > 1)
+        return super().__call__(shard, rank=rank, stop=stop)
+
+
+def test_the_longest_recording_goes_to_the_faster_worker(tmp_path):
+    """Nobody knows which one that is: it is back from its trial first, and the hour is what comes next."""
+    table = utterances([10.0] * 304 + [3600.0] + [100.0] * 4)
+    queue = all_shards(table, planned(table, 1.0), 2)
+    work = Unlike(str(tmp_path))
+    receipts = run(ProcessEngine(EngineOptions(num_workers=2)), work, queue)
+    [longest] = [receipt for receipt in receipts if receipt.part == "u304"]
+    assert longest.rank == 1
+    assert sum(receipt.num_rows for receipt in receipts) == len(table)
 
 
 def test_no_time_and_no_worker_are_refused():

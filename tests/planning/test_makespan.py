@@ -10,8 +10,8 @@ from earmark import schema
 from earmark.planning.estimated import estimated_segments
 from earmark.planning.makespan import lower_bound_s, makespan_s
 from earmark.planning.plan import make_plan, shard_rows
-from earmark.planning.queue_order import batch_stops, in_turn
-from earmark.spec import BatchingSpec, RecognizerSpec, SegmentationSpec
+from earmark.planning.queue_order import in_turn
+from earmark.spec import BatchingKind, BatchingSpec, RecognizerSpec, SegmentationSpec
 from tests.planning.test_plan import utterances
 from tests.toys import toy_spec
 
@@ -31,21 +31,63 @@ def test_no_order_beats_the_bound():
     assert lower_bound_s([], [1.0]) == 0.0
 
 
+BATCHING = BatchingSpec(max_batch_s=64.0)
+HALF = [0.5 if rank % 4 == 3 else 1.0 for rank in range(64)]
+"""One worker in four has half the speed."""
+
+
+def played(duration_s: np.ndarray, batching: BatchingKind, num_workers: int) -> tuple[list[float], list[float]]:
+    """The seconds that each shard of the planner's queue takes at speed 1, and those of each batch."""
+    spec = toy_spec(recognizer=RecognizerSpec(name="x", version="1", batching=batching), batching=BATCHING)
+    plan = make_plan(utterances(duration_s.tolist()), schema.SEGMENTS.empty_table(), spec)
+    queue = in_turn(plan, num_workers)
+    costs_s = 0.02 + queue.plan["duration_s"].to_numpy() / 100.0
+    ends_s = np.concatenate([[0.0], np.cumsum(costs_s)])
+    shards_s = [ends_s[stop] - ends_s[row] for row, stop in shard_rows(queue, num_workers)]
+    return shards_s, np.diff(ends_s[np.append(0, queue.stops)]).tolist()
+
+
 @pytest.mark.parametrize("is_mixed", [False, True])
 @pytest.mark.parametrize("num_workers", [1, 8, 64])
 @pytest.mark.parametrize("batching", ["single", "masked"])
 def test_the_planners_queue_is_within_a_twentieth_of_the_bound(num_workers, is_mixed, batching):
     """Ten thousand utterances as LibriSpeech has them, also where one worker in four has half the speed."""
     duration_s = np.random.default_rng(0).lognormal(np.log(6.2), 0.6, 10_480).clip(1.3, 35.0)
-    recognizer = RecognizerSpec(name="x", version="1", batching=batching)
-    spec = toy_spec(recognizer=recognizer, batching=BatchingSpec(max_batch_s=64.0))
-    plan = in_turn(make_plan(utterances(duration_s.tolist()), schema.SEGMENTS.empty_table(), spec), num_workers)
-    costs_s = 0.02 + plan["duration_s"].to_numpy() / 100.0
-    ends_s = np.concatenate([[0.0], np.cumsum(costs_s)])
-    queue = (ends_s[stop] - ends_s[row] for row, stop in shard_rows(plan, num_workers))
-    speeds = [0.5 if is_mixed and rank % 4 == 3 else 1.0 for rank in range(num_workers)]
-    batches_s = np.diff(ends_s[np.append(0, batch_stops(plan))])
-    assert makespan_s(queue, speeds, dispatch_s=0.005) <= 1.05 * lower_bound_s(batches_s, speeds)
+    shards_s, batches_s = played(duration_s, batching, num_workers)
+    speeds = (HALF if is_mixed else [1.0] * 64)[:num_workers]
+    assert makespan_s(shards_s, speeds, dispatch_s=0.005) <= 1.05 * lower_bound_s(batches_s, speeds)
+
+
+@pytest.fixture(name="whole", params=[32, 64])
+def _whole(request) -> tuple[list[float], list[float]]:
+    """Shards and speeds of uncut recordings up to an hour; one of an hour takes as long as a share, or longer."""
+    duration_s = ((np.random.default_rng(1).pareto(1.15, 10_480) + 1.0) * 2.0).clip(0.3, 3_600.0)
+    shards_s, batches_s = played(duration_s, "single", request.param)
+    assert max(batches_s) > 0.5 * sum(batches_s) / request.param
+    return shards_s, HALF[: request.param]
+
+
+def test_an_hour_in_one_piece_goes_to_no_slow_worker(whole):
+    """Speeds that nobody knows: whoever is back from its trial first takes it."""
+    shards_s, speeds = whole
+    assert makespan_s(shards_s, speeds, dispatch_s=0.005) <= 1.05 * lower_bound_s(shards_s, speeds)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nor_where_everything_takes_other_times_than_its_length_says(whole, seed):
+    """Each shard up to 30 % less or more."""
+    shards_s, speeds = whole
+    shards_s = (np.array(shards_s) * np.random.default_rng(seed).uniform(0.7, 1.3, len(shards_s))).tolist()
+    assert makespan_s(shards_s, speeds, dispatch_s=0.005) <= 1.05 * lower_bound_s(shards_s, speeds)
+
+
+def test_nor_to_a_worker_that_begins_cold(whole):
+    """The first worker is ten times as long at its first shard; without trials that is the hour."""
+    [first_s, *shards_s], speeds = whole
+    bound_s = lower_bound_s([first_s, *shards_s], speeds)
+    assert makespan_s([10 * first_s, *shards_s], speeds, dispatch_s=0.005) <= 1.05 * bound_s
+    longest_first = sorted([first_s, *shards_s], reverse=True)
+    assert makespan_s([10 * longest_first[0], *longest_first[1:]], speeds) > 5 * bound_s
 
 
 def test_long_audio_is_estimated_in_equal_pieces():

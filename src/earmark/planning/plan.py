@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 
 from earmark import schema
 from earmark.planning.batching import cut, longest_first, padded_cost_s
-from earmark.planning.guided import ShardSize, cumulated_s, guided
-from earmark.planning.queue_order import batch_stops, in_turn
+from earmark.planning.guided import ShardSize, guided
+from earmark.planning.queue_order import Queue, in_turn
 from earmark.records import AudioRef, Batch, Segment, Shard
 from earmark.spec import RunSpec
 
@@ -50,11 +51,11 @@ def shards(
     10 s and 600 s, so that a kill costs little, results show early, and a long run has not too many parts. Where
     utterances meet in batches, two of the largest may go together, and four within 600 s, since a worker makes the
     batches of its shard ready while the model is busy with one. The first ones, which may not fit into memory, go one
-    by one.
+    by one; before them trials, where there are any.
     """
-    plan = in_turn(left_of(plan, done), num_workers)
-    for row, stop in shard_rows(plan, num_workers):
-        yield _shard(utterances, plan.slice(row, stop - row), root)
+    queue = in_turn(left_of(plan, done), num_workers)
+    for row, stop in shard_rows(queue, num_workers):
+        yield _shard(utterances, queue.plan.slice(row, stop - row), root)
 
 
 def left_of(plan: pa.Table, done: NDArray[np.bool_]) -> pa.Table:
@@ -62,21 +63,19 @@ def left_of(plan: pa.Table, done: NDArray[np.bool_]) -> pa.Table:
     return plan.filter(pa.array(~done[plan["batch"].to_numpy()]))
 
 
-def shard_rows(plan: pa.Table, num_workers: int) -> Iterator[tuple[int, int]]:
-    """The rows of each shard of a plan ``in_turn``, as the first and the one after the last: see ``shards``."""
-    if not len(plan):
+def shard_rows(queue: Queue, num_workers: int) -> Iterator[tuple[int, int]]:
+    """The rows of each shard of what is ``in_turn``, as the first and the one after the last: see ``shards``."""
+    stops, ends_s = queue.stops, queue.ends_s
+    if not len(stops):
         return
-    stops = batch_stops(plan)
-    ends_s = cumulated_s(plan["duration_s"].to_numpy())[stops - 1]
     least_of_most_s, most_of_most_s = _MOST_SHARD_S
     most_s = min(max(least_of_most_s, float(ends_s[-1]) / _SHARDS_AT_LEAST), most_of_most_s)
-    num_first = 0
-    if len(stops) < len(plan):
+    if len(stops) < len(queue.plan):
         largest_s = float(np.diff(ends_s, prepend=0.0).max())
         least, most = _BATCHES_IN_SHARD
         most_s = max(most_s, least * largest_s, min(most * largest_s, most_of_most_s))
-        num_first = min(num_workers, len(stops))
-        yield from zip([0, *stops[: num_first - 1].tolist()], stops[:num_first].tolist(), strict=True)
+    yield from pairwise([0, *(int(stops[batch - 1]) for batch in queue.first_stops)])
+    num_first = queue.first_stops[-1] if queue.first_stops else 0
     if num_first < len(stops):
         row, before_s = (int(stops[num_first - 1]), float(ends_s[num_first - 1])) if num_first else (0, 0.0)
         size = ShardSize(least_s=_LEAST_SHARD_S, most_s=most_s)

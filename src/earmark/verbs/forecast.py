@@ -138,11 +138,11 @@ class _Ahead:
         plan, left, is_estimated = self._plan()
         shape = Shape.of(left)
         meter, workforce, utterances = self.evaluation.meter, self.evaluation.workforce, self.evaluation.utterances
-        left = in_turn(left, workforce.num_workers)
-        edges = list(shard_rows(left, workforce.num_workers))
+        queue = in_turn(left, workforce.num_workers)
+        edges = list(shard_rows(queue, workforce.num_workers))
         known = known_throughput(self.evaluation.recognizer, self.spec, meter.device, self.evaluation.cache)
         cold_s = known_cold_start_s(self.evaluation.recognizer, meter.device, workforce.name, self.evaluation.cache)
-        wall_s = self._wall_s(left, edges, known, cold_s or 0.0)
+        wall_s = self._wall_s(queue.plan, edges, known, cold_s or 0.0)
         cost, why = self._cost(shape, known, wall_s, num_paid=min(workforce.num_places, len(edges)))
         return Forecast(
             run=self.store.url,
