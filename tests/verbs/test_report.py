@@ -155,6 +155,18 @@ def test_failed_utterances_are_in_it(source, tmp_path):
     assert held["rows-0"]["reasons"]["3"]
 
 
+def test_only_a_page_that_was_made_before_is_replaced(folder, tmp_path):
+    """A manifest whose name was given by mistake stays; an empty file has nothing to lose."""
+    mine = tmp_path / "manifest.jsonl"
+    mine.write_text('{"id": "a"}')
+    with pytest.raises(UsageError, match="is there, and is no report"):
+        report(folder / "base", out=mine, audio="none")
+    assert mine.read_text() == '{"id": "a"}'
+    mine.write_text("")
+    for _ in range(2):
+        assert report(folder / "base", out=mine, audio="none").path == str(mine)
+
+
 def test_a_page_that_is_too_large_becomes_a_folder(folder, monkeypatch, tmp_path):
     """Named after the file that was asked for; made again, it is replaced."""
     monkeypatch.setattr(reporting, "LARGEST_FILE_BYTES", 100)
