@@ -97,6 +97,7 @@ function slicesCard() {
   choice.addEventListener("change", draw);
   draw();
   const figure = card("", `with 95 % intervals${few(head.charts)}; grey: how many utterances. Click for the utterances`, place);
+  figure.classList.add("slices");
   figure.querySelector("b").append("WER by ", choice);
   return figure;
 }
