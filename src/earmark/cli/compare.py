@@ -108,14 +108,12 @@ def _record(pair: PairComparison) -> dict[str, Any]:
 
 def _say_notes(comparison: Comparison) -> None:
     """What to know beside the numbers."""
-    from earmark.reports.settings import assumption
-
     for name in comparison.damaged_parts:
         say(f"warning: {name} is damaged: its utterances count as not transcribed")
     for label, settings in comparison.scored_otherwise.items():
         say(f"note: the summary of {label} is of {settings}, so its rate there is another number")
-    if comparison.is_assumed:
-        say(f"note: {assumption(comparison.labels[0], comparison.normalizer.name)}; --normalizer names another")
+    if comparison.assumption:
+        say(f"note: {comparison.assumption}; --normalizer names another")
     for reason, number in comparison.left_out.items():
         say(f"note: {number_of(number, 'utterance', 'are')} left out: {reason}")
 

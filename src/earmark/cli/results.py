@@ -83,14 +83,11 @@ def _lines(summary: RunSummary) -> list[str]:
 
 def interval_line(summary: RunSummary) -> str:
     """How the interval of the rate was made, or why there is none; empty where there is no rate."""
-    from earmark.reports.slices import SMALL
-    from earmark.scoring.bootstrap import MIN_UNITS
-
     drawn = summary.wer_interval
     if drawn is None:
-        return f"no 95 % interval: fewer than {MIN_UNITS} utterances are too few" if summary.wer is not None else ""
+        return "no 95 % interval: fewer than 6 utterances are too few" if summary.wer is not None else ""
     wider = "; by speaker, where enough are known, it is often wider" if drawn.unit == "utterance" else ""
-    little = f"; of fewer than {SMALL} utterances, so it says little" if summary.num_scored < SMALL else wider
+    little = "; of fewer than 30 utterances, so it says little" if summary.is_small else wider
     return f"95 % interval: {drawn.num_replicates:,} bootstraps by {drawn.unit}{little}"
 
 

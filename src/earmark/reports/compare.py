@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from earmark.errors import GateFailedError
 from earmark.reports.gate import Gate
 from earmark.reports.pairing import Matched
+from earmark.reports.settings import assumption
 from earmark.reports.slices import Grouping, Slice, slices
 from earmark.reports.suspects import Suspects
 from earmark.reports.verdict import Verdict, sentence, speech_factor, verdict_on
@@ -129,6 +130,11 @@ class Comparison:
     suspects: Suspects | None
     fail_if: str | None = None
     is_assumed: bool = False
+
+    @property
+    def assumption(self) -> str | None:
+        """What to know where nobody named the normalizer."""
+        return assumption(self.labels[0], self.normalizer.name) if self.is_assumed else None
 
     @property
     def failed_pairs(self) -> tuple[PairComparison, ...]:
