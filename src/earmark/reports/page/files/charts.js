@@ -59,13 +59,13 @@ function binned(chart) {
       svg("rect", { x: x - step * 0.36, y: H - BOTTOM - tall, width: step * 0.72, height: tall, class: "amount" }),
       one.interval ? svg("path", { d: `M${x} ${y(one.interval[0])}V${y(one.interval[1])}M${x - 4} ${y(one.interval[0])}h8M${x - 4} ${y(one.interval[1])}h8`, class: "whisker" }) : null,
       one.wer === null ? null : svg("circle", { cx: x, cy: y(one.wer), r: 4.5, class: "dot" }),
-      slices.length <= 8 || n % 2 === 0 ? svg("text", { x, y: H - BOTTOM + 15, class: "tick middle" }, rangeOf(one, "")) : null);
+      slices.length <= 8 || n % 2 === 0 ? svg("text", { x, y: H - BOTTOM + 18, class: "tick middle" }, rangeOf(one, "")) : null);
     return pressable(group, () => addScored(pack("number", column, one.low, one.high ?? "")));
   });
   const path = slices.filter((one) => one.wer !== null).map((one) => `${LEFT + (slices.indexOf(one) + 0.5) * step} ${y(one.wer)}`).join("L");
   return svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": `WER by ${shown}` },
     axis(most), svg("path", { d: `M${path}`, class: "thread" }), marks,
-    svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, unit ? `${shown}, ${unit}` : shown));
+    svg("text", { x: (W + LEFT) / 2, y: H - 2, class: "tick middle" }, unit ? `${shown}, ${unit}` : shown));
 }
 
 // The rate of each value of a category: a bar with its interval.
@@ -112,7 +112,7 @@ function curve(pointsOf, label, xText, yText, more) {
   return svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": label },
     axis(yText.most, yText.as),
     svg("path", { d: `M${pointsOf.map(([x, y]) => `${(LEFT + x * (W - LEFT - RIGHT)).toFixed(1)} ${(H - BOTTOM - y * (H - BOTTOM - TOP)).toFixed(1)}`).join("L")}`, class: "line" }),
-    [0, 0.5, 1].map((x) => svg("text", { x: LEFT + x * (W - LEFT - RIGHT), y: H - BOTTOM + 15, class: `tick ${["", "middle", "end"][2 * x]}` }, xText(x))), more);
+    [0, 0.5, 1].map((x) => svg("text", { x: LEFT + x * (W - LEFT - RIGHT), y: H - BOTTOM + 18, class: `tick ${["", "middle", "end"][2 * x]}` }, xText(x))), more);
 }
 
 function cumulativeCard() {
@@ -130,7 +130,7 @@ function cumulativeCard() {
   });
   const share = Math.round((100 * twentieth) / total);
   const figure = curve(found, "cumulative errors", (x) => `${100 * x} %`, { most: 1 },
-    svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, "of the utterances, the worst first"));
+    svg("text", { x: (W + LEFT) / 2, y: H - 2, class: "tick middle" }, "of the utterances, the worst first"));
   const worst = errors.length < 20 ? `the worst of ${errors.length} utterances has` : "the worst 5 % of the utterances have";
   return card("How errors gather", `${worst} ${share} % of the errors`, figure);
 }
@@ -153,11 +153,11 @@ function histogramCard() {
       svg("title", {}, `${plural(number, "utterance")} with ${n}${n === 20 ? " or more" : ""} errors`),
       svg("rect", { x, y: TOP, width: step, height: H - TOP, class: "catch" }),
       svg("rect", { x: x + step * 0.12, y: H - BOTTOM - tall, width: step * 0.76, height: tall, class: n ? "fillbar" : "fillbar right" }),
-      last < 12 || n % 5 === 0 ? svg("text", { x: x + step / 2, y: H - BOTTOM + 15, class: "tick middle" }, n === 20 ? "20+" : n) : null),
+      last < 12 || n % 5 === 0 ? svg("text", { x: x + step / 2, y: H - BOTTOM + 18, class: "tick middle" }, n === 20 ? "20+" : n) : null),
     () => addScored(pack("number", "errors", n, n === 20 ? "" : n + 1)));
   });
   return card("Errors in an utterance", numbers.get(0) ? "green: none" : null, svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": "errors in an utterance" },
-    axis(most, (value) => count(Math.round(value))), columns, svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, "word errors")));
+    axis(most, (value) => count(Math.round(value))), columns, svg("text", { x: (W + LEFT) / 2, y: H - 2, class: "tick middle" }, "word errors")));
 }
 
 function overTimeCard() {
@@ -167,7 +167,7 @@ function overTimeCard() {
   if (until <= from) return null;
   const most = ceiling(Math.max(0.01, ...seen.map(([, , wer]) => wer)));
   const figure = curve(seen.map(([, ms, wer]) => [(ms - from) / (until - from), wer / most]), "WER while the run went on", (x) => spoken((x * (until - from)) / 1000), { most },
-    svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, "time in the last attempt"));
+    svg("text", { x: (W + LEFT) / 2, y: H - 2, class: "tick middle" }, "time in the last attempt"));
   const speed = seen.at(-1)[3];
   return card("WER so far, while it ran", speed ? `at its end ${tidy(speed)} s of audio a second` : "longest utterances first", figure);
 }

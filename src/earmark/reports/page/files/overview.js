@@ -45,7 +45,7 @@ function drawVerdict() {
       tile("with an error", perCent(summary.ser, 1), "of the scored utterances (SER)"),
       tile("character error rate", perCent(summary.cer), null),
       tile("audio", spoken(summary.audio_s || null), summary.coverage?.ratio < 1 ? `${perCent(summary.coverage.ratio, 1)} of it transcribed` : null),
-      tile("speed", summary.rtfx?.wall ? `${tidy(summary.rtfx.wall)} ×` : "–", summary.rtfx?.wall ? `real time, loading included; one worker's recognizer alone ${tidy(summary.rtfx.compute)} ×` : "nobody measured it"),
+      tile("speed", summary.rtfx?.wall ? `${tidy(summary.rtfx.wall)}\u00a0×` : "–", summary.rtfx?.wall ? `real time, loading included; one worker's recognizer alone ${tidy(summary.rtfx.compute)}\u00a0×` : "nobody measured it"),
       cost ? tile("cost", `${tidy(cost.amount)} ${cost.currency || ""}`, cost.basis) : null));
   fill($("subtitle"), visible([summary.model_place || summary.model, summary.data, summary.normalizer?.name && `normalizer ${summary.normalizer.name}`, summary.scorer?.name && `scorer ${summary.scorer.name}`].filter(Boolean).join("  ·  ")));
 }
