@@ -161,9 +161,7 @@ def _check_place(place: str) -> None:
         return
     parent, name = _parts(place)
     if not _may_be_replaced(open_folder(parent), name):
-        raise UsageError(
-            f"{place} is there, and is no report", cause="it would be lost", hint="--out another name, or remove it"
-        )
+        raise UsageError(f"{place} is there, and is no report", cause="it would be lost", hint="--out another name")
 
 
 def _check_folder(folder: Folder) -> None:
