@@ -148,11 +148,11 @@ class SegmentationSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What was said of the model and the data, by the names that ``evaluate`` has for it, without secrets.
+    """What was said of the model, the data and the scoring, by ``evaluate``'s names for it, without secrets.
 
     ``model`` and ``data`` are None where no command line can say them: a recognizer or a source that somebody made, or
     words with a secret, which are not kept whole. Every other field but ``options`` is a flag of that name, and its
-    default what ``evaluate`` does without it.
+    default what ``evaluate`` does without it; but ``normalizer`` and ``scorer`` are None where nobody knows them.
     """
 
     model: str | None = None
@@ -166,14 +166,17 @@ class Asked:
     limit: str | None = None
     seed: int | None = None
     missing_audio: str = "error"
+    normalizer: str | None = None
+    scorer: str | None = None
 
     def after(self, earlier: Asked) -> Asked:
-        """This; but where it has no name for the model or the data, what ``earlier`` said of it, if it had one."""
-        of_model = ("model", "options", "trust")
+        """This; but where it has no name for the model, the data or a rule, what ``earlier`` said of it, if it did."""
+        together = dict.fromkeys(("options", "trust"), "model")
+        alone = ("model", "normalizer", "scorer")
         kept = {
             one.name: getattr(earlier, one.name)
             for one in dataclasses.fields(self)
-            for name in ["model" if one.name in of_model else "data"]
+            for name in [one.name if one.name in alone else together.get(one.name, "data")]
             if getattr(self, name) is None and getattr(earlier, name) is not None
         }
         return dataclasses.replace(self, **kept)

@@ -74,7 +74,7 @@ def test_what_hides_in_names_is_shown(browser, tmp_path):
     page.evaluate(
         "(() => { const choice = document.querySelector('#charts select'); choice.selectedIndex = [...choice.options]"
         ".findIndex((one) => one.textContent === 'leU+202Evel'); choice.dispatchEvent(new Event('change'));"
-        "document.querySelector('#charts .wide .bin').dispatchEvent(new Event('click')); })()"
+        "document.querySelector('#charts .slices .bin').dispatchEvent(new Event('click')); })()"
     )
     assert 0 < chosen(page) < 20
     assert page.evaluate("document.getElementById('title').textContent") == "tiU+202Etle"

@@ -114,12 +114,14 @@ def test_a_click_on_a_confusion_shows_where(browser, base):
 def test_a_bin_of_a_chart_holds_what_it_says(browser, base):
     """The number in its title is the number of rows that a click shows."""
     page = opened(browser, base)
-    for number in range(page.evaluate("document.querySelectorAll('#charts figure.wide .bin').length")):
+    num_bins = page.evaluate("document.querySelectorAll('#charts figure.slices .bin').length")
+    assert num_bins > 1
+    for number in range(num_bins):
         title = page.evaluate(
-            f"document.querySelectorAll('#charts figure.wide .bin')[{number}].querySelector('title').textContent"
+            f"document.querySelectorAll('#charts figure.slices .bin')[{number}].querySelector('title').textContent"
         )
         page.evaluate(
-            f"document.querySelectorAll('#charts figure.wide .bin')[{number}].dispatchEvent(new Event('click'))"
+            f"document.querySelectorAll('#charts figure.slices .bin')[{number}].dispatchEvent(new Event('click'))"
         )
         assert chosen(page) == int(re.search(r"(\d+) utterance", title)[1]), title
         page.key("Escape")
@@ -172,7 +174,7 @@ def test_an_unfinished_run_says_what_is_only_not_transcribed_yet(browser, tmp_pa
     page = opened(browser, report(tmp_path / "run", audio="none").path)
     tiles = page.evaluate("document.querySelector('.tiles').textContent")
     assert "5 scored, 0 failed, 3 not transcribed yet" in tiles
-    assert "the recognizer of one worker alone" in tiles
+    assert "one worker's recognizer alone" in tiles
     cards = page.evaluate("[...document.querySelectorAll('.flagcard')].map((one) => one.textContent)")
     assert "3skipped3 not transcribed yet" in cards
     assert page.problems == []
@@ -327,3 +329,15 @@ def test_a_narrow_window_is_not_scrolled_sideways(browser, base, width):
     )
     assert heights
     assert 8 <= min(heights) <= max(heights) <= 24
+
+
+@pytest.mark.parametrize("width", [1200, 1440])
+def test_the_numbers_stand_in_one_row_and_no_chart_is_blown_up(browser, base, width):
+    """A tile that wraps stands alone, and a chart over both columns has letters of twice the size."""
+    page = opened(browser, base)
+    page.size(width, 900)
+    tops = page.evaluate("[...document.querySelectorAll('#verdict .tile:not(.kindstile)')].map((one) => one.offsetTop)")
+    assert len(tops) >= 5
+    assert len(set(tops)) == 1
+    widths = page.evaluate("[...document.querySelectorAll('#charts .card')].map((one) => one.offsetWidth)")
+    assert max(widths) < width / 2

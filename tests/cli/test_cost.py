@@ -135,7 +135,8 @@ def test_the_line_about_cost_says_each_kind_of_device():
         Capacity(**facts, cold_start_s=12.34, cost=cost, cost_per_audio_hour=0.0123, price_as_of="2025-10-21")
     )
     assert line == (
-        "workers 2 on NVIDIA L4 busy 90 % (least 80 %), 1 on cpu busy 50 %; parallel efficiency 95 %; "
+        "workers 2 on NVIDIA L4, recognizing 90 % of the time (least 80 %) and 1 on cpu, recognizing 50 % of the time; "
+        "parallel efficiency 95 %; "
         "cold start 12.3 s; cost 0.0321 USD, 0.0123 an audio hour (price of 2025-10-21)"
     )
     bare = Capacity(
@@ -146,4 +147,4 @@ def test_the_line_about_cost_says_each_kind_of_device():
         cost=None,
         cost_per_audio_hour=None,
     )
-    assert capacity_line(bare) == "workers 1 on cpu busy 50 %"
+    assert capacity_line(bare) == "workers 1 on cpu, recognizing 50 % of the time"

@@ -212,10 +212,12 @@ def test_the_rate_of_characters_and_words_is_called_mer(command):
 
 
 def test_the_interval_of_several_systems_has_its_unit(command, tmp_path):
-    """As that of one has."""
-    rows = [{"id": str(n), "text": "a b", "pred_text_x": "a b", "pred_text_y": "a"} for n in range(3)]
-    (tmp_path / "three.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert "95 % interval: 1,000 bootstraps by utterance; by speaker" in command("three.jsonl")[1]
+    """As that of one has; and of how many utterances it is, where they are few."""
+    rows = [{"id": str(n), "text": "a b", "pred_text_x": "a b", "pred_text_y": "a"} for n in range(30)]
+    said = {5: "no 95 % interval: fewer than 6", 6: "by utterance; of fewer than 30", 30: "by utterance; by speaker"}
+    for number, line in said.items():
+        (tmp_path / "some.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:number]))
+        assert line in command("some.jsonl")[1]
 
 
 def test_a_comparison_has_no_slices_of_what_nobody_knows(command, capsys):

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from earmark.records import Receipt
-from earmark.reports.capacity import WorkerTime, capacity
+from earmark.reports.capacity import WorkerTime, capacity, workers_at_work
 from earmark.reports.prices import DevicePrice
 from earmark.reports.speed import Attempt
 from earmark.reports.usage import Cost
@@ -31,9 +31,14 @@ def worker(rank: int, worker_s: float, compute_s: float, device: str = "cuda") -
 
 
 def attempt(name: str, *, price: DevicePrice | None = L4, **facts: object) -> Attempt:
-    usual = {"engine_s": 20.0, "cold_start_s": 4.0, "workers": [worker(0, 16.0, 12.0), worker(1, 8.0, 4.0)]}
+    usual = {
+        "num_rows": 1,
+        "engine_s": 20.0,
+        "cold_start_s": 4.0,
+        "workers": [worker(0, 16.0, 12.0), worker(1, 8.0, 4.0)],
+    }
     return Attempt(
-        attempt=name, started=name, wall_s=30.0, audio_s=100.0, num_rows=1, engine="processes", num_workers=2,
+        attempt=name, started=name, wall_s=30.0, audio_s=100.0, engine="processes", num_workers=2,
         outcome="finished", device_price=asdict(price) if price else None, **{**usual, **facts},
     )  # fmt: skip
 
@@ -46,6 +51,13 @@ def test_shares_are_of_the_time_after_the_start():
     assert [asdict(one) for one in found.devices] == [
         {"device": "cuda", "num_workers": 2, "busy_share": 0.5, "least_busy_share": 0.25}
     ]
+
+
+def test_a_page_has_the_workers_of_the_attempt_that_the_shares_are_of():
+    """With the same time after the start-up: what a later attempt did not do hides nothing."""
+    kept = [attempt("a"), attempt("idle", num_rows=0, workers=[])]
+    assert [(one["compute_s"], one["could_s"]) for one in workers_at_work(kept)] == [(12.0, 16.0), (4.0, 16.0)]
+    assert workers_at_work([]) == []
 
 
 def test_all_workers_of_all_attempts_are_paid_for():

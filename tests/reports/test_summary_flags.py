@@ -128,6 +128,7 @@ def test_confusions_and_slices_are_printed_as_tables(tmp_path, capsys, monkeypat
     assert "\x1b" not in out
     assert "speaker [b]\\x1b*" in out
     assert "duration 0-5 s*" in out
+    assert "by slice (* fewer than 30 utterances: says little; -: fewer than 6)" in out
     table = out.split("%WER")[0].splitlines()[1:]
     assert all(line == line.rstrip() and len(line) <= 80 for line in table)
     assert "\\x1b[31mred[/]" in out

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from earmark.scoring import bootstrap
-from earmark.scoring.bootstrap import wer_interval
+from earmark.scoring.bootstrap import difference_interval, wer_interval
 
 
 @pytest.fixture
@@ -74,19 +74,23 @@ def test_drawing_in_chunks_changes_nothing(corpus, monkeypatch):
     assert wer_interval(*corpus, None) == whole
 
 
-def test_there_is_none_without_words_or_with_one_unit():
-    """No reference word, no pair or a single utterance say nothing about the spread."""
+def test_there_is_none_without_words_or_of_fewer_than_six():
+    """No reference word, or a handful of utterances, say nothing about the spread."""
     none = np.array([], int)
     assert wer_interval(none, none, None) is None
     assert wer_interval(np.array([2, 1]), np.array([0, 0]), None) is None
-    assert wer_interval(np.array([2]), np.array([9]), None) is None
+    some = np.arange(5)
+    assert wer_interval(some, some + 4, None) is None
+    assert difference_interval(some, some + 4) is None
+    assert wer_interval(np.arange(6), np.full(6, 9), None) is not None
 
 
 def test_replicates_without_words_are_left_out():
-    """Of two utterances, one without a reference, half the draws have a rate and none is infinite."""
-    interval = wer_interval(np.array([1, 1]), np.array([0, 4]), None)
-    assert (interval.low, interval.high) == (0.25, 0.5)
-    assert wer_interval(np.array([1, 1]), np.array([0, 4]), None, num_replicates=0) is None
+    """Of six utterances, five without a reference, some draws have no word, and no rate is infinite."""
+    errors, words = np.ones(6, int), np.array([0, 0, 0, 0, 0, 4])
+    interval = wer_interval(errors, words, None)
+    assert 0.25 <= interval.low < interval.high == 1.5
+    assert wer_interval(errors, words, None, num_replicates=0) is None
 
 
 def test_equal_utterances_have_no_spread():

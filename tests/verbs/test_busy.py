@@ -39,4 +39,4 @@ def test_a_line_of_the_log_has_every_device(monkeypatch, capsys):
     with progress.observer_for("lines") as observer:
         observer(event)
     line = " 50%  5/10  WER this attempt 25.00 %  5.0 x real time (wall)  about 10 s left"
-    assert capsys.readouterr().err == f"{line}  cuda:0 97 % busy  cuda:1 50 % busy\n"
+    assert capsys.readouterr().err == f"{line}  cuda:0 recognizing 97 %  cuda:1 recognizing 50 %\n"

@@ -12,7 +12,8 @@ from earmark.recognizers.doubles import Echo, Failing, Noisy
 from earmark.reports import summarize
 from earmark.reports.scores import NO_REFERENCE_RULE, NOT_DONE_RULE
 from earmark.scoring.bootstrap import difference_interval
-from earmark.scoring.significance import sign_flip_p
+from earmark.scoring.significance import holm, sign_flip_p
+from earmark.store import layout
 from earmark.store.run import RunStore
 from tests.toys import ToySource, toy_source, write_wav
 
@@ -243,14 +244,39 @@ def test_failed_utterances_are_left_out_and_counted(runs):
     assert "utt-003" not in {one.id for one in comparison.pairs[0].fixed}
 
 
+def test_a_run_that_was_never_scored_is_compared_by_what_was_typed(tmp_path):
+    """A kill before the end leaves no summary; where nobody said it, that is said."""
+    source = toy_source(tmp_path / "audio", 8)
+    for name in ("killed", "whole"):
+        earmark.evaluate(Noisy(source.texts), source, out=str(tmp_path / name), normalizer="whisper-en")
+    folder, whole = tmp_path / "killed", str(tmp_path / "whole")
+    (folder / layout.SUMMARY).unlink()
+    comparison = earmark.compare(str(folder), whole)
+    assert (comparison.normalizer.name, comparison.is_assumed, comparison.scored_otherwise) == ("whisper-en", False, {})
+    assert earmark.report(folder, audio="none").notes == ()
+    spec = json.loads((folder / layout.SPEC).read_text())
+    del spec["asked"]["normalizer"]
+    (folder / layout.SPEC).write_text(json.dumps(spec))
+    comparison = earmark.compare(str(folder), whole)
+    assert (comparison.normalizer.name, comparison.is_assumed) == ("basic", True)
+    assert not earmark.compare(str(folder), whole, normalizer="none").is_assumed
+    assert "does not say by which normalizer" in earmark.report(folder, audio="none").notes[0]
+
+
 def test_several_runs_are_adjusted_by_holm(runs):
-    """Each beside the first, over what all have scored."""
+    """Each beside the first, over what all have scored; every test, in a gate as in the table."""
     comparison = earmark.compare(runs["a"], runs["b"], runs["good"], runs["broken"])
     assert comparison.num_utterances == NUM - 2
     b, good, perfect = comparison.pairs
     assert b.p_adjusted == b.p
     assert max(good.p, perfect.p) < b.p
     assert good.p_adjusted >= 2 * min(good.p, perfect.p)
+    for raw, adjusted in (
+        ([pair.mapsswe.p for pair in comparison.pairs], [pair.mapsswe_p_adjusted for pair in comparison.pairs]),
+        ([pair.mcnemar_p for pair in comparison.pairs], [pair.mcnemar_p_adjusted for pair in comparison.pairs]),
+    ):
+        assert adjusted == holm(raw) != raw
+    assert (b.values()["mapsswe_p"], b.values()["mcnemar_p"]) == (b.mapsswe_p_adjusted, b.mcnemar_p_adjusted)
     assert perfect.wer_b == 0
     assert [pair.a for pair in comparison.pairs] == ["a"] * 3
     unsure = dataclasses.replace(good, p_adjusted=0.06)

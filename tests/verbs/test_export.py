@@ -18,7 +18,7 @@ from earmark.recognizers.doubles import Echo, Failing
 from earmark.store import layout
 from earmark.store.run import RunStore
 from earmark.verbs.own_files import check_not_own
-from tests.toys import WithTimes, toy_source
+from tests.toys import WithTimes, toy_source, write_manifest
 
 
 class Timed(WithTimes, Echo):
@@ -133,6 +133,19 @@ def test_a_file_replaces_an_older_one_or_stays(timed, tmp_path):
     assert earmark.export(timed, "jsonl", str(out)) == 4
     assert json.loads(out.read_text().splitlines()[0])["id"] == "utt-000"
     assert [path.name for path in out.parent.iterdir()] == ["scores.csv"]
+
+
+def test_the_data_of_the_run_are_never_replaced(tmp_path):
+    """However their place is spelled: an export that took the manifest's name would lose it."""
+    source = toy_source(tmp_path / "audio", durations_s=[1.0])
+    manifest = write_manifest(Path(source.root) / "m.jsonl", source)
+    earmark.evaluate(Timed(source.texts), str(manifest), out=str(tmp_path / "run"), engine="inline")
+    before = manifest.read_bytes()
+    (tmp_path / "link").symlink_to(source.root)
+    for place in (manifest, tmp_path / "link" / "m.jsonl"):
+        with pytest.raises(UsageError, match="what the run's data were read from"):
+            earmark.export(tmp_path / "run", "jsonl", place)
+    assert manifest.read_bytes() == before
 
 
 def test_scores_that_are_not_those_of_the_parts_are_not_exported(tmp_path, source):

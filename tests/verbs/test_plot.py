@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sys
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 import earmark
 from earmark.cli.main import run
 from earmark.errors import FolderError, MissingExtraError, UnknownNameError, UsageError
+from earmark.recognizers.doubles import Noisy
+from earmark.reports import figures
+from earmark.reports.breakdown import errors_by_slice
+from earmark.reports.slices import Grouping
+from tests.toys import ToySource, toy_source
 
 pytest.importorskip("matplotlib")
 
@@ -82,6 +89,28 @@ def test_what_cannot_be_drawn_says_why(runs, tmp_path, chosen, error):
     with pytest.raises(error):
         earmark.plot(runs[0], out=out, **chosen)
     assert not out.exists()
+
+
+def test_a_run_without_references_has_nothing_to_draw(tmp_path):
+    """That is said, and what shows what was heard."""
+    source = toy_source(tmp_path / "audio", 3)
+    silent = ToySource(source.root, tuple(dataclasses.replace(one, reference=None) for one in source.items))
+    earmark.evaluate(Noisy(source.texts), silent, out=str(tmp_path / "run"))
+    for kind in ("duration", "cumulative"):
+        with pytest.raises(UsageError, match="nothing to draw") as refused:
+            earmark.plot(tmp_path / "run", out=tmp_path / "a.svg", kind=kind)
+        assert refused.value.hint == f"earmark report {tmp_path / 'run'} shows what was heard"
+
+
+def test_a_handful_of_utterances_has_no_whisker(monkeypatch):
+    """One of no length would say that nothing is surer."""
+    drawn = []
+    monkeypatch.setattr("matplotlib.axes.Axes.errorbar", lambda *_, yerr, **__: drawn.append(np.array(yerr)))
+    counts = {name: np.ones(8, np.int32) for name in ("hits", "substitutions", "deletions", "insertions")}
+    grouping = Grouping("duration", (("0-5 s", np.arange(2)), ("5-10 s", np.arange(2, 8))))
+    figures.draw_slices([figures.Drawn("a", errors_by_slice([grouping], counts, None), np.ones(8, np.int64))], "svg")
+    assert np.isnan(drawn[0][:, 0]).all()
+    assert np.isfinite(drawn[0][:, 1]).all()
 
 
 def test_no_run_and_no_matplotlib_are_said(runs, tmp_path, monkeypatch):

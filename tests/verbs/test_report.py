@@ -155,6 +155,30 @@ def test_failed_utterances_are_in_it(source, tmp_path):
     assert held["rows-0"]["reasons"]["3"]
 
 
+def test_the_example_of_the_documentation_is_a_page_of_today(folder, tmp_path):
+    """Its script and its style are those of a page that is made now; what it holds is of a run that takes minutes."""
+    example = Path(__file__).parents[2] / "docs" / "examples" / "report.html"
+    made = report(folder / "base", out=tmp_path / "page.html", audio="none").path
+    policies = [
+        re.search(r'Content-Security-Policy" content="([^"]+)"', Path(one).read_text(encoding="utf-8"))
+        for one in (example, made)
+    ]
+    assert policies[0][1] == policies[1][1]  # hashes of both
+    assert set(blocks(example)["head"]) == set(blocks(made)["head"])
+
+
+def test_only_a_page_that_was_made_before_is_replaced(folder, tmp_path):
+    """A manifest whose name was given by mistake stays; an empty file has nothing to lose."""
+    mine = tmp_path / "manifest.jsonl"
+    mine.write_text('{"id": "a"}')
+    with pytest.raises(UsageError, match="is there, and is no report"):
+        report(folder / "base", out=mine, audio="none")
+    assert mine.read_text() == '{"id": "a"}'
+    mine.write_text("")
+    for _ in range(2):
+        assert report(folder / "base", out=mine, audio="none").path == str(mine)
+
+
 def test_a_page_that_is_too_large_becomes_a_folder(folder, monkeypatch, tmp_path):
     """Named after the file that was asked for; made again, it is replaced."""
     monkeypatch.setattr(reporting, "LARGEST_FILE_BYTES", 100)

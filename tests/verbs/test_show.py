@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pyarrow as pa
@@ -10,9 +11,11 @@ import pytest
 import earmark
 from earmark.cli.main import run
 from earmark.errors import FolderError, StoreError, UnknownNameError, UsageError
+from earmark.recognizers.doubles import Echo
 from earmark.scoring.alignment import aligned, render_diff
 from earmark.store import layout
 from earmark.store.run import RunStore
+from tests.toys import ToySource, toy_source
 
 ROWS = [
     ("right", "good night", "good night", "ann", 2.0),
@@ -149,6 +152,15 @@ def test_the_command_aligns_in_letters_and_says_the_rest_on_stderr(scored, capsy
     assert "none of 5 scored utterances" in capsys.readouterr().out
 
 
+def test_a_run_without_references_has_nothing_to_align(tmp_path, capsys):
+    """No filter would find more."""
+    source = toy_source(tmp_path / "audio", 2)
+    silent = ToySource(source.root, tuple(dataclasses.replace(one, reference=None) for one in source.items))
+    earmark.evaluate(Echo(source.texts), silent, out=str(tmp_path / "run"))
+    assert run(["show", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().out == "nothing was scored: no utterance has a reference and a hypothesis\n"
+
+
 def test_json_has_all_of_it(scored, capsys):
     """One object, or one a line."""
     assert run(["show", scored, "--format", "json"]) == 0
@@ -185,7 +197,7 @@ def test_scores_and_comparisons_are_markdown_where_it_is_asked_for(tmp_path, cap
     assert run(["score", str(tmp_path / "m.jsonl"), "--out", str(out), "--format", "md"]) == 0
     printed = capsys.readouterr().out
     assert "| pred\\_text\\_b | 5 |" in printed
-    assert printed.endswith("bootstraps by utterance; by speaker, where enough are known, it is often wider\n")
+    assert printed.endswith("; no 95 % interval: fewer than 6 utterances are too few\n")
     runs = [str(out / f"pred_text_{side}") for side in "ab"]
     assert run(["compare", *runs, "--format", "md", "--replicates", "20"]) == 0
     lines = capsys.readouterr().out.strip().splitlines()

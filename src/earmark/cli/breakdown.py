@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from earmark.reports.breakdown import SliceErrors
     from earmark.reports.confusions import Confusions
+    from earmark.reports.slices import Slice
     from earmark.reports.suspects import Suspects
 
 _NUM_SLICES = 20
@@ -37,9 +38,7 @@ def print_slices(slices: Sequence[SliceErrors], scorer: str) -> None:
 
 def slice_table(slices: Sequence[SliceErrors], scorer: str, *, of: str = "") -> Table:
     """A row a slice; ``of`` is whose they are, where several are printed."""
-    has_small = any(one.is_small for one in slices)
-    small = " (* fewer than 30 utterances: says little)" if has_small else ""
-    table = new_table(f"{visible(of)}{', ' if of else ''}by slice{small}")
+    table = new_table(f"{visible(of)}{', ' if of else ''}by slice{too_few(slices)}")
     table.add_column("slice", no_wrap=True)
     rate, unit = unit_names(scorer)
     for name in ("utts", unit, rate, "95 % interval", "sub", "del", "ins"):
@@ -52,6 +51,14 @@ def slice_table(slices: Sequence[SliceErrors], scorer: str, *, of: str = "") -> 
         if len(of_column) > _NUM_SLICES:
             table.add_row(visible(f"{column}: {len(of_column) - _NUM_SLICES:,} more in summary.json"))
     return table
+
+
+def too_few(slices: Sequence[SliceErrors | Slice]) -> str:
+    """What a star and a missing interval mean, where there are some."""
+    said = ["* fewer than 30 utterances: says little"] if any(one.is_small for one in slices) else []
+    if any(one.interval is None and one.num_utterances for one in slices):
+        said.append("-: fewer than 6")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _cells(one: SliceErrors) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from earmark.cli.breakdown import columns_from, print_suspects
+from earmark.cli.breakdown import columns_from, print_suspects, too_few
 from earmark.cli.forms import Form, write_for_programs
 from earmark.cli.screen import number_of, say, visible
 from earmark.cli.tables import new_table, print_table, tell_in, unit_names
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from earmark.reports.slices import Slice
 
 _NUM_CHANGES = 10
-_MAY_GO = ("fixed", "broken", "MAPSSWE p", "McNemar p")
+_MAY_GO = ("fixed", "broken", "MAPSSWE p", "McNemar p", "MAPSSWE (Holm)", "McNemar (Holm)")
 _NUM_SLICES = 20
 
 
@@ -112,6 +112,8 @@ def _say_notes(comparison: Comparison) -> None:
         say(f"warning: {name} is damaged: its utterances count as not transcribed")
     for label, settings in comparison.scored_otherwise.items():
         say(f"note: the summary of {label} is of {settings}, so its rate there is another number")
+    if comparison.assumption:
+        say(f"note: {comparison.assumption}; --normalizer names another")
     for reason, number in comparison.left_out.items():
         say(f"note: {number_of(number, 'utterance', 'are')} left out: {reason}")
 
@@ -122,14 +124,15 @@ def _overview(comparison: Comparison) -> Table:
     rate, unit = unit_names(comparison.scorer.name)
     table = _table(f"{number_of(num_utterances, 'utterance')}, {number_of(num_words, unit.removesuffix('s'))}", "run")
     is_adjusted = len(comparison.pairs) > 1
-    for name in (rate, "delta", "95 % interval", "p (Holm)" if is_adjusted else "p", "MAPSSWE p", "McNemar p"):
+    tests = ("p (Holm)", "MAPSSWE (Holm)", "McNemar (Holm)") if is_adjusted else ("p", "MAPSSWE p", "McNemar p")
+    for name in (rate, "delta", "95 % interval", *tests):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("fixed", "broken"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_row(first, _per_cent(comparison.pairs[0].wer_a))
     for label, pair in zip(others, comparison.pairs, strict=True):
         interval = (pair.interval.low, pair.interval.high) if pair.interval else None
-        p_values = (pair.p_adjusted, pair.mapsswe.p, pair.mcnemar_p)
+        p_values = (pair.p_adjusted, pair.mapsswe_p_adjusted, pair.mcnemar_p_adjusted)
         table.add_row(
             label,
             _per_cent(pair.wer_b),
@@ -150,7 +153,7 @@ def _known(slices: Sequence[Slice]) -> list[Slice]:
 
 def _slice_table(pair: PairComparison, slices: Sequence[Slice], scorer: str) -> Table:
     rate, unit = unit_names(scorer)
-    table = _table(f"{pair.b} against {pair.a}, by slice (* fewer than 30 utterances: says little)", "slice")
+    table = _table(f"{pair.b} against {pair.a}, by slice{too_few(slices)}", "slice")
     for name in ("utts", unit, rate.replace(" %", " A %"), rate.replace(" %", " B %"), "delta", "95 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
     for column in dict.fromkeys(one.column for one in slices):

@@ -29,13 +29,14 @@ def ls_command(kind: _Kind = "all", /, *, format: Form = "table") -> int:  # noq
     listed = {name: _records(name, one) for name, one in _registries().items() if kind in (name, "all")}
     if write_for_programs(format, {"schema_version": 1, **listed}, [one for each in listed.values() for one in each]):
         return 0
+    width = max((len(one["name"]) for each in listed.values() for one in each), default=0)
     for name, records in listed.items():
         if format == "md":
             _print_markdown(name, records)
             continue
         print(name)  # noqa: T201  # the result
         for one in records:
-            print(f"  {one['name']:<17} {one['summary']}{_needs(one['extra'])}")  # noqa: T201  # the result
+            print(f"  {one['name']:<{width}}  {one['summary']}{_needs(one['extra'])}")  # noqa: T201  # the result
     return 0
 
 

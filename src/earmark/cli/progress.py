@@ -226,7 +226,7 @@ class _Lines:
             self._last = time.monotonic()
             share = event.num_segments_done / max(1, event.num_segments)
             facts = "  ".join(
-                [_facts(event), *(f"{name} {100 * part:.0f} % busy" for name, part in event.busy.items())]
+                [_facts(event), *(f"{name} recognizing {100 * part:.0f} %" for name, part in event.busy.items())]
             )
             say(f"{share:4.0%}  {event.num_segments_done:,}/{event.num_segments:,}  {facts}")
         if isinstance(event, SweepProgressed) and time.monotonic() - self._last >= _LINE_EVERY_S:
@@ -275,10 +275,10 @@ class _Bar:
             self._show_sweep(event)
 
     def _show_devices(self, event: RunProgressed) -> None:
-        """A bar for each device: the share of the time, in per cent, that it computes."""
+        """A bar for each device: the share of its workers' time, in per cent, that was spent in the recognizer."""
         for name, share in event.busy.items():
             if name not in self._devices:
-                self._devices[name] = self._progress.add_task("", total=100, facts=f"% {visible(name)} busy")
+                self._devices[name] = self._progress.add_task("", total=100, facts=f"% {visible(name)} recognizing")
             self._progress.update(self._devices[name], completed=round(100 * share))
 
     def _show_sweep(self, event: SweepProgressed) -> None:

@@ -82,12 +82,13 @@ def _lines(summary: RunSummary) -> list[str]:
 
 
 def interval_line(summary: RunSummary) -> str:
-    """How the interval of the rate was made; empty where there is none."""
+    """How the interval of the rate was made, or why there is none; empty where there is no rate."""
     drawn = summary.wer_interval
     if drawn is None:
-        return ""
+        return "no 95 % interval: fewer than 6 utterances are too few" if summary.wer is not None else ""
     wider = "; by speaker, where enough are known, it is often wider" if drawn.unit == "utterance" else ""
-    return f"95 % interval: {drawn.num_replicates:,} bootstraps by {drawn.unit}{wider}"
+    little = "; of fewer than 30 utterances, so it says little" if summary.is_small else wider
+    return f"95 % interval: {drawn.num_replicates:,} bootstraps by {drawn.unit}{little}"
 
 
 def _speed_lines(speed: Speed) -> list[str]:
@@ -108,13 +109,13 @@ def _speed_lines(speed: Speed) -> list[str]:
 
 
 def capacity_line(capacity: Capacity) -> str:
-    """How busy each kind of device was, the start-up, and what an hour of audio cost where there is a price."""
+    """Which share of the time devices were recognizing, the start-up, and what an hour of audio cost, if known."""
     shares = [
-        f"{one.num_workers} on {one.device} busy {100 * one.busy_share:.0f} %"
+        f"{one.num_workers} on {one.device}, recognizing {100 * one.busy_share:.0f} % of the time"
         + (f" (least {100 * one.least_busy_share:.0f} %)" if one.num_workers > 1 else "")
         for one in capacity.devices
     ]
-    facts = [f"workers {', '.join(shares)}"]
+    facts = [f"workers {' and '.join(shares)}"]
     if capacity.parallel_efficiency is not None:
         facts.append(f"parallel efficiency {100 * capacity.parallel_efficiency:.0f} %")
     if capacity.cold_start_s is not None:

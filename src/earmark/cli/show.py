@@ -101,6 +101,9 @@ def _table(listing: Listing) -> Table:
 
 def _print_aligned(listing: Listing) -> None:
     found = number_of(listing.num_found, "utterance")
+    if not listing.num_scored:
+        tell("nothing was scored: no utterance has a reference and a hypothesis")
+        return
     if not listing.utterances:
         scored = number_of(listing.num_scored, "scored utterance")
         tell(f"none of {scored} fits; those without an error need --grep or --flag")

@@ -74,7 +74,7 @@ def capacity(receipts: Sequence[Receipt], kept: Sequence[Attempt], of_calls: Cos
     audio_s = sum(receipt.audio_s for receipt in receipts)
     if not any(receipt.worker_s for receipt in receipts):
         return None
-    last = next((attempt for attempt in reversed(kept) if attempt.num_rows and attempt.workers), None)
+    last = _latest_at_work(kept)
     price = latest_device_price(kept)
     cost = together(device_cost(receipts, kept), of_calls)
     return Capacity(
@@ -121,6 +121,12 @@ def other_currencies(kept: Sequence[Attempt], currency: str) -> list[str]:
     return sorted(found - {currency})
 
 
+def workers_at_work(kept: Sequence[Attempt]) -> list[dict[str, Any]]:
+    """What each worker did in the latest attempt that did anything; ``could_s`` is its time after the start-up."""
+    last = _latest_at_work(kept)
+    return [{**one, "could_s": _could_s(last, _begun_s(one))} for one in last.workers] if last else []
+
+
 def started_s(engine_s: float, num_started: int, begun_s: Sequence[float]) -> float:
     """The seconds that are paid for: of workers from ``begun_s`` on, of the others that were started from 0."""
     idle_s = max(0, num_started - len(begun_s)) * engine_s
@@ -159,6 +165,10 @@ def together(one: Cost | None, other: Cost | None) -> Cost | None:
     if other.currency not in (None, one.currency):
         return Cost(amount=one.amount, currency=one.currency, basis=f"{one.basis}; without calls, in {other.currency}")
     return Cost(amount=one.amount + other.amount, currency=one.currency, basis=f"{one.basis}; {other.basis}")
+
+
+def _latest_at_work(kept: Sequence[Attempt]) -> Attempt | None:
+    return next((attempt for attempt in reversed(kept) if attempt.num_rows and attempt.workers), None)
 
 
 def _could_s(attempt: Attempt, begun_s: float = 0.0) -> float:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from earmark.errors import GateFailedError
 from earmark.reports.gate import Gate
 from earmark.reports.pairing import Matched
+from earmark.reports.settings import assumption
 from earmark.reports.slices import Grouping, Slice, slices
 from earmark.reports.suspects import Suspects
 from earmark.reports.verdict import Verdict, sentence, speech_factor, verdict_on
@@ -42,11 +43,11 @@ class Change:
 class PairComparison:
     """Run B beside run A. Rates and differences (B less A) are fractions; ``interval`` is of ``delta_wer``.
 
-    ``p`` is of the paired permutation test; ``p_adjusted`` is corrected for the number of pairs (Holm) and is the one
-    that the verdict, the sentence and a gate use. ``speech_factor`` is how many times the speech it takes to tell this
-    difference from none; None where no amount would. ``fixed`` are right only in B, ``broken`` only in A, each with the
-    worst first. ``is_same_text`` says that in every utterance both heard the same words. ``delta_cer`` is None where
-    there is no reference character.
+    ``p`` is of the paired permutation test. Of each test the ``..._adjusted`` is corrected for the number of pairs
+    (Holm): it is what the verdict, the sentence and a gate use. ``speech_factor`` is how many times the speech it takes
+    to tell this difference from none; None where no amount would. ``fixed`` are right only in B, ``broken`` only in A,
+    each with the worst first. ``is_same_text`` says that in every utterance both heard the same words. ``delta_cer`` is
+    None where there is no reference character.
     """
 
     a: str
@@ -60,7 +61,9 @@ class PairComparison:
     p_adjusted: float
     speech_factor: float | None
     mapsswe: MatchedPairs
+    mapsswe_p_adjusted: float
     mcnemar_p: float
+    mcnemar_p_adjusted: float
     is_same_text: bool
     fixed: tuple[Change, ...]
     broken: tuple[Change, ...]
@@ -87,8 +90,8 @@ class PairComparison:
             "wer_a": _in_per_cent(self.wer_a),
             "wer_b": _in_per_cent(self.wer_b),
             "p": self.p_adjusted,
-            "mapsswe_p": self.mapsswe.p,
-            "mcnemar_p": self.mcnemar_p,
+            "mapsswe_p": self.mapsswe_p_adjusted,
+            "mcnemar_p": self.mcnemar_p_adjusted,
             "low": _in_per_cent(low),
             "high": _in_per_cent(high),
             "fixed": len(self.fixed),
@@ -109,7 +112,9 @@ class Comparison:
 
     ``left_out`` says how many others there are and why. ``fail_if`` is the condition that was given, ``damaged_parts``
     what could not be read, ``scored_otherwise`` the runs whose own summaries have another normalizer or scorer, and
-    which. ``suspects`` are the references that all runs contradict; None where all runs are of one recognizer.
+    which. ``is_assumed`` says that nobody named the normalizer: the first run was never scored, and does not tell by
+    which it is to be. ``suspects`` are the references that all runs contradict; None where all runs are of one
+    recognizer.
     """
 
     runs: tuple[str, ...]
@@ -124,6 +129,12 @@ class Comparison:
     pairs: tuple[PairComparison, ...]
     suspects: Suspects | None
     fail_if: str | None = None
+    is_assumed: bool = False
+
+    @property
+    def assumption(self) -> str | None:
+        """What to know where nobody named the normalizer."""
+        return assumption(self.labels[0], self.normalizer.name) if self.is_assumed else None
 
     @property
     def failed_pairs(self) -> tuple[PairComparison, ...]:
@@ -150,6 +161,7 @@ class Comparison:
             "left_out": self.left_out,
             "damaged_parts": self.damaged_parts,
             "scored_otherwise": self.scored_otherwise,
+            "is_normalizer_assumed": self.is_assumed,
             "normalizer": dataclasses.asdict(self.normalizer),
             "scorer": dataclasses.asdict(self.scorer),
             "pairs": [pair.facts() for pair in self.pairs],
@@ -169,8 +181,16 @@ def compare_pairs(
         _pair(first, other, matched.groupings, (labels[0], label), num_replicates=num_replicates, seed=seed)
         for other, label in zip(others, labels[1:], strict=True)
     ]
-    adjusted = holm([pair.p for pair in pairs])
-    return tuple(dataclasses.replace(pair, p_adjusted=p) for pair, p in zip(pairs, adjusted, strict=True))
+    adjusted = zip(
+        holm([pair.p for pair in pairs]),
+        holm([pair.mapsswe.p for pair in pairs]),
+        holm([pair.mcnemar_p for pair in pairs]),
+        strict=True,
+    )
+    return tuple(
+        dataclasses.replace(pair, p_adjusted=p, mapsswe_p_adjusted=mapsswe, mcnemar_p_adjusted=mcnemar)
+        for pair, (p, mapsswe, mcnemar) in zip(pairs, adjusted, strict=True)
+    )
 
 
 def _pair(
@@ -193,6 +213,7 @@ def _pair(
     interval = difference_interval(differences, words, speakers, num_replicates=num_replicates, seed=seed)
     fixed, broken = _changes(a["id"], *errors), _changes(a["id"], *errors, is_fixed=False)
     alignments = zip(a["alignment"].to_pylist(), b["alignment"].to_pylist(), strict=True)
+    mapsswe, mcnemar = matched_pairs(alignments), mcnemar_p(len(fixed), len(broken))
     character_errors = [int(_integers(rows, "character_errors").sum()) for rows in (a, b)]
     return PairComparison(
         a=labels[0],
@@ -205,8 +226,10 @@ def _pair(
         p=p,
         p_adjusted=p,
         speech_factor=speech_factor(delta_wer, interval, sign_flip_factor(units)),
-        mapsswe=matched_pairs(alignments),
-        mcnemar_p=mcnemar_p(len(fixed), len(broken)),
+        mapsswe=mapsswe,
+        mapsswe_p_adjusted=mapsswe.p,
+        mcnemar_p=mcnemar,
+        mcnemar_p_adjusted=mcnemar,
         is_same_text=a["hypothesis_hash"].equals(b["hypothesis_hash"]),
         fixed=fixed,
         broken=broken,

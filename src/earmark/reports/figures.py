@@ -8,6 +8,7 @@ window and keeps no state.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -119,11 +120,12 @@ def _whiskers(axes: Any, slices: Sequence[SliceErrors | None], shift: float, num
     for place, one in enumerate(slices):
         if one is None or one.words.rate is None:
             continue
-        low, high = (one.interval.low, one.interval.high) if one.interval else (one.words.rate, one.words.rate)
+        # Without an interval there is no whisker: one of no length would say that nothing is surer.
+        low, high = (one.interval.low, one.interval.high) if one.interval else (math.nan, math.nan)
         places.append(place + shift)
         rates.append(100 * one.words.rate)
-        below.append(max(0.0, 100 * (one.words.rate - low)))
-        above.append(max(0.0, 100 * (high - one.words.rate)))
+        below.append(np.maximum(0.0, 100 * (one.words.rate - low)))
+        above.append(np.maximum(0.0, 100 * (high - one.words.rate)))
     style = {"fmt": _MARKS[number % len(_MARKS)], "color": _COLOURS[number % len(_COLOURS)], "capsize": 3}
     axes.errorbar(places, rates, yerr=[below, above], label=_plain(label), **style)
 

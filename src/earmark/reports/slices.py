@@ -196,7 +196,7 @@ def _grouping(column: str, labels: pa.DictionaryArray) -> Grouping:
         codes = np.where(np.isin(codes, rarest), len(names) - 2, codes)
     order = np.argsort(codes, kind="stable")
     found, starts = np.unique(codes[order], return_index=True)
-    positions = dict(zip((names[code] for code in found.tolist()), np.split(order, starts[1:]), strict=True))
+    positions = dict(zip((names[code] for code in found.tolist()), np.split(order, starts)[1:], strict=True))
     ranks = {name: rank for rank, name in enumerate(_bin_names(column))} if column in _EDGES else {}
     last = {_OTHERS: 1, UNKNOWN: 2}
     ascending = sorted(positions, key=lambda name: (last.get(name, 0), ranks.get(name, 0), name))

@@ -15,6 +15,7 @@ from earmark.reports.coverage import Coverage
 from earmark.reports.guards import Flagged, GuardsIdentity
 from earmark.reports.remarks import ForgivenMerge
 from earmark.reports.scores import NOT_DONE_RULE
+from earmark.reports.slices import SMALL
 from earmark.reports.speed import Speed
 from earmark.reports.usage import Cost, usage_facts
 from earmark.scoring.bootstrap import Interval
@@ -87,6 +88,11 @@ class RunSummary:
     def wer(self) -> float | None:
         """Word errors for a reference word, over what was scored."""
         return self.counts.wer
+
+    @property
+    def is_small(self) -> bool:
+        """Whether too few utterances were scored to say much, whatever the interval."""
+        return self.num_scored < SMALL
 
     @property
     def cer(self) -> float | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from earmark.scoring.bootstrap import Interval
+from earmark.scoring.bootstrap import MIN_UNITS, Interval
 
 Verdict = Literal["better", "worse", "undecided"]
 
@@ -43,7 +43,8 @@ def sentence(
 ) -> str:
     """Say which is better by how much, or that this cannot be told, and what it would take (``speech_factor``)."""
     if interval is None:
-        return f"one utterance or speaker cannot tell {label_a} and {label_b} apart: {points(difference)} WER"
+        few = f"fewer than {MIN_UNITS} utterances"
+        return f"{few} cannot tell {label_a} and {label_b} apart: {points(difference)} WER"
     numbers = f"{points(difference)} WER [{points(interval.low)}, {points(interval.high)}], {p_text(p)}"
     verdict = verdict_on(difference, interval, p)
     if verdict != "undecided":

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earmark.scoring.bootstrap import MIN_UNITS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_P = 1e-12
 """No p-value is said to be less: below it the arithmetic of floats is no evidence."""
 
-_LEAST_UNITS = 6
 _MAX_EXACT = 2**21  # of the sum of all differences: 2**22 floats, 32 MiB
 
 
@@ -53,7 +54,7 @@ def sign_flip_factor(differences: NDArray[np.integer]) -> float | None:
     if seen == 0:
         return None
     needed = NormalDist().inv_cdf(0.975) ** 2 * float(np.square(found, dtype=np.float64).sum()) / seen**2
-    return max(needed, _LEAST_UNITS / int(np.count_nonzero(found)))
+    return max(needed, MIN_UNITS / int(np.count_nonzero(found)))
 
 
 def mcnemar_p(num_fixed: int, num_broken: int) -> float:

@@ -145,7 +145,7 @@ class Arguments:
         return store
 
     def _asked(self) -> Asked:
-        """What of these says which utterances the model hears, how, and against which texts."""
+        """What of these says which utterances the model hears, how, and how they are counted against which texts."""
         options = self.options or {}
         are_plain = all(value is None or isinstance(value, str | int | float) for value in options.values())
         can_name_model = are_plain and all(map(_can_be_shown, (self.model, *options.values())))
@@ -163,6 +163,8 @@ class Arguments:
             limit=None if self.limit is None else str(self.limit),
             seed=None if self.limit is None else self.seed,
             missing_audio=self.missing_audio,
+            normalizer=self.normalizer,
+            scorer=self.scorer,
         )
 
     def _check_together(self) -> None:

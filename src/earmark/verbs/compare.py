@@ -37,11 +37,12 @@ def compare(
 ) -> Comparison:
     """Compare the runs in the folders ``b`` and ``others`` with the one in ``a``, utterance by utterance.
 
-    All are scored anew with ``normalizer`` and ``scorer``, by default those of the summary of ``a``; what the folders
-    hold stays as it is. ``slices`` are columns to divide by: ``duration``, ``speaking_rate``, ``speaker``,
-    ``language`` or any column of the data. ``replicates`` are drawn for each interval, from ``seed`` (for a slice 1,000
-    at most). With ``intersect`` the utterances that some run does not have are left out; else they are refused.
-    ``fail_if`` is a condition such as ``"delta_wer > 0.2 and p < 0.05"``, which ``Comparison.check`` looks at.
+    All are scored anew with ``normalizer`` and ``scorer``, by default those of ``a`` (of its summary, or else what was
+    typed to begin it); what the folders hold stays as it is. ``slices`` are columns to divide by: ``duration``,
+    ``speaking_rate``, ``speaker``, ``language`` or any column of the data. ``replicates`` are drawn for each interval,
+    from ``seed`` (for a slice 1,000 at most). With ``intersect`` the utterances that some run does not have are left
+    out; else they are refused. ``fail_if`` is a condition such as ``"delta_wer > 0.2 and p < 0.05"``, which
+    ``Comparison.check`` looks at.
 
     Raises FolderError where there is no run, UsageError for different ids or references, for a condition that cannot be
     understood and where nothing can be compared, UnknownNameError for a normalizer or a slice, and StoreError
@@ -78,6 +79,7 @@ def compare(
         pairs=pairs,
         suspects=None if is_one_system else suspects(matched.rows, stores[0], specs[0], rules),
         fail_if=fail_if,
+        is_assumed=normalizer is None and used.is_assumed,
     )
 
 

@@ -26,7 +26,7 @@ from earmark.store.folder import open_folder
 from earmark.store.run import RunStore
 from earmark.verbs.events import Observer, Warned, nobody
 from earmark.verbs.open_run import check_scored, open_run
-from earmark.verbs.own_files import check_not_own
+from earmark.verbs.own_files import check_not_data, check_not_own
 from earmark.verbs.requests import requests_of
 
 _BYTES_AT_ONCE = 1 << 20
@@ -47,8 +47,8 @@ def export(
     the Open ASR leaderboard's does. ``observer`` hears of utterances that the format has no place for.
 
     Raises UnknownNameError for a format that is none, FolderError where there is no run or nothing was scored yet,
-    UsageError where the run has not what the format holds and where ``out`` is a file of the run itself, and StoreError
-    where a file cannot be read or written, or the run's summary is lost.
+    UsageError where the run has not what the format holds and where ``out`` is a file of the run itself or of its data,
+    and StoreError where a file cannot be read or written, or the run's summary is lost.
     """
     write: Callable[[ExportedRun], Iterator[bytes]] = EXPORTS.load(to)
     store, spec = open_run(os.fspath(run))
@@ -60,6 +60,7 @@ def export(
         raise UsageError("--out is empty", hint="--out FILE; without it, it goes to stdout")
     if isinstance(where, str):
         check_not_own([os.fspath(run)], where)
+        check_not_data(spec, where)
     if not isinstance(where, str):
         _copy(write(exported), where)
     elif _is_folder(where) and hasattr(write, "files"):

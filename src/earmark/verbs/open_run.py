@@ -6,8 +6,7 @@ import shlex
 from pathlib import Path
 
 from earmark.errors import FolderError, StoreError
-from earmark.reports.settings import DEFAULT_NORMALIZER, read_json
-from earmark.scoring import DEFAULT_SCORER
+from earmark.reports.settings import read_json, settings_of
 from earmark.spec import RunSpec
 from earmark.store import layout
 from earmark.store.run import RunStore
@@ -56,11 +55,12 @@ def check_summary(store: RunStore, *, may_lack: bool = True) -> None:
     named = [facts.get(role) for role in ("normalizer", "scorer")]
     if "num_utterances" in facts and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in named):
         return
+    used = settings_of(store.folder)
     raise StoreError(
         f"{layout.SUMMARY} in {store.url} is {'damaged' if is_there else 'missing'}",
         cause="by which normalizer and scorer the run was scored stood in it",
         hint=f"earmark score {shlex.quote(store.url)} scores it again; --normalizer and --scorer name other rules than "
-        f"{DEFAULT_NORMALIZER} and {DEFAULT_SCORER}",
+        f"{used.normalizer} and {used.scorer}",
     )
 
 

@@ -1,12 +1,14 @@
-"""Which files are a run's own, so that nothing else is written in their place."""
+"""Which files are a run's own, and which its data, so that nothing else is written in their place."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from earmark.errors import UsageError
+from earmark.spec import RunSpec
 from earmark.store import layout
 
 _OWN = frozenset(value for name, value in vars(layout).items() if name.isupper()) - {layout.REPORT}
@@ -22,6 +24,18 @@ def check_not_own(runs: Sequence[str], place: str) -> None:
                 cause=f"{'/'.join(inside)} would be lost",
                 hint="--out another name, or a place outside the run's folder",
             )
+
+
+def check_not_data(spec: RunSpec, place: str) -> None:
+    """Raise UsageError where the local file ``place`` is the one that the run's data were read from."""
+    try:
+        is_data = Path(place).samefile(re.sub(r"^[a-z][a-z0-9_-]+:(?!//)", "", spec.data.name))
+    except (OSError, ValueError):  # one of them is no file, or no path at all
+        return
+    if is_data:
+        raise UsageError(
+            f"{place} is what the run's data were read from", cause="it would be lost", hint="--out another name"
+        )
 
 
 def _inside(run: str, place: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Literal, cast
@@ -27,9 +28,9 @@ def plot(
     ``duration`` is the word error rate by duration, with intervals of 95 %; ``slices`` the same by the columns
     ``slices``; ``cumulative`` which share of the errors the worst utterances make. The same runs give the same bytes.
 
-    Raises UsageError for another ending, and for columns with another kind or none; UnknownNameError for a column that
-    a run has not; FolderError where there is no run or nothing is scored yet; MissingExtraError without Matplotlib;
-    StoreError.
+    Raises UsageError for another ending, for columns with another kind or none and where nothing was scored;
+    UnknownNameError for a column that a run has not; FolderError where there is no run or nothing is scored yet;
+    MissingExtraError without Matplotlib; StoreError.
     """
     place = os.fspath(out)
     form = PurePath(place).suffix.lower().removeprefix(".")
@@ -53,4 +54,11 @@ def plot(
 def _drawn(url: str, label: str, columns: Sequence[str]) -> Drawn:
     store, spec = open_run(url)
     check_scored(store, spec)
-    return drawn_of(store, label, columns)
+    drawn = drawn_of(store, label, columns)
+    if not len(drawn.errors):
+        raise UsageError(
+            f"there is nothing to draw of {url}",
+            cause="no utterance in it was scored: none has a reference and a hypothesis",
+            hint=f"earmark report {shlex.quote(url)} shows what was heard",
+        )
+    return drawn

@@ -15,7 +15,7 @@ from earmark.reports.compare import Comparison
 from earmark.reports.page.gathered import PageData, ScoredRun, gather
 from earmark.reports.page.html import GENERATOR, page, page_folder, size_bytes
 from earmark.reports.scores import NOT_DONE_RULE
-from earmark.reports.settings import read_json, settings_of
+from earmark.reports.settings import assumption, read_json, settings_of
 from earmark.reports.summarize import summarize
 from earmark.scoring import load_scorer
 from earmark.store import layout
@@ -31,6 +31,7 @@ LARGEST_FILE_BYTES = 25_000_000
 """A page that would be larger becomes a folder."""
 MOST_ROWS = 1_000_000
 """Likewise one with as many utterances."""
+_HEAD_BYTES = 4096  # a page says within them that it is a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,14 @@ def report(
     with the normalizer and the scorer of the first; ``intersect`` leaves out of the comparison what some run lacks.
 
     Raises FolderError where there is no run, or a folder of others in the place of the page; UsageError for bad
-    arguments and for runs that cannot be compared; StoreError.
+    arguments, for a file of others in the place of the page and for runs that cannot be compared; StoreError.
     """
     if not runs:
         raise UsageError("no run is named", hint="earmark report runs/NAME")
     urls = [os.fspath(run) for run in runs]
     place = os.fspath(out) if out is not None else f"{urls[0].rstrip('/')}/{layout.REPORT}"
-    _check_place(place)
     check_not_own(urls, place)
+    _check_place(place)
     comparison = compare(*urls, intersect=intersect) if len(urls) > 1 else None
     with ExitStack() as stack:
         scored = _scored(urls, comparison, stack)
@@ -116,6 +117,9 @@ def _is_whole(store: RunStore) -> bool:
 
 def _notes(scored: Sequence[ScoredRun], comparison: Comparison | None) -> Iterator[str]:
     """What a reader should know before the numbers."""
+    first = scored[0]
+    if settings_of(first.store.folder).is_assumed:
+        yield assumption(first.label, first.summary["normalizer"]["name"])
     for run in scored:
         summary = run.summary
         left = summary.get("skipped", {}).get(NOT_DONE_RULE, 0)
@@ -154,13 +158,30 @@ def _check_place(place: str) -> None:
         )
     if place.endswith("/"):
         _check_folder(open_folder(place.rstrip("/") or "/"))
+        return
+    parent, name = _parts(place)
+    if not _may_be_replaced(open_folder(parent), name):
+        raise UsageError(f"{place} is there, and is no report", cause="it would be lost", hint="--out another name")
 
 
 def _check_folder(folder: Folder) -> None:
-    if not folder.has("index.html"):
-        return
-    if f'name="generator" content="{GENERATOR} '.encode() not in folder.read("index.html")[:4096]:
+    if not _may_be_replaced(folder, "index.html"):
         raise FolderError(folder.url, "its index.html is no report", hint="--out OTHER_FOLDER/")
+
+
+def _may_be_replaced(folder: Folder, name: str) -> bool:
+    """Whether nothing is there, or an empty file, or a page that was made before."""
+    if not folder.has(name):
+        return True
+    with folder.open(name) as file:
+        begins = bytes(file.read(_HEAD_BYTES))
+    return not begins or f'name="generator" content="{GENERATOR} '.encode() in begins
+
+
+def _parts(place: str) -> tuple[str, str]:
+    """The folder of a file, and the file's name."""
+    parent, slash, name = place.rpartition("/")
+    return parent or slash or ".", name
 
 
 def _write(data: PageData, place: str, notes: Sequence[str]) -> Report:
@@ -173,8 +194,8 @@ def _write(data: PageData, place: str, notes: Sequence[str]) -> Report:
         size = sum(_copy(folder, name, pieces) for name, pieces in page_folder(data))
         path = f"{folder.url}/index.html"
     else:
-        parent, slash, name = place.rpartition("/")
-        size = _copy(open_folder(parent or slash or "."), name, page(data))
+        parent, name = _parts(place)
+        size = _copy(open_folder(parent), name, page(data))
         path = without_secret(place)
     return Report(path, size, data.head["num_rows"], len(data.audio.clips), is_folder, tuple(notes))
 

@@ -32,8 +32,9 @@ def score(
     Where a part is damaged and there is an earlier summary, the numbers are of what is left, and nothing is written:
     the earlier results may be the only ones that counted the part.
 
-    ``normalizer`` and ``scorer`` default to those of the run's summary. ``slices`` are columns to divide the run by, as
-    for ``compare``, and ``num_confusions`` is how many of the most frequent errors of each kind the summary has.
+    ``normalizer`` and ``scorer`` default to those of the run's summary, or else to what was typed to begin it.
+    ``slices`` are columns to divide the run by, as for ``compare``, and ``num_confusions`` is how many of the most
+    frequent errors of each kind the summary has.
 
     Raises FolderError where there is no run or nothing of it is committed yet, UnknownNameError (also for a slice),
     UsageError, RunLockedError and StoreError.

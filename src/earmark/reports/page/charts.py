@@ -36,8 +36,9 @@ def charts(columns: Columns) -> list[dict[str, Any]]:
         if len(edges) > 1:
             found.append(_of_numbers(name, unit, values, edges, columns, counts, speakers))
     for name, category in category_columns(columns).items():
-        if len(category.names) > 1:
-            found.append(_of_category(name, category, columns, counts, speakers))
+        chart = _of_category(name, category, columns, counts, speakers)
+        if len(chart["slices"]) > 1:
+            found.append(chart)
     return found
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from earmark.reports.capacity import workers_at_work
 from earmark.reports.compare import Comparison
 from earmark.reports.confusions import ConfusionTally
 from earmark.reports.guards import MEANINGS
@@ -109,8 +110,7 @@ def gather(
             for number, unix_ms, numbers in attempt.progress
         ],
         "progress_from_ms": _began_unix_ms(kept[-1]) if kept else None,
-        "workers": [dict(worker) for attempt in kept[-1:] for worker in attempt.workers],
-        "engine_s": kept[-1].engine_s if kept else 0,
+        "workers": workers_at_work(kept),
         "confusions": rows.confusions.most(NUM_CONFUSIONS).facts(),
         "flags": [{"name": name, "meaning": meaning} for name, meaning in MEANINGS.items()],
         "charts": charts(columns),

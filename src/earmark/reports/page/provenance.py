@@ -16,7 +16,7 @@ from earmark.spec import Asked, AudioSpec, OptionValue, RunSpec, SegmentationSpe
 from earmark.store import layout
 
 _IMPORTED = "imported-"
-_SAID_OTHERWISE = ("model", "data", "options")
+_SAID_OTHERWISE = ("model", "data", "options", "normalizer", "scorer")
 _ON_A_VOLUME = "modal:"  # only one engine sees such data
 _NUM_NAMED = 8
 

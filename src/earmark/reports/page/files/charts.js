@@ -38,7 +38,11 @@ function axis(most, asText = (value) => `${Number((100 * value).toPrecision(3))}
   });
 }
 
-const few = (charts) => (charts.some((chart) => chart.slices.some((one) => one.is_small)) ? "; pale: fewer than 30" : "");
+// What is pale, and what has no whisker.
+function few(charts) {
+  const slices = charts.flatMap((chart) => chart.slices);
+  return `${slices.some((one) => one.is_small) ? "; pale: fewer than 30" : ""}${slices.some((one) => one.wer !== null && !one.interval) ? "; fewer than 6 are too few for one" : ""}`;
+}
 
 // The rate in bins of a number: a dot with its interval, and how many utterances there are.
 function binned(chart) {
@@ -55,13 +59,13 @@ function binned(chart) {
       svg("rect", { x: x - step * 0.36, y: H - BOTTOM - tall, width: step * 0.72, height: tall, class: "amount" }),
       one.interval ? svg("path", { d: `M${x} ${y(one.interval[0])}V${y(one.interval[1])}M${x - 4} ${y(one.interval[0])}h8M${x - 4} ${y(one.interval[1])}h8`, class: "whisker" }) : null,
       one.wer === null ? null : svg("circle", { cx: x, cy: y(one.wer), r: 4.5, class: "dot" }),
-      slices.length <= 8 || n % 2 === 0 ? svg("text", { x, y: H - BOTTOM + 15, class: "tick middle" }, rangeOf(one, "")) : null);
+      slices.length <= 8 || n % 2 === 0 ? svg("text", { x, y: H - BOTTOM + 18, class: "tick middle" }, rangeOf(one, "")) : null);
     return pressable(group, () => addScored(pack("number", column, one.low, one.high ?? "")));
   });
   const path = slices.filter((one) => one.wer !== null).map((one) => `${LEFT + (slices.indexOf(one) + 0.5) * step} ${y(one.wer)}`).join("L");
   return svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": `WER by ${shown}` },
     axis(most), svg("path", { d: `M${path}`, class: "thread" }), marks,
-    svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, unit ? `${shown}, ${unit}` : shown));
+    svg("text", { x: (W + LEFT) / 2, y: H - 2, class: "tick middle" }, unit ? `${shown}, ${unit}` : shown));
 }
 
 // The rate of each value of a category: a bar with its interval.
@@ -92,8 +96,8 @@ function slicesCard() {
   };
   choice.addEventListener("change", draw);
   draw();
-  const figure = card("", `with 95 % intervals; grey: how many utterances${few(head.charts)}. Click for the utterances`, place);
-  figure.classList.add("wide");
+  const figure = card("", `with 95 % intervals${few(head.charts)}; grey: how many utterances. Click for the utterances`, place);
+  figure.classList.add("slices");
   figure.querySelector("b").append("WER by ", choice);
   return figure;
 }
@@ -108,7 +112,7 @@ function curve(pointsOf, label, xText, yText, more) {
   return svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": label },
     axis(yText.most, yText.as),
     svg("path", { d: `M${pointsOf.map(([x, y]) => `${(LEFT + x * (W - LEFT - RIGHT)).toFixed(1)} ${(H - BOTTOM - y * (H - BOTTOM - TOP)).toFixed(1)}`).join("L")}`, class: "line" }),
-    [0, 0.5, 1].map((x) => svg("text", { x: LEFT + x * (W - LEFT - RIGHT), y: H - BOTTOM + 15, class: x === 1 ? "tick end" : "tick middle" }, xText(x))), more);
+    [0, 0.5, 1].map((x) => svg("text", { x: LEFT + x * (W - LEFT - RIGHT), y: H - BOTTOM + 18, class: `tick ${["", "middle", "end"][2 * x]}` }, xText(x))), more);
 }
 
 function cumulativeCard() {
@@ -126,8 +130,9 @@ function cumulativeCard() {
   });
   const share = Math.round((100 * twentieth) / total);
   const figure = curve(found, "cumulative errors", (x) => `${100 * x} %`, { most: 1 },
-    svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, "of the utterances, the worst first"));
-  return card("How errors gather", `the worst 5 % of the utterances have ${share} % of the errors`, figure);
+    svg("text", { x: (W + LEFT) / 2, y: H - 2, class: "tick middle" }, "of the utterances, the worst first"));
+  const worst = errors.length < 20 ? `the worst of ${errors.length} utterances has` : "the worst 5 % of the utterances have";
+  return card("How errors gather", `${worst} ${share} % of the errors`, figure);
 }
 
 function histogramCard() {
@@ -136,8 +141,9 @@ function histogramCard() {
     const bin = Math.min(errorsOf(k, 0), 20);
     numbers.set(bin, (numbers.get(bin) || 0) + 1);
   }
-  const last = Math.max(0, ...numbers.keys());
-  const most = Math.max(4, ceiling(Math.max(1, ...numbers.values())));
+  if (!numbers.size) return null;
+  const last = Math.max(...numbers.keys());
+  const most = 4 * Math.ceil(ceiling(Math.max(...numbers.values())) / 4); // each line of the axis is a whole number
   const step = (W - LEFT - RIGHT) / (last + 1);
   const columns = Array.from({ length: last + 1 }, (_, n) => {
     const number = numbers.get(n) || 0;
@@ -147,11 +153,11 @@ function histogramCard() {
       svg("title", {}, `${plural(number, "utterance")} with ${n}${n === 20 ? " or more" : ""} errors`),
       svg("rect", { x, y: TOP, width: step, height: H - TOP, class: "catch" }),
       svg("rect", { x: x + step * 0.12, y: H - BOTTOM - tall, width: step * 0.76, height: tall, class: n ? "fillbar" : "fillbar right" }),
-      last < 12 || n % 5 === 0 ? svg("text", { x: x + step / 2, y: H - BOTTOM + 15, class: "tick middle" }, n === 20 ? "20+" : n) : null),
+      last < 12 || n % 5 === 0 ? svg("text", { x: x + step / 2, y: H - BOTTOM + 18, class: "tick middle" }, n === 20 ? "20+" : n) : null),
     () => addScored(pack("number", "errors", n, n === 20 ? "" : n + 1)));
   });
-  return card("Errors in an utterance", "green: none", svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": "errors in an utterance" },
-    axis(most, (value) => count(Math.round(value))), columns, svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, "word errors")));
+  return card("Errors in an utterance", numbers.get(0) ? "green: none" : null, svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": "errors in an utterance" },
+    axis(most, (value) => count(Math.round(value))), columns, svg("text", { x: (W + LEFT) / 2, y: H - 2, class: "tick middle" }, "word errors")));
 }
 
 function overTimeCard() {
@@ -161,17 +167,18 @@ function overTimeCard() {
   if (until <= from) return null;
   const most = ceiling(Math.max(0.01, ...seen.map(([, , wer]) => wer)));
   const figure = curve(seen.map(([, ms, wer]) => [(ms - from) / (until - from), wer / most]), "WER while the run went on", (x) => spoken((x * (until - from)) / 1000), { most },
-    svg("text", { x: (W + LEFT) / 2, y: H - 5, class: "tick middle" }, "time in the last attempt"));
+    svg("text", { x: (W + LEFT) / 2, y: H - 2, class: "tick middle" }, "time in the last attempt"));
   const speed = seen.at(-1)[3];
   return card("WER so far, while it ran", speed ? `at its end ${tidy(speed)} s of audio a second` : "longest utterances first", figure);
 }
 
 function workersCard() {
-  const { workers, engine_s: all } = head;
-  if (!workers.length || !all) return null;
+  const workers = head.workers.filter((worker) => worker.could_s > 0);
+  if (!workers.length) return null;
   const lines = workers.slice(0, 64).map((worker) => {
+    const all = worker.could_s;
     const share = (seconds) => `${Math.min(100, (100 * seconds) / all)}%`;
-    return el("div", { class: "barline", title: `recognizing ${spoken(worker.compute_s)}, with a shard ${spoken(worker.worker_s)}, of ${spoken(all)}` },
+    return el("div", { class: "barline", title: `recognizing ${spoken(worker.compute_s)}, with a shard ${spoken(worker.worker_s)}, of ${spoken(all)} after the start-up` },
       el("bdi", { class: "name" }, visible(`${worker.rank} ${worker.device} ${worker.host}`)),
       el("span", { class: "track" }, el("span", { class: "fill pale", style: { width: share(worker.worker_s) } }), el("span", { class: "fill", style: { width: share(worker.compute_s) } })),
       el("span", { class: "number" }, perCent(worker.compute_s / all, 0)),
@@ -179,8 +186,8 @@ function workersCard() {
   });
   const waited = head.summary.waited_share;
   const note = `dark: recognizing; pale: decoding and waiting${waited === null || waited === undefined ? "" : `, of which ${perCent(waited, 1)} waiting for audio`}`;
-  return card("How busy the workers were", note, el("div", { class: "bars" },
-    el("div", { class: "barline headline quiet" }, el("span", {}, "worker"), el("span", {}), el("span", { class: "number" }, "busy"), el("span", { class: "number" }, "shards")), lines));
+  return card("How the workers spent their time", note, el("div", { class: "bars" },
+    el("div", { class: "barline headline quiet" }, el("span", {}, "worker"), el("span", {}), el("span", { class: "number" }, "recognizing"), el("span", { class: "number" }, "shards")), lines));
 }
 
 function drawCharts() {

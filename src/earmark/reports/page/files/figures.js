@@ -9,8 +9,7 @@ const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : 
 
 function tidy(number) {
   if (number === null || number === undefined) return "";
-  const rounded = Math.abs(number) >= 1000 ? Math.round(number) : Number(number.toPrecision(3));
-  return String(rounded);
+  return Math.abs(number) >= 1000 ? count(Math.round(number)) : String(Number(number.toPrecision(3)));
 }
 
 function spoken(seconds) {

@@ -35,7 +35,8 @@ function drawVerdict() {
   const { summary } = head;
   const interval = summary.wer_interval;
   const failed = summary.num_failed ? `; with the failed as deletions ${perCent(summary.wer_failed_as_deletions)}` : "";
-  const drawn = interval ? `95 % interval ${perCent(interval.low)} to ${perCent(interval.high)}, ${count(interval.num_replicates)} bootstraps by ${interval.unit}${failed}` : "no interval: too little to draw from";
+  const drawn = interval ? `95 % interval ${perCent(interval.low)} to ${perCent(interval.high)}, ${count(interval.num_replicates)} bootstraps by ${interval.unit}${summary.num_scored < 30 ? "; of fewer than 30 utterances, so it says little" : ""}${failed}`
+    : summary.wer === null ? "" : `no interval: fewer than 6 utterances are too few${failed}`;
   const cost = summary.capacity?.cost || summary.cost;
   fill($("verdict"), el("div", { class: "main" }, quiet(visible(derived.runs.length > 1 ? `word error rate of ${head.label}` : "word error rate")), el("b", { class: "wer" }, perCent(summary.wer)), intervalPicture(summary.wer, interval), quiet(drawn), el("p", {}, inWords(summary))),
     el("div", { class: "tiles" },
@@ -44,7 +45,7 @@ function drawVerdict() {
       tile("with an error", perCent(summary.ser, 1), "of the scored utterances (SER)"),
       tile("character error rate", perCent(summary.cer), null),
       tile("audio", spoken(summary.audio_s || null), summary.coverage?.ratio < 1 ? `${perCent(summary.coverage.ratio, 1)} of it transcribed` : null),
-      tile("speed", summary.rtfx?.wall ? `${tidy(summary.rtfx.wall)} ×` : "–", summary.rtfx?.wall ? `real time, loading included; the recognizer of one worker alone ${tidy(summary.rtfx.compute)} ×` : "nobody measured it"),
+      tile("speed", summary.rtfx?.wall ? `${tidy(summary.rtfx.wall)}\u00a0×` : "–", summary.rtfx?.wall ? `real time, loading included; one worker's recognizer alone ${tidy(summary.rtfx.compute)}\u00a0×` : "nobody measured it"),
       cost ? tile("cost", `${tidy(cost.amount)} ${cost.currency || ""}`, cost.basis) : null));
   fill($("subtitle"), visible([summary.model_place || summary.model, summary.data, summary.normalizer?.name && `normalizer ${summary.normalizer.name}`, summary.scorer?.name && `scorer ${summary.scorer.name}`].filter(Boolean).join("  ·  ")));
 }

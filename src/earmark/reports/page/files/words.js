@@ -38,6 +38,6 @@ function drawFlags() {
   const seen = entries.filter(([, , number]) => number), others = entries.filter(([, , number]) => !number);
   fill($("flags").querySelector(".flaglist"),
     seen.map(([name, meaning, number, filter]) => el("button", { class: "flagcard", type: "button", onclick: () => addFilter(filter) }, el("b", {}, count(number)), el("span", {}, name), quiet(meaning))),
-    others.length ? el("p", { class: "quiet none" }, "None has ", others.map(([name, meaning], n) => [n ? ", " : null, el("span", { title: meaning }, name)]), ".") : null);
+    others.length ? el("p", { class: "quiet none" }, "Not found: ", others.map(([name, meaning], n) => [n ? ", " : null, el("span", { title: meaning }, name)]), ".") : null);
 }
 
