@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
+# One more than cores: some tests wait, for a server or for a kill.
+PROCESSES = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 # The tests start hundreds of processes, and each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -14,7 +17,7 @@ demo: $(VENV)/base.stamp
 	$(BIN)/earmark demo
 
 test: $(VENV)/dev.stamp $(VENV)/sctk.stamp $(VENV)/chromium.stamp check
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder  # what a file's tests share is made once
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder  # what a file's tests share is made once
 
 # Formatting, lint, types.
 check: $(VENV)/dev.stamp
