@@ -261,7 +261,7 @@ class RunSpec:
             batching=BatchingSpec(**fields["batching"]),
             audio=AudioSpec(**fields["audio"]),
             segmentation=SegmentationSpec(**fields.get("segmentation", {})),
-            asked=Asked(**fields.get("asked", {})),
+            asked=Asked(**{name: one for name, one in fields.get("asked", {}).items() if name in Asked.__slots__}),
             format_version=fields["format_version"],
         )
 

@@ -129,8 +129,9 @@ def test_a_tag_of_python_is_refused_even_with_trust(toy):
         ("opt_class: !name:torch.optim.AdamW", "opt_class: !new:torch.optim.AdamW", "no optimizer that is known here"),
         ("labels: abc", "", "a CTC system is told its letters"),
         ("decay: none", "lr_annealing: !new:speechbrain.nnet.schedulers.NewBobScheduler {}", "no schedule that is"),
-        ("decay: none", "lr_annealing_model: 0.5", "no schedule that is"),
+        ("decay: none", "lr_annealing: 0.5", "no schedule that is"),
         ("seed: 0", "precision: fp16", "'fp16' is none of fp32, bf16"),
+        ("seed: 0", "precision: [bf16]", "is none of fp32, bf16"),
         ("seed: 0", "test_csv: [one.csv, other.csv]", "it is a list, and one source is taken"),
         ("    lr: !ref <lr>", "    lr: 3.0", "it is 3.0, and lr is 0.01"),
         ("seed: 0", "seed: !PLACEHOLDER", "cannot use"),
@@ -200,6 +201,29 @@ def test_a_whisper_recipe_as_speechbrain_has_them_is_read_as_it_is(tmp_path):
     )
     assert (found.recipe.batching.max_batch_size, found.recipe.precision) == (8, "bfloat16")
     assert {"train_splits", "eval_precision", "train_loader_kwargs", "test_search"} <= {*found.not_read}
+
+
+@pytest.mark.parametrize("override", ["evaluation.normalizer=basic", "data.normalizer=none"])
+def test_a_normalizer_that_is_named_comes_before_the_transcripts_rule(tmp_path, override):
+    """SpeechBrain's word for all of it says only what nobody else says."""
+    (tmp_path / "whisper.yaml").write_text(WHISPER_RECIPE)
+    found = read(tmp_path / "whisper.yaml", "data_folder=there", "precision=bf16", override).recipe
+    rules = {"evaluation": found.evaluation.normalizer, "data": found.data.normalizer}
+    section, named = override.replace(".normalizer", "").split("=")
+    assert rules == {"evaluation": "whisper-en", "data": "whisper-en"} | {section: named}
+
+
+def test_a_number_that_a_schedule_refers_to_is_no_schedule(tmp_path):
+    """Whatever it is called; and a class that is none is refused, where only a checkpointer refers to it."""
+    newbob = "!new:speechbrain.nnet.schedulers.NewBobScheduler\n    initial_value: !ref <lr_whisper>\n"
+    noam = WHISPER_RECIPE[WHISPER_RECIPE.index("!new:speechbrain.nnet.schedulers") :].partition("checkpointer")[0]
+    factor = f"{newbob}    annealing_factor: !ref <lr_annealing_factor>\nlr_annealing_factor: 0.8\n"
+    (tmp_path / "whisper.yaml").write_text(WHISPER_RECIPE.replace(noam, factor))
+    rule = read(tmp_path / "whisper.yaml", "data_folder=there", "precision=bfloat16").recipe.optimizer
+    assert (rule.decay, rule.annealing_factor) == ("newbob", 0.8)
+    (tmp_path / "other.yaml").write_text(WHISPER_RECIPE.replace(noam, "!new:own.Scheduler {}\n"))
+    with pytest.raises(UsageError, match="no schedule that is known here"):
+        read(tmp_path / "other.yaml", "data_folder=there", "precision=bf16", trust=True)
 
 
 def test_a_whisper_is_told_where_it_begins(tmp_path):

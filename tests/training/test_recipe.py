@@ -84,6 +84,19 @@ def test_the_identity_has_what_changes_the_weights_and_nothing_else(toy):
         assert read_recipe(str(toy), [one]).recipe.identity() != own
 
 
+def test_what_a_schedule_does_not_read_is_not_in_the_identity(toy):
+    """So a training that was begun before there was NewBob goes on."""
+    own = read_recipe(str(toy)).recipe.identity()
+    assert {*own["optimizer"]} == {
+        "learning_rate", "weight_decay", "warmup_steps", "decay", "accumulate", "most_gradient_norm",
+    }  # fmt: skip
+    assert read_recipe(str(toy), ["optimizer.annealing_factor=0.9"]).recipe.identity() == own
+    newbob = [
+        read_recipe(str(toy), ["optimizer.decay=newbob", f"optimizer.annealing_factor={one}"]) for one in (0.8, 0.9)
+    ]
+    assert newbob[0].recipe.identity() != newbob[1].recipe.identity()
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in PACKAGED.glob("*.toml")))
 def test_the_recipes_that_come_along_are_found_by_name(name):
     """And the documents of their models lie beside them."""

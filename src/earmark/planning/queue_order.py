@@ -23,8 +23,8 @@ class Queue:
     """What is handed out: the rows of a table of schema.PLAN in their turn.
 
     ``stops`` is the row after the last one of each batch, and ``ends_s`` the seconds of audio up to there, an utterance
-    of unknown length counting for 10 s. ``first_stops`` is of the first shards, which are no share of
-    what remains: the batch after the last one of each.
+    of unknown length counting for 10 s. ``first_stops`` is of the first shards, which are no share of what remains: the
+    batch after the last one of each.
     """
 
     plan: pa.Table

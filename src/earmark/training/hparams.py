@@ -112,6 +112,7 @@ class Hparams:
         kind = self.tree["kind"] = self._kind(modules, loadables)
         self.tree |= {name: _copied(self._values[name]) for name in keys.SECTIONS if self._values.get(name) is not None}
         self._put_said(kind)
+        self._name_as_here()
         self._take(optimizer_of(self._values, self._wrong))
         self._take(batching_of(self._values, kind, self.tree.get("data"), self._wrong))
         if kind == "whisper":
@@ -126,13 +127,19 @@ class Hparams:
                 if place[-1] == "source" and isinstance(self._values[name], list):
                     raise self._wrong(name, "it is a list, and one source is taken", hint=f"--set {name}=FILE")
                 self._put(name, place, self._values[name])
+
+    def _name_as_here(self) -> None:
+        """A precision and a normalizer that SpeechBrain calls otherwise."""
         if (precision := self.tree.get("precision")) is not None:
-            if precision not in keys.PRECISIONS:
+            if str(precision) not in keys.PRECISIONS:
                 hint = "--set precision=bf16, whose range needs no scaling of the loss; or fp32"
                 raise self._wrong("precision", f"{precision!r} is none of {', '.join(keys.PRECISIONS)}", hint=hint)
-            self.tree["precision"] = keys.PRECISIONS[precision]
+            self.tree["precision"] = keys.PRECISIONS[str(precision)]
         if self._values.get("normalized_transcripts"):
-            self._take(keys.NORMALIZED)
+            for section in ("data", "evaluation"):
+                said = self.tree.get(section)
+                if not (isinstance(said, dict) and "normalizer" in said):  # what is said itself comes first
+                    self._put("normalized_transcripts", (section, "normalizer"), keys.NORMALIZED)
 
     def _put(self, name: str, place: tuple[str, ...], value: object) -> None:
         """A value of the YAML at its place in the recipe."""

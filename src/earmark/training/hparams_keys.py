@@ -33,11 +33,8 @@ SECTIONS = ("data", "augmentation", "evaluation")
 OPTIMIZER = ("opt_class", "whisper_opt_class")
 BATCHES = ("batch_size", "dynamic_batching", "dynamic_batch_sampler")
 CHECKED = ("kind", "sample_rate", "blank_index", "pretrainer", "normalized_transcripts")
-NORMALIZED: dict[str, tuple[tuple[str, ...], object]] = {
-    "normalized_transcripts": (("data", "normalizer"), "whisper-en"),
-    "normalized_transcripts ": (("evaluation", "normalizer"), "whisper-en"),
-}
-"""SpeechBrain takes the tokenizer's, in training and in the error rate, whatever the language."""
+NORMALIZED = "whisper-en"
+"""SpeechBrain takes the tokenizer's normalizer, in training and in the error rate, whatever the language."""
 OF_THE_MODEL = (
     "sample_rate", "modules", "tokenizer", "decoding_function", "test_beam_search", "transducer_beam_search",
     "transformer_beam_search",
@@ -88,7 +85,7 @@ SCHEDULES_NEED = ("lr_initial", "n_warmup_steps", "initial_value")
 SCHEDULES_AS = {_NOAM: "noam", _NEWBOB: "newbob"}
 WHISPER = "speechbrain.integrations.huggingface.whisper.Whisper"
 WHISPER_READ = frozenset(["source", "save_path", "freeze", "freeze_encoder", "language", "task", "sampling_rate"])
-PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
+PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "float32": "float32", "bfloat16": "bfloat16"}
 NOT_BUILT = frozenset(
     [
         *OPTIMIZERS,

@@ -43,8 +43,8 @@ def optimizer_of(values: Mapping[str, Any], wrong: Wrong) -> Placed:
 def is_schedule(name: str, one: object) -> bool:
     """By its class, whatever a recipe calls it: ``lr_annealing_whisper``, ``noam_annealing``."""
     if isinstance(one, Wanted):
-        return one.name.startswith(keys.SCHEDULERS)
-    return one is not None and name.startswith("lr_annealing")
+        return one.name.startswith(keys.SCHEDULERS) or name.startswith("lr_annealing")
+    return one is not None and name == "lr_annealing"
 
 
 def _optimizer(name: str, values: Mapping[str, Any], wrong: Wrong) -> Placed:

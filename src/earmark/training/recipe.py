@@ -128,7 +128,9 @@ class OptimizerRecipe:
         if self.decay == "noam" and self.warmup_steps < 1:
             raise UsageError("decay noam goes with warmup_steps", cause="the rate falls as it climbed")
         if not (0 < self.annealing_factor < 1 and 0 <= self.improvement_threshold < 1 and self.annealing_patience >= 0):
-            raise UsageError("annealing_factor is above 0, improvement_threshold is not below, and both are below 1")
+            raise UsageError(
+                "annealing_factor lies between 0 and 1, improvement_threshold from 0 to 1, annealing_patience is from 0"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +238,9 @@ class Recipe:
         del told["checkpoint_every_steps"]
         for name, usual in (("rule", "AdamW"), ("arguments", {})):
             if told["optimizer"][name] == usual:
+                del told["optimizer"][name]
+        if self.optimizer.decay != "newbob":
+            for name in ("annealing_factor", "improvement_threshold", "annealing_patience"):
                 del told["optimizer"][name]
         if self.augmentation == AugmentationRecipe():
             del told["augmentation"]
