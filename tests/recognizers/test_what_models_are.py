@@ -44,6 +44,21 @@ def test_a_whisper_that_lists_no_languages_cannot_be_told_one(tmp_path):
     assert load_recognizer(str(folder)).takes_language is False
 
 
+def test_a_whisper_that_is_marked_as_english_may_be_told_what_it_does(tmp_path):
+    """To transcribe English, and nothing else; told or not, it is one run."""
+    folder = shutil.copytree(tiny_model("whisper"), tmp_path / "model")
+    path = folder / "generation_config.json"
+    facts = {
+        name: one for name, one in json.loads(path.read_text()).items() if name not in ("lang_to_id", "task_to_id")
+    }
+    path.write_text(json.dumps(facts | {"is_multilingual": False}))
+    told = load_recognizer(str(folder), {"language": "english", "task": "transcribe"})
+    assert told.spec.options == load_recognizer(str(folder)).spec.options
+    for option in ({"language": "fr"}, {"task": "translate"}):
+        with pytest.raises(UsageError, match="takes no"):
+            _ = load_recognizer(str(folder), option).spec
+
+
 def test_canary_of_nemo_knows_languages_by_their_names():
     """One language is one choice, however it is spelled; and what it does not take is said with its class."""
     archive = str(tiny_model("nemo canary"))

@@ -51,6 +51,8 @@ train_csv: !ref <data_folder>/train.csv
 test_csv: !ref <data_folder>/test.csv
 normalized_transcripts: True
 skip_prep: False
+test_only: False
+auto_mix_prec: False
 number_of_epochs: 2
 lr_whisper: 1e-5
 warmup_steps: 50

@@ -57,6 +57,14 @@ def test_a_part_is_what_its_columns_say(data):
     assert part.fingerprint != examples.part_of(rules, rules.test).fingerprint
 
 
+def test_a_part_without_anything_says_what_was_looked_for(data):
+    """And not that the file is empty."""
+    rules = recipe(data, train=DataPart(where={"part": ("z",)}))
+    with pytest.raises(UsageError, match=r"no utterance of .*data.jsonl is chosen") as caught:
+        examples.examples_of(examples.part_of(rules, rules.train), rules, LETTERS)
+    assert caught.value.cause == "none has part = z"
+
+
 def test_nothing_is_learnt_from_and_tried_on(data):
     """Without a part to try on, ids decide; whatever else is in the data."""
     train, valid = examples.train_and_valid(recipe(data, valid_share=0.4))
@@ -65,6 +73,14 @@ def test_nothing_is_learnt_from_and_tried_on(data):
     assert len(learnt | tried) == 7
     assert learnt
     assert tried
+
+
+def test_audio_that_is_learnt_from_and_tested_with_is_counted(data):
+    """By where it lies, whatever it is called: seven rows have three files, and two rows of one file are learnt."""
+    rules = recipe(data, test=DataPart(where={"part": ("l", "m")}))
+    learnt = examples.examples_of(examples.part_of(rules, rules.train), rules, LETTERS)
+    assert examples.num_learnt(examples.part_of(rules, rules.train), learnt) == 5
+    assert examples.num_learnt(examples.part_of(rules, rules.test), learnt) == 1
 
 
 def test_data_of_which_nothing_is_left_are_refused(data):

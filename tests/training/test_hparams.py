@@ -132,6 +132,7 @@ def test_a_tag_of_python_is_refused_even_with_trust(toy):
         ("decay: none", "lr_annealing: 0.5", "no schedule that is"),
         ("seed: 0", "precision: fp16", "'fp16' is none of fp32, bf16"),
         ("seed: 0", "precision: [bf16]", "is none of fp32, bf16"),
+        ("seed: 0", "test_only: True", "True is not False, which it always is here"),
         ("seed: 0", "test_csv: [one.csv, other.csv]", "it is a list, and one source is taken"),
         ("    lr: !ref <lr>", "    lr: 3.0", "it is 3.0, and lr is 0.01"),
         ("seed: 0", "seed: !PLACEHOLDER", "cannot use"),

@@ -49,6 +49,9 @@ def _head(event: RecipeBegan) -> list[str]:
         f"model  {event.num_parameters:,} parameters{before}",
         f"work   {number_of(event.num_ranks, 'rank')}, {event.device}",
     ]
+    if event.num_tests_learnt:
+        learnt = f"{number_of(event.num_tests_learnt, 'test utterance', 'are')}"
+        lines.append(f"warning: {learnt} also learnt from: what comes out says little of other speech")
     return [*lines, f"go on  after step {event.step:,}"] if event.step else lines
 
 
@@ -57,6 +60,7 @@ def _epoch(event: EpochEnded) -> str:
     rates += "" if event.perplexity is None else f", perplexity {event.perplexity:.2f}"
     best = ", the best so far" if event.is_best else ""
     told = f"epoch  {event.epoch} of {event.num_epochs}: loss {event.loss:.3f}{rates}{best}".replace("%", " %")
+    told += "" if event.learning_rate is None else f", learning rate {event.learning_rate:.3g}"
     return f"{told} ({100 * event.padding_share:.1f} % padding, {100 * event.waiting_share:.1f} % waiting for data)"
 
 

@@ -74,6 +74,7 @@ def train_command(
             tell(line)
         sys.stdout.flush()
         say(f"next: {shlex.join(['earmark', 'compare', *done.comparison.runs])}")
+        say(f"or: {shlex.join(_same_elsewhere(done))}")
     return 0
 
 
@@ -88,6 +89,13 @@ def _recipe_lines(done: Training) -> list[str]:
         f"after   {_rates(done.after)}",
         f"so      {done.comparison.pairs[0].sentence}",
     ]
+
+
+def _same_elsewhere(done: Training) -> list[str]:
+    """The command that hears other data as the test data were heard, and counts as it did."""
+    options = [word for name, value in done.options.items() for word in ("--set", f"{name}={value}")]
+    rules = ["--normalizer", done.after.normalizer.name, *options]
+    return ["earmark", "eval", done.recognizer, "--data", "OTHER.jsonl", *rules]
 
 
 def _rates(summary: RunSummary) -> str:

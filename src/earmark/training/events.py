@@ -11,7 +11,8 @@ from typing import Literal
 class RecipeBegan:
     """All is checked; steps are about to begin, or to go on after ``step``. ``dropped`` counts by rule.
 
-    There is so much to learn from: ``train_size`` in seconds of audio, or in tokens. ``perplexity`` is that of the
+    There is so much to learn from: ``train_size`` in seconds of audio, or in tokens. ``num_tests_learnt`` of the test
+    utterances have audio that is learnt from. ``perplexity`` is that of the
     held-out texts before the first step, of a language model; None where it is larger than a float.
     """
 
@@ -21,6 +22,7 @@ class RecipeBegan:
     unit: Literal["s", "tokens"]
     perplexity: float | None = None
     num_valid: int
+    num_tests_learnt: int = 0
     dropped: Mapping[str, int]
     num_parameters: int
     device: str
@@ -42,7 +44,7 @@ class EpochEnded:
     """All utterances of the training were seen once more, and those of ``valid`` were tried: transcribed, or predicted.
 
     ``losses`` are of its steps, means over all ranks; ``waiting_share`` is the time that its steps waited for audio.
-    ``perplexity`` is as that of ``RecipeBegan``.
+    ``perplexity`` is as that of ``RecipeBegan``, ``learning_rate`` that of the last step; None in an older checkpoint.
     """
 
     epoch: int
@@ -53,6 +55,7 @@ class EpochEnded:
     cer: float | None
     perplexity: float | None = None
     is_best: bool
+    learning_rate: float | None = None
     padding_share: float
     waiting_share: float
 

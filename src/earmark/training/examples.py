@@ -89,10 +89,13 @@ class Letters:
 
 
 class Chosen:
-    """The utterances of a source for which ``is_wanted``. ``rule`` says which these are, for its identity."""
+    """The utterances of a source for which ``is_wanted``. ``rule`` says which these are, for its identity.
 
-    def __init__(self, source: Source, rule: str, is_wanted: Callable[[Utterance], bool]) -> None:
-        self._source, self._rule, self._is_wanted = source, rule, is_wanted
+    ``words`` say it for people.
+    """
+
+    def __init__(self, source: Source, rule: str, is_wanted: Callable[[Utterance], bool], words: str) -> None:
+        self._source, self._rule, self._is_wanted, self._words = source, rule, is_wanted, words
 
     @property
     def name(self) -> str:
@@ -110,8 +113,13 @@ class Chosen:
         return hashlib.sha256(repr((self._source.fingerprint, self._rule)).encode()).hexdigest()
 
     def utterances(self) -> Iterator[Utterance]:
-        """Those that are wanted, in the order of the whole."""
-        return filter(self._is_wanted, self._source.utterances())
+        """Those that are wanted, in the order of the whole. Raises UsageError for none."""
+        num = 0
+        for one in filter(self._is_wanted, self._source.utterances()):
+            num += 1
+            yield one
+        if not num:
+            raise UsageError(f"no utterance of {self.name} is chosen", cause=f"none has {self._words}")
 
 
 def part_of(data: DataRecipe, part: DataPart) -> Source:
@@ -123,7 +131,8 @@ def part_of(data: DataRecipe, part: DataPart) -> Source:
     if not where:
         return source
     rule = repr(sorted((name, sorted(values)) for name, values in where.items()))
-    return Chosen(source, rule, lambda one: all(_column(one, name) in wanted for name, wanted in where.items()))
+    words = " and ".join(f"{name} = {' or '.join(sorted(values))}" for name, values in where.items())
+    return Chosen(source, rule, lambda one: all(_column(one, name) in wanted for name, wanted in where.items()), words)
 
 
 def train_and_valid(data: DataRecipe) -> tuple[Source, Source]:
@@ -133,8 +142,10 @@ def train_and_valid(data: DataRecipe) -> tuple[Source, Source]:
         return train, part_of(data, data.valid)
     share = data.valid_share
     return (
-        Chosen(train, f"hash from {share}", lambda one: rank_of(one.id) >= share),
-        Chosen(train, f"hash below {share}", lambda one: rank_of(one.id) < share),
+        Chosen(train, f"hash from {share}", lambda one: rank_of(one.id) >= share, f"a hash from {share}"),
+        Chosen(
+            train, f"hash below {share}", lambda one: rank_of(one.id) < share, f"a hash below {share} (valid_share)"
+        ),
     )
 
 
@@ -170,6 +181,7 @@ def examples_of(source: Source, data: DataRecipe, spelling: Spelling | None) -> 
         raise UsageError(
             f"nothing is left of the {table.num_rows:,} utterances of {source.name}",
             cause=", ".join(f"{number:,}: {rule}" for rule, number in sorted(dropped.items())),
+            hint="--set data.normalizer=basic has small letters alone" if OTHER_LETTERS in dropped else None,
         )
     return Examples(
         ids=tuple(row[0] for row, _ in rows),
@@ -180,6 +192,13 @@ def examples_of(source: Source, data: DataRecipe, spelling: Spelling | None) -> 
         dropped=dict(sorted(dropped.items())),
         fingerprint=_fingerprint([(row[0], row[2], row[4], text, row[6]) for row, text in rows]),
     )
+
+
+def num_learnt(source: Source, learnt: Examples) -> int:
+    """How many utterances of ``source`` have the very audio of one that is learnt from. Reads no audio."""
+    places = {(os.path.normpath(one.path), one.start_s) for one in learnt.pieces}
+    heard = (one.audio for one in source.utterances())
+    return sum((os.path.normpath(os.path.join(source.root, one.uri)), one.start_s) in places for one in heard)  # noqa: PTH118  # an absolute uri stays as it is
 
 
 def _piece(root: str, row: tuple[object, ...]) -> Piece:

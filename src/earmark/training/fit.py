@@ -166,6 +166,7 @@ class Fit:
             EpochEnded(
                 epoch=self._epoch + 1, num_epochs=self._recipe.epochs, step=self.step, losses=tuple(losses),
                 wer=found.wer, cer=found.cer, perplexity=found.perplexity, is_best=is_best, waiting_share=waiting,
+                learning_rate=float(self._brain.optimizer.param_groups[0]["lr"]),
                 padding_share=padding_share(self._speech.train.sizes, planned),
             )
         )  # fmt: skip

@@ -156,9 +156,12 @@ class Hparams:
             self._put(name, place, value)
 
     def _check_fixed(self) -> None:
-        for name, only in (("sample_rate", SAMPLE_RATE_HZ), ("blank_index", 0)):
+        fixed = {"sample_rate": SAMPLE_RATE_HZ, "blank_index": 0, "test_only": False, "auto_mix_prec": False}
+        for name, only in fixed.items():
             if self._values.get(name, only) != only:
-                raise self._wrong(name, f"{self._values[name]!r} is not {only}, which it always is here")
+                raise self._wrong(
+                    name, f"{self._values[name]!r} is not {only}, which it always is here", hint=f"--set {name}={only}"
+                )
 
     def _loadables(self, modules: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """The parts that are saved, and the places of those that are trained on. Without a Pretrainer: all modules."""

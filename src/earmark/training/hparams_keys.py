@@ -32,7 +32,7 @@ SECTIONS = ("data", "augmentation", "evaluation")
 """As in a recipe."""
 OPTIMIZER = ("opt_class", "whisper_opt_class")
 BATCHES = ("batch_size", "dynamic_batching", "dynamic_batch_sampler")
-CHECKED = ("kind", "sample_rate", "blank_index", "pretrainer", "normalized_transcripts")
+CHECKED = ("kind", "sample_rate", "blank_index", "pretrainer", "normalized_transcripts", "test_only", "auto_mix_prec")
 NORMALIZED = "whisper-en"
 """SpeechBrain takes the tokenizer's normalizer, in training and in the error rate, whatever the language."""
 OF_THE_MODEL = (

@@ -140,7 +140,8 @@ def _loaded(said: ModelRecipe, device: torch.device) -> tuple[Loaded, _Kept]:
     try:
         settings = resolved(checkpoint, settings)
     except UsageError as error:  # its hints are those of an evaluation
-        raise UsageError(error.what, cause=error.cause, hint=_IN_A_RECIPE) from error
+        hint = _IN_A_RECIPE if takes_language(checkpoint) else "leave language and task out"
+        raise UsageError(error.what, cause=error.cause, hint=hint) from error
     if takes_language(checkpoint) and settings.language is None:
         problem = "it knows several, and what it is taught begins with one"
         raise UsageError(f"{checkpoint.place} must be told the language", cause=problem, hint=_IN_A_RECIPE)

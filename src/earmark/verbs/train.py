@@ -136,5 +136,5 @@ def _finished(read: ReadRecipe, folder: LocalFolder, fitted: Fitted, num_before:
     return Training(
         out=folder.url, model=str(places[AFTER]), recognizer=f"{prefix}:{places[AFTER]}", step=fitted.step,
         num_new_steps=fitted.step - num_before, best_epoch=best, weights_hash=fitted.weights_hash, before=before,
-        after=after, comparison=compare(runs[BEFORE], runs[AFTER]),
+        after=after, comparison=compare(runs[BEFORE], runs[AFTER]), options=recipe.model.decoding(),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from earmark.errors import UsageError
 from earmark.records import StopCheck
 from earmark.store.folder import LocalFolder
 from earmark.training.recipe import ReadRecipe
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from earmark.training.fit import Fitted
     from earmark.training.lessons import Speech
     from earmark.training.ranks import Ranks
+    from earmark.training.systems import TrainedSystem
+
+_KEYS_OF_FLAGS = {
+    "--audio-root ": "--set data.audio_root=", "--text-column ": "--set data.text_column=",
+    "; --missing-audio fail runs the others": "", "; --missing-audio skip leaves them out": "",
+}  # fmt: skip
 
 
 def fitted_by(
@@ -30,7 +37,7 @@ def fitted_by(
     from earmark.training.weights import num_learnt
 
     system = system_of(read, ranks.device)
-    speech: Speech = ranks.from_main(system.speech() if ranks.is_main else None)
+    speech: Speech = ranks.from_main(_speech(system) if ranks.is_main else None)
     check_visible(speech, ranks)
     check_shares(speech, ranks)
     if ranks.is_main:
@@ -46,7 +53,8 @@ def fitted_by(
         RecipeBegan(
             out=folder.url, num_train=len(speech.train), train_size=float(speech.train.sizes.sum()),
             unit=UNITS[read.recipe.kind], perplexity=perplexity,
-            num_valid=len(speech.valid), dropped=speech.train.dropped, device=str(ranks.device),
+            num_valid=len(speech.valid), num_tests_learnt=_num_tests_learnt(read, speech),
+            dropped=speech.train.dropped, device=str(ranks.device),
             num_ranks=ranks.num_ranks, num_parameters=num_learnt(system.modules), step=num_before,
         )
     )  # fmt: skip
@@ -56,3 +64,21 @@ def fitted_by(
         if fitted.is_ended:
             system.save(folder.folder(MODEL))
     return fitted, num_before
+
+
+def _speech(system: TrainedSystem) -> Speech:
+    """Raises what the system does, with the recipe's keys for the flags that other verbs have."""
+    try:
+        return system.speech()
+    except UsageError as error:
+        for flag, key in _KEYS_OF_FLAGS.items():
+            error.hint = error.hint and error.hint.replace(flag, key)
+        raise
+
+
+def _num_tests_learnt(read: ReadRecipe, speech: Speech) -> int:
+    """0 for a language model, which learns from texts."""
+    from earmark.training.examples import Examples, num_learnt, part_of
+
+    data = read.recipe.data
+    return num_learnt(part_of(data, data.test), speech.train) if isinstance(speech.train, Examples) else 0

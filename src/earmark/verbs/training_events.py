@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from earmark.training.events import CheckpointDamaged, EpochEnded, RecipeBegan, RecipeEvent, StepMade, TellRecipe
@@ -13,6 +13,7 @@ from earmark.verbs.events import Tracked, Warned
 if TYPE_CHECKING:
     from earmark.reports.compare import Comparison
     from earmark.reports.summary import RunSummary
+    from earmark.spec import OptionValue
 
 __all__ = [
     "CheckpointDamaged", "EpochEnded", "Event", "Observer", "RecipeBegan", "RecipeEvent", "RecipeObserver",
@@ -37,7 +38,7 @@ class Training:
     """What is in the folder ``out`` now: ``model`` is the folder's, and ``recognizer`` what ``evaluate`` takes for it.
 
     ``before`` and ``after`` are of the test data, and ``comparison`` is of the two. ``step`` steps were made,
-    ``num_new_steps`` of them by this call.
+    ``num_new_steps`` of them by this call. ``options`` are what an evaluation of it is told, as with ``--set``.
     """
 
     out: str
@@ -50,6 +51,7 @@ class Training:
     before: RunSummary
     after: RunSummary
     comparison: Comparison
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
 
 
 RecipeObserver = Callable[[RecipeEvent | Tracked | Warned], None]

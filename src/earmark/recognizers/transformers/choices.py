@@ -43,6 +43,7 @@ def resolved(checkpoint: Checkpoint, settings: Settings) -> Settings:
     translating. Raises UsageError for what the model cannot be told, and for a language that it does not know (with its
     list).
     """
+    settings = _but_english(checkpoint, settings)
     _check(checkpoint, settings)
     has_weights = settings.words and checkpoint.family.kind == "whisper"  # fused attention keeps none to time words by
     if settings.attention == "sdpa" and (has_weights or not checkpoint.family.has_fused_attention):
@@ -50,6 +51,17 @@ def resolved(checkpoint: Checkpoint, settings: Settings) -> Settings:
     if settings.task is None and checkpoint.family.kind == "whisper" and checkpoint.generation.get("lang_to_id"):
         settings = replace(settings, task="transcribe")
     return settings
+
+
+def _but_english(checkpoint: Checkpoint, settings: Settings) -> Settings:
+    """To transcribe English is all that an English-only Whisper does, so it need not be told."""
+    if checkpoint.family.kind != "whisper" or checkpoint.generation.get("is_multilingual") is not False:
+        return settings
+    return replace(
+        settings,
+        language=None if settings.language == "en" else settings.language,
+        task=None if settings.task == "transcribe" else settings.task,
+    )
 
 
 def takes_language(checkpoint: Checkpoint) -> bool:
