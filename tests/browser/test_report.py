@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -148,6 +149,20 @@ def test_rates_of_another_run_are_its_own(browser, partial):
     said = f"WER {100 * summary['wer']:.2f} % of these ({errors} / {summary['num_reference_words']})"
     assert said in page.evaluate("document.getElementById('count').textContent")
     assert "∞" not in page.evaluate("document.getElementById('list').textContent")
+
+
+@pytest.mark.parametrize(("num_with_words", "is_said"), [(6, False), (5, True)])
+def test_a_slice_without_words_is_not_called_too_small_for_an_interval(browser, tmp_path, num_with_words, is_said):
+    """Seven utterances in which nobody speaks have no rate: the legend is of slices that have one."""
+    made = toy_source(tmp_path / "data", durations_s=[1.0] * num_with_words + [5.5] * 7)
+    items = [replace(one, reference="") if one.audio.duration_s > 5 else one for one in made.items]
+    source = type(made)(made.root, tuple(items))
+    for name in ("a", "b"):
+        earmark.evaluate(Noisy(made.texts, error_rate=0.4, seed=ord(name)), source, out=str(tmp_path / name))
+    page = opened(browser, report(tmp_path / "a", tmp_path / "b", audio="none").path)
+    said = page.evaluate("document.querySelector('.pair').textContent")
+    assert "pale: fewer than 30 utterances" in said
+    assert ("fewer than 6" in said) is is_said
 
 
 def test_what_failed_is_saved_without_numbers(browser, partial):

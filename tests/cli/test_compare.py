@@ -46,6 +46,17 @@ def test_two_runs_end_in_one_sentence(command):
     assert ", and " in next(line for line in out.splitlines() if line.startswith("fixed"))
 
 
+def test_a_comparison_of_few_utterances_says_so_beside_its_interval(command, folder):
+    """In the words of a single run; not of 30."""
+    for name, number in (("brief", 29), ("long", 30)):
+        source = toy_source(folder / name, number)
+        for rate in (0, 1):
+            earmark.evaluate(Noisy(source.texts, error_rate=0.3 * rate), source, out=str(folder / f"{name}{rate}"))
+    said = "paired bootstraps by utterance; of fewer than 30 utterances, so it says little"
+    assert command("brief1", "brief0")[1].splitlines()[-1].endswith(said)
+    assert command("long1", "long0")[1].splitlines()[-1].endswith("paired bootstraps by utterance")
+
+
 def test_several_runs_share_a_table(command):
     """With Holm's p, and a sentence each."""
     code, out, _ = command("base", "same", "good", "--slices", "")

@@ -148,6 +148,36 @@ def test_the_data_of_the_run_are_never_replaced(tmp_path):
     assert manifest.read_bytes() == before
 
 
+@pytest.mark.parametrize("typed", ["audio/m.jsonl", "./audio/../audio/m.jsonl", "../{here}/audio/m.jsonl"])
+def test_data_of_a_relative_path_are_not_replaced_from_another_folder(tmp_path, monkeypatch, typed):
+    """Where the path began is not known there, so what ends alike stays; another name is free."""
+    source = toy_source(tmp_path / "audio", durations_s=[1.0])
+    before = write_manifest(Path(source.root) / "m.jsonl", source).read_bytes()
+    monkeypatch.chdir(tmp_path)
+    place = typed.format(here=tmp_path.name)
+    earmark.evaluate(Timed(source.texts), place, out="run", engine="inline")
+    monkeypatch.chdir(tmp_path / "audio")
+    Path("link").symlink_to("m.jsonl")
+    for name in ("m.jsonl", "link"):
+        with pytest.raises(UsageError, match="may be what the run's data were read from"):
+            earmark.export("../run", "jsonl", name)
+    assert Path("m.jsonl").read_bytes() == before
+    for _ in range(2):
+        assert earmark.export("../run", "jsonl", "../m.jsonl") == 1
+
+
+def test_data_named_without_a_folder_are_not_replaced_from_another(tmp_path, monkeypatch):
+    """Whatever folder has a file of that name."""
+    source = toy_source(tmp_path / "audio", durations_s=[1.0])
+    before = write_manifest(Path(source.root) / "m.jsonl", source).read_bytes()
+    monkeypatch.chdir(tmp_path / "audio")
+    earmark.evaluate(Timed(source.texts), "m.jsonl", out="../run", engine="inline")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="may be what"):
+        earmark.export("run", "jsonl", "audio/m.jsonl")
+    assert Path("audio/m.jsonl").read_bytes() == before
+
+
 def test_scores_that_are_not_those_of_the_parts_are_not_exported(tmp_path, source):
     """An attempt that was killed after a retry has new texts and old counts: they must not stand in one line."""
     out = tmp_path / "run"

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import html
 import json
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,6 +178,39 @@ def test_only_a_page_that_was_made_before_is_replaced(folder, tmp_path):
     mine.write_text("")
     for _ in range(2):
         assert report(folder / "base", out=mine, audio="none").path == str(mine)
+
+
+def test_what_is_no_plain_file_is_never_replaced(folder, tmp_path):
+    """A pipe, a link to one, and a link to nothing; also in the place of a folder's page."""
+    pipe, link, broken = tmp_path / "pipe", tmp_path / "link", tmp_path / "broken"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    broken.symlink_to(tmp_path / "gone")
+    for place in (pipe, link, broken):
+        with pytest.raises(UsageError, match="is there, and is no report"):
+            report(folder / "base", out=place, audio="none")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert broken.is_symlink()
+    (tmp_path / "site").mkdir()
+    os.mkfifo(tmp_path / "site" / "index.html")
+    with pytest.raises(FolderError):
+        report(folder / "base", out=f"{tmp_path}/site/", audio="none")
+    assert (tmp_path / "site" / "index.html").is_fifo()
+
+
+@pytest.mark.parametrize(("num_units", "is_there"), [(4, False), (6, True)])
+def test_the_summary_of_an_older_run_has_no_interval_of_a_handful(source, tmp_path, num_units, is_there):
+    """The page goes by the rule of today, as its charts do; the run stays as it is."""
+    out = tmp_path / "run"
+    earmark.evaluate(Noisy(source.texts, error_rate=0.4), source, out=str(out))
+    facts = json.loads((out / layout.SUMMARY).read_text())
+    facts["wer_interval"]["num_units"] = num_units
+    (out / layout.SUMMARY).write_text(json.dumps(facts))
+    head = blocks(report(out, out=tmp_path / "page.html", audio="none").path)["head"]
+    assert (head["summary"]["wer_interval"] is not None) is is_there
+    assert any(fact[1] == "interval" for fact in head["provenance"]) is is_there
+    assert json.loads((out / layout.SUMMARY).read_text()) == facts
 
 
 def test_a_page_that_is_too_large_becomes_a_folder(folder, monkeypatch, tmp_path):

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from earmark.cli.results import OF_FEW
 from earmark.errors import (
     EXIT_INTERRUPTED,
     CheckpointError,
@@ -229,6 +230,8 @@ def test_two_ranks_learn_what_one_learns(toy, trained, tmp_path):
     assert together[:20] == pytest.approx(alone[:20], rel=1e-4)  # roundings grow from step to step
     assert json.loads((out / "experiment.json").read_text())["num_ranks"] == 2
     assert "after   WER" in told[0]
+    few = f"] ({OF_FEW}), CER"
+    assert [few in line for line in told[0].splitlines() if " WER " in line][:2] == [done.before.is_small] * 2
     assert told[1] == ""
 
 

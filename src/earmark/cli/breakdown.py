@@ -56,7 +56,7 @@ def slice_table(slices: Sequence[SliceErrors], scorer: str, *, of: str = "") -> 
 def too_few(slices: Sequence[SliceErrors | Slice]) -> str:
     """What a star and a missing interval mean, where there are some."""
     said = ["* fewer than 30 utterances: says little"] if any(one.is_small for one in slices) else []
-    if any(one.interval is None and one.num_utterances for one in slices):
+    if any(one.interval is None and one.num_reference_words for one in slices):
         said.append("-: fewer than 6")
     return f" ({'; '.join(said)})" if said else ""
 

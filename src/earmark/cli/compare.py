@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from earmark.cli.breakdown import columns_from, print_suspects, too_few
 from earmark.cli.forms import Form, write_for_programs
+from earmark.cli.results import OF_FEW
 from earmark.cli.screen import number_of, say, visible
 from earmark.cli.tables import new_table, print_table, tell_in, unit_names
 
@@ -193,6 +194,8 @@ def _method(comparison: Comparison) -> str:
     interval = comparison.pairs[0].interval
     counted = f"  scorer {comparison.scorer.name}@{comparison.scorer.version}"
     drawn = f"  95 % interval: {interval.num_replicates:,} paired bootstraps by {interval.unit}" if interval else ""
+    if interval and comparison.is_small:
+        drawn += f"; {OF_FEW}"
     return f"normalizer {identity.name}@{identity.version} sha256:{identity.hash[:8]}{counted}{drawn}"
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from earmark.reports.summary import RunSummary
     from earmark.reports.usage import Cost
 
-
+OF_FEW = "of fewer than 30 utterances, so it says little"
+"""What is said beside an interval where ``is_small`` holds."""
 _NUM_DAMAGED = 10
 
 
@@ -87,7 +88,7 @@ def interval_line(summary: RunSummary) -> str:
     if drawn is None:
         return "no 95 % interval: fewer than 6 utterances are too few" if summary.wer is not None else ""
     wider = "; by speaker, where enough are known, it is often wider" if drawn.unit == "utterance" else ""
-    little = "; of fewer than 30 utterances, so it says little" if summary.is_small else wider
+    little = f"; {OF_FEW}" if summary.is_small else wider
     return f"95 % interval: {drawn.num_replicates:,} bootstraps by {drawn.unit}{little}"
 
 

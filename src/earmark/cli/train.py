@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from earmark.cli.data_flags import MODEL, OUTPUT, TRACKING, WORKERS
 from earmark.cli.flags import workers_text
 from earmark.cli.recipe_progress import recipe_observer
+from earmark.cli.results import OF_FEW
 from earmark.cli.screen import say, tell
 from earmark.cli.train_progress import training_observer, work
 from earmark.cli.worker_flags import Engine
@@ -103,7 +104,8 @@ def _rates(summary: RunSummary) -> str:
     if summary.wer is None or summary.cer is None:
         return "n/a"
     drawn = summary.wer_interval
-    interval = f" [{100 * drawn.low:.2f}, {100 * drawn.high:.2f}]" if drawn is not None else ""
+    little = f" ({OF_FEW})" if summary.is_small else ""
+    interval = f" [{100 * drawn.low:.2f}, {100 * drawn.high:.2f}]{little}" if drawn is not None else ""
     return (
         f"WER {100 * summary.wer:.2f} %{interval}, CER {100 * summary.cer:.2f} %, {summary.num_utterances:,} utterances"
     )

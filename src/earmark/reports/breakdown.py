@@ -26,6 +26,11 @@ class SliceErrors:
     interval: Interval | None
 
     @property
+    def num_reference_words(self) -> int:
+        """What its rate is of."""
+        return self.words.reference_length
+
+    @property
     def is_small(self) -> bool:
         """Whether it has too few utterances to say much."""
         return self.num_utterances < SMALL
@@ -36,7 +41,7 @@ class SliceErrors:
             "column": self.column,
             "value": self.value,
             "num_utterances": self.num_utterances,
-            "num_reference_words": self.words.reference_length,
+            "num_reference_words": self.num_reference_words,
             **dataclasses.asdict(self.words),
             "wer": self.words.rate,
             "wer_interval": dataclasses.asdict(self.interval) if self.interval else None,

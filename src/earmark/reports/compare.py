@@ -20,7 +20,7 @@ from earmark.errors import GateFailedError
 from earmark.reports.gate import Gate
 from earmark.reports.pairing import Matched
 from earmark.reports.settings import assumption
-from earmark.reports.slices import Grouping, Slice, slices
+from earmark.reports.slices import SMALL, Grouping, Slice, slices
 from earmark.reports.suspects import Suspects
 from earmark.reports.verdict import Verdict, sentence, speech_factor, verdict_on
 from earmark.scoring.bootstrap import Interval, difference_interval, drawn_units
@@ -130,6 +130,11 @@ class Comparison:
     suspects: Suspects | None
     fail_if: str | None = None
     is_assumed: bool = False
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is of too few utterances to say much, whatever the intervals."""
+        return self.num_utterances < SMALL
 
     @property
     def assumption(self) -> str | None:

@@ -27,15 +27,40 @@ def check_not_own(runs: Sequence[str], place: str) -> None:
 
 
 def check_not_data(spec: RunSpec, place: str) -> None:
-    """Raise UsageError where the local file ``place`` is the one that the run's data were read from."""
-    try:
-        is_data = Path(place).samefile(re.sub(r"^[a-z][a-z0-9_-]+:(?!//)", "", spec.data.name))
-    except (OSError, ValueError):  # one of them is no file, or no path at all
-        return
-    if is_data:
+    """Raise UsageError where the local file ``place`` is the one that the run's data were read from, or may be.
+
+    A relative path of the data began in the folder where the run was, which nobody wrote down.
+    """
+    data = re.sub(r"^[a-z][a-z0-9_-]+:(?!//)", "", spec.data.name)
+    if _is_same(place, data):
         raise UsageError(
             f"{place} is what the run's data were read from", cause="it would be lost", hint="--out another name"
         )
+    if _ends_alike(place, data):
+        raise UsageError(
+            f"{place} may be what the run's data were read from",
+            cause=f"they were {data}, of the folder where the run was; it would be lost",
+            hint="--out another name",
+        )
+
+
+def _is_same(place: str, data: str) -> bool:
+    try:
+        return Path(place).samefile(data)
+    except (OSError, ValueError):  # one of them is no file, or no path at all
+        return False
+
+
+def _ends_alike(place: str, data: str) -> bool:
+    """Whether the file is there, and its path ends with the relative one of the data, whatever that started from."""
+    if "://" in data or Path(data).is_absolute():
+        return False
+    parts = [part for part in PurePosixPath(os.path.normpath(data)).parts if part != ".."]
+    try:
+        found = [os.path.normpath(Path(place).absolute()), os.path.realpath(place)] if Path(place).is_file() else []
+    except (OSError, ValueError):  # no path at all
+        return False
+    return bool(parts) and any(PurePosixPath(one).parts[-len(parts) :] == tuple(parts) for one in found)
 
 
 def _inside(run: str, place: str) -> tuple[str, ...]:

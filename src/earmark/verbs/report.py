@@ -172,7 +172,7 @@ def _check_folder(folder: Folder) -> None:
 def _may_be_replaced(folder: Folder, name: str) -> bool:
     """Whether nothing is there, or an empty file, or a page that was made before."""
     if not folder.has(name):
-        return True
+        return "://" in folder.url or not os.path.lexists(f"{folder.url}/{name}")  # a pipe, a device, a broken link
     with folder.open(name) as file:
         begins = bytes(file.read(_HEAD_BYTES))
     return not begins or f'name="generator" content="{GENERATOR} '.encode() in begins

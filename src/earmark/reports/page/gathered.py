@@ -29,6 +29,7 @@ from earmark.reports.page.texts import other_chunk, shown, text_chunk
 from earmark.reports.settings import read_json
 from earmark.reports.speed import Attempt, attempts
 from earmark.schema import SCORED
+from earmark.scoring.bootstrap import MIN_UNITS
 from earmark.scoring.scorer import Scorer
 from earmark.spec import RunSpec
 from earmark.store import layout
@@ -54,8 +55,12 @@ class ScoredRun:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What is in summary.json."""
-        return dict(read_json(self.tables.folder, layout.SUMMARY))
+        """What is in summary.json, without an interval of so few that none is made of them any more."""
+        summary = dict(read_json(self.tables.folder, layout.SUMMARY))
+        interval = summary.get("wer_interval")
+        if isinstance(interval, Mapping) and interval.get("num_units", MIN_UNITS) < MIN_UNITS:
+            summary["wer_interval"] = None
+        return summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ function errorGrid(run) {
 function sliceTable(pair) {
   const slices = pair.slices.filter((one) => one.value !== "(none)");
   if (!slices.length) return null;
-  const legend = [slices.some((one) => one.is_small) ? "pale: fewer than 30 utterances" : "", slices.some((one) => !one.interval) ? "–: fewer than 6, too few for an interval" : ""].filter(Boolean).join("; ");
+  const legend = [slices.some((one) => one.is_small) ? "pale: fewer than 30 utterances" : "", slices.some((one) => one.wer_a !== null && !one.interval) ? "–: fewer than 6, too few for an interval" : ""].filter(Boolean).join("; ");
   return el("div", {}, el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ["slice", "utts", "first", "this", "difference", "95 % interval"].map((name, n) => el("th", n ? { class: "number" } : {}, name)))),
     el("tbody", {}, slices.map((one) => el("tr", { class: one.is_small ? "small" : null }, el("td", {}, el("bdi", {}, visible(`${one.column} ${one.value}`))),
       [count(one.num_utterances), perCent(one.wer_a), perCent(one.wer_b), points(one.delta_wer), one.interval ? `${points(one.interval.low)} to ${points(one.interval.high)}` : "–"].map((cell) => el("td", { class: "number" }, cell))))))), legend ? quiet(legend) : null);
